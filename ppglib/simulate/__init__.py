@@ -1,0 +1,170 @@
+"""Simulated people: heart beats, and the wrist PPG, ECG and acceleration that go with them.
+
+A plausible signal, not a model of the body: it lets the demo and the tests run without any recording.
+Everything follows from the seed of the person, so two calls give the same signal.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import lfilter
+
+from ppglib.recordings.base import STEP_SECONDS, WINDOW_SECONDS
+
+ACTIVITIES = {  # BPM above rest (low, high), steps per second (low, high)
+    "rest": ((0, 6), (0, 0)),
+    "walk": ((18, 45), (1.5, 2.0)),
+    "run": ((65, 100), (2.3, 2.9)),
+    "recover": ((12, 30), (0, 0)),
+}
+PROTOCOL = ("rest", "walk", "run", "recover", "walk", "run", "rest")
+GRID = 4  # Hz, of the heart rate
+LAG = 25.0  # seconds: time constant with which the heart follows the activity
+TRANSIT = 0.2  # seconds from the R-peak to the foot of the pulse at the wrist
+
+
+@dataclass(frozen=True)
+class Person:
+    """seed; seconds of recording; spans (start s, stop s, activity); hr (BPM at GRID Hz);
+    r_peaks (s); steps (phase in steps at GRID Hz); moving (bool at GRID Hz)."""
+
+    seed: int
+    seconds: float
+    spans: tuple[tuple[float, float, str], ...]
+    hr: np.ndarray
+    r_peaks: np.ndarray
+    steps: np.ndarray
+    moving: np.ndarray
+
+    def hr_at(self, t) -> np.ndarray:
+        """Heart rate (BPM) at the times `t` (s), before beat-to-beat variability."""
+        return np.interp(t, np.arange(len(self.hr)) / GRID, self.hr)
+
+    def activity_at(self, t) -> np.ndarray:
+        """Name of the activity at the times `t` (s)."""
+        starts = [start for start, _, _ in self.spans]
+        names = np.array([name for _, _, name in self.spans])
+        return names[np.maximum(np.searchsorted(starts, t, side="right") - 1, 0)]
+
+
+def person(seed: int, minutes: float, activities: tuple[str, ...] = PROTOCOL) -> Person:
+    """A person who goes through `activities` (keys of ACTIVITIES) in `minutes`, in about equal parts."""
+    rng = np.random.default_rng([1, seed])
+    seconds = minutes * 60.0
+    share = rng.uniform(0.8, 1.2, len(activities))
+    ends = np.round(seconds * np.cumsum(share) / share.sum(), 2)
+    spans = tuple(zip((0.0, *ends[:-1]), ends, activities))
+    t = np.arange(int(np.ceil(seconds * GRID)) + GRID) / GRID
+    target, cadence = np.empty(len(t)), np.zeros(len(t))
+    resting = rng.uniform(55, 82)
+    fitness = rng.uniform(0.75, 1.3)  # scales the rise in heart rate
+    for start, _, name in spans:
+        rise, steps = ACTIVITIES[name]
+        target[t >= start] = resting + fitness * rng.uniform(*rise)
+        cadence[t >= start] = rng.uniform(*steps)
+    decay = np.exp(-1 / (GRID * LAG))
+    slow, _ = lfilter([1 - decay], [1, -decay], target, zi=[decay * target[0]])
+    hr = np.clip(slow + 2.5 * _smooth(rng, t, 20.0), 42, 195)
+    breath = rng.uniform(0.18, 0.3)
+    beat_hr = hr + 0.025 * hr * np.sin(2 * np.pi * breath * t)  # respiratory sinus arrhythmia
+    beats = np.cumsum(beat_hr) / (60 * GRID)
+    r_peaks = np.interp(np.arange(np.ceil(beats[0]), beats[-1]), beats, t)
+    r_peaks = np.sort(r_peaks + rng.normal(0, 0.004, len(r_peaks)))
+    cadence *= 1 + 0.03 * _smooth(rng, t, 15.0)
+    inside = (r_peaks >= 0) & (r_peaks < seconds)
+    return Person(seed, seconds, spans, hr, r_peaks[inside], np.cumsum(cadence) / GRID, cadence > 0)
+
+
+def ppg(person: Person, rate: float, channels: int = 1) -> np.ndarray:
+    """Wrist PPG of one sensor head, (channels, round(seconds * rate)) float64, pulse amplitude about 1."""
+    rng = np.random.default_rng([2, person.seed])
+    t = _times(person, rate)
+    onset = person.r_peaks + TRANSIT
+    beat = np.interp(t, onset, np.arange(len(onset)), left=0.0, right=len(onset) - 1.0)
+    phase = 2 * np.pi * beat
+    notch, width = rng.uniform(0.25, 0.5), rng.uniform(2.5, 4.0)
+    pulse = _bump(phase - 1.3, width) + notch * _bump(phase - 3.6, width)  # systolic, dicrotic wave
+    breath = np.sin(2 * np.pi * rng.uniform(0.18, 0.3) * t)
+    pulse = (pulse - pulse.mean()) * 2 * (1 + 0.15 * breath) * np.exp(0.15 * _smooth(rng, t, 8.0))
+    touch, bad = np.ones(len(t)), np.zeros(len(t))
+    for start in rng.uniform(0, person.seconds, rng.poisson(person.seconds / 150)):
+        lost = (t >= start) & (t < start + rng.uniform(2, 6))  # contact loss
+        touch[lost], bad[lost] = 0.1, 1.0
+    shape = _gait(person, rng, t)
+    strength = np.exp(rng.normal(-0.25, 0.55))  # how much motion reaches the light path of this person
+    burst = np.maximum(0.0, 0.7 + 0.9 * _smooth(rng, t, 5.0))
+    fidget = np.maximum(0.0, _smooth(rng, t, 4.0) - 0.8) * _smooth(rng, t, 0.25)
+    wander = 0.6 * breath + 2.0 * _smooth(rng, t, 6.0)
+    common = touch * pulse + strength * (burst * shape[0] + 2.0 * fidget) + wander
+    rows = []
+    for _ in range(channels):
+        own = 0.3 * strength * burst * shape[1] * rng.normal() + (0.15 + 0.6 * bad) * rng.normal(size=len(t))
+        rows.append(rng.uniform(0.6, 1.4) * common + own)
+    return np.array(rows)
+
+
+def ecg(person: Person, rate: float) -> np.ndarray:
+    """Chest ECG, (n,) float64 in mV, with its R-peaks at `person.r_peaks`."""
+    rng = np.random.default_rng([3, person.seed])
+    t = _times(person, rate)
+    after = np.clip(np.searchsorted(person.r_peaks, t), 1, len(person.r_peaks) - 1)
+    signal = 0.1 * _smooth(rng, t, 2.0) + 0.02 * rng.normal(size=len(t))
+    for peak in (person.r_peaks[after - 1], person.r_peaks[after]):
+        for at, height, width in (
+            (-0.12, 0.1, 0.02),
+            (-0.03, -0.12, 0.008),
+            (0, 1, 0.01),
+            (0.03, -0.2, 0.01),
+        ):
+            signal += height * np.exp(-0.5 * ((t - peak - at) / width) ** 2)
+        signal += 0.2 * np.exp(-0.5 * ((t - peak - 0.2) / 0.035) ** 2)  # T wave
+    return signal
+
+
+def acceleration(person: Person, rate: float) -> np.ndarray:
+    """Wrist acceleration, (3, n) float64 in g, with the same steps as the PPG."""
+    rng = np.random.default_rng([4, person.seed])
+    t = _times(person, rate)
+    shape = _gait(person, rng, t)
+    swing = rng.normal(0, 0.4, (3, 2)) @ shape
+    return swing + np.array([[0.1], [0.3], [0.95]]) + 0.02 * rng.normal(size=(3, len(t)))
+
+
+def window_hr(person: Person, windows: int, step: float = STEP_SECONDS) -> np.ndarray:
+    """True heart rate (BPM) of the windows [i * step, i * step + 8) s: 60 over the mean RR interval
+    of those whose midpoint lies in the window; NaN where fewer than two do."""
+    middle = (person.r_peaks[1:] + person.r_peaks[:-1]) / 2
+    start = step * np.arange(windows)
+    first, last = np.searchsorted(middle, start), np.searchsorted(middle, start + WINDOW_SECONDS)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rr = (person.r_peaks[last] - person.r_peaks[first]) / (last - first)  # the RR intervals join up
+        return np.where(last - first >= 2, 60 / rr, np.nan)
+
+
+def window_activity(person: Person, windows: int, step: float = STEP_SECONDS) -> np.ndarray:
+    """Activity in the middle of each window, (windows,) str."""
+    return person.activity_at(step * np.arange(windows) + WINDOW_SECONDS / 2)
+
+
+def _times(person: Person, rate: float) -> np.ndarray:
+    return np.arange(round(person.seconds * rate)) / rate
+
+
+def _gait(person: Person, rng, t: np.ndarray) -> np.ndarray:
+    """Motion locked to the steps, (2, n): arm swing, step and harmonic, in phase and a quarter off."""
+    grid = np.arange(len(person.steps)) / GRID
+    phase = 2 * np.pi * np.interp(t, grid, person.steps)
+    moving = np.interp(t, grid, person.moving)
+    swing, second, lag = rng.uniform(0.2, 0.7), rng.uniform(0.2, 0.5), rng.uniform(0, 2 * np.pi, 2)
+    waves = np.cos(phase) + swing * np.cos(phase / 2 + lag[0]) + second * np.cos(2 * phase + lag[1])
+    return moving * np.array([waves, np.sin(phase)])
+
+
+def _bump(phase: np.ndarray, width: float) -> np.ndarray:
+    return np.exp(width * (np.cos(phase) - 1))
+
+
+def _smooth(rng, t: np.ndarray, scale: float) -> np.ndarray:
+    """Random curve of standard deviation about 1 that changes over `scale` seconds."""
+    knots = int(t[-1] / scale) + 3
+    return np.interp(t / scale, np.arange(knots), rng.normal(size=knots) * 1.2)
