@@ -1,0 +1,90 @@
+"""SPC 2015, BAMI-1 and BAMI-2: small real wrist recordings from public repositories."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ppglib.errors import InputError
+from ppglib.recordings.base import WINDOW_SECONDS, Recording, read_mat, window_count
+
+
+def spc2015(folder: Path) -> Iterator[Recording]:
+    """IEEE Signal Processing Cup 2015 (Zhang, Pi & Liu 2015): 125 Hz, two PPG channels.
+
+    Reads the training part and, where they are there, the extra and the test part. S04 of the
+    extra part and S04 of the test part are one person, as are T01 and T02 of one S number.
+    """
+    parts = [  # signal files, label file of one, person of one, rows of `sig`, first PPG row
+        ("Training_data/DATA_[0-9][0-9]_TYPE0[12].mat", "{folder}/{stem}_BPMtrace.mat", "train", 6, 1),
+        ("Extra_TrainingData/DATA_S*_T*.mat", "{folder}/BPM_{tail}.mat", "test", 6, 1),
+        ("TestData/TEST_S*_T*.mat", "{root}/TrueBPM/True_{tail}.mat", "test", 5, 0),
+    ]
+    for pattern, labels, group, rows, first in parts:
+        for path in _files(folder, pattern, "spc2015", needed=group == "train"):
+            _, number, kind = path.stem.split("_")
+            tail = f"{number}_{kind}"
+            label_path = Path(labels.format(folder=path.parent, root=folder, stem=path.stem, tail=tail))
+            sig = read_mat(path, {"sig": (rows, None)})["sig"]
+            hr = read_mat(label_path, {"BPM0": (None, 1)})["BPM0"][:, 0]
+            windows = window_count(sig.shape[1], 125)
+            if len(hr) != windows:
+                raise InputError(f"{label_path} has {len(hr)} labels for {windows} windows of {path.name}.")
+            yield Recording(
+                "spc2015", f"{group}{number.removeprefix('S')}", path.stem, sig[first : first + 2], 125.0, hr
+            )
+
+
+def bami1(folder: Path) -> Iterator[Recording]:
+    """BAMI-1 (Lee, Chung & Lee 2018): 50 Hz, three PPG channels, HR beat by beat from a Holter ECG.
+
+    HR of a window is the mean of the beats in it; fewer than two beats = no label.
+    """
+    for path in _files(folder, "Subject_*.mat", "bami1"):
+        shapes = {"sigPPG": (3, None), "timeECG": (None, 1), "bpmECG": (None, 1)}
+        ppg, beat_time, beat_hr = read_mat(path, shapes).values()
+        if len(beat_time) != len(beat_hr):
+            raise InputError(f"{path}: {len(beat_time)} beat times but {len(beat_hr)} heart rates.")
+        if np.any(np.diff(beat_time[:, 0]) < 0):
+            raise InputError(f"{path}: timeECG runs backwards, so its beats cannot be placed in windows.")
+        hr = mean_in_windows(beat_time[:, 0], beat_hr[:, 0], window_count(ppg.shape[1], 50))
+        yield Recording("bami1", path.stem.split("_")[1].zfill(2), path.stem, ppg, 50.0, hr)
+
+
+def bami2(folder: Path) -> Iterator[Recording]:
+    """BAMI-2 (Chung et al. 2020): 50 Hz, three PPG channels, one label per window but the last.
+
+    `bpm_proposed` is the authors' own estimate and never a label. The first label of files 7-12
+    is an edge artefact (37-47 BPM), so window 0 of every file goes without a label.
+    """
+    for path in _files(folder, "BAMI2_*.mat", "bami2"):
+        ppg, labels = read_mat(path, {"rawPPG": (3, None), "bpm_ecg": (None, 1)}).values()
+        windows = window_count(ppg.shape[1], 50)
+        if len(labels) != windows - 1:
+            raise InputError(f"{path}: {len(labels)} labels for {windows} windows, expected {windows - 1}.")
+        hr = np.append(labels[:, 0], np.nan)
+        hr[0] = np.nan
+        yield Recording("bami2", path.stem.split("_")[1].zfill(2), path.stem, ppg, 50.0, hr)
+
+
+def mean_in_windows(time: np.ndarray, value: np.ndarray, windows: int, step: float = 2.0) -> np.ndarray:
+    """Mean of the values whose time lies in [i * step, i * step + 8) s; NaN where fewer than two do."""
+    usable = np.isfinite(time) & np.isfinite(value)
+    time, value = time[usable], value[usable]
+    start = step * np.arange(windows)
+    first = np.searchsorted(time, start, side="left")
+    last = np.searchsorted(time, start + WINDOW_SECONDS, side="left")
+    total = np.concatenate([[0.0], np.cumsum(value)])
+    count = last - first
+    return np.where(count >= 2, (total[last] - total[first]) / np.maximum(count, 1), np.nan)
+
+
+def _files(folder: Path, pattern: str, dataset: str, needed: bool = True) -> list[Path]:
+    found = sorted(folder.glob(pattern), key=lambda path: [int(n) for n in re.findall(r"\d+", path.stem)])
+    if needed and not found:
+        raise InputError(
+            f"No {pattern} in {folder}: get the set with `python -m ppglib fetch open --only {dataset}` "
+            f"or name the folder that holds {dataset}/."
+        )
+    return found

@@ -1,0 +1,210 @@
+"""Windows: 8 s of filtered 25-Hz PPG every 2 s, each with one heart rate (paper, section 2)."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.signal import butter, resample_poly, sosfiltfilt
+
+from ppglib.errors import InputError
+from ppglib.recordings.base import Recording
+
+RATE = 25  # Hz
+LENGTH = 200  # samples: 8 s
+BAND = (0.5, 4.0)  # Hz: 30 to 240 BPM
+HR_RANGE = (30.0, 210.0)  # BPM, [low, high): the 180 bins
+REASONS = ("no label", "HR outside [30, 210)", "non-finite", "gap", "zero variance")
+MAX_STAMP_GAP = 2.5  # sampling periods between two time stamps; beyond it, signal is missing
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of one or more sets: continuous signals, and where each window starts in them.
+
+    signal: (samples,) float32, the filtered 25-Hz signals of all recordings, end to end.
+    table: one row a window: start (index into `signal`), hr (BPM), dataset, person, recording,
+        activity ("" = none published), second (start within its recording), simulated.
+    dropped: one row per recording and reason: dataset, person, recording, reason, windows.
+    """
+
+    signal: np.ndarray
+    table: pd.DataFrame
+    dropped: pd.DataFrame
+
+    def digest(self) -> str:
+        """SHA-256 over everything that training sees: signal, starts, labels, people."""
+        sha = hashlib.sha256(np.ascontiguousarray(self.signal))
+        for column in ("start", "hr"):
+            sha.update(np.ascontiguousarray(self.table[column].to_numpy()))
+        sha.update("\n".join(self.table.dataset + "/" + self.table.person).encode())
+        return sha.hexdigest()
+
+
+def build(recordings: Iterable[Recording]) -> Windows:
+    """Filter, resample, cut and label; drop and count what cannot be used (see REASONS).
+
+    Raises InputError if a person ends up without a single valid window.
+    """
+    signals, tables, dropped, offset = [], [], [], 0
+    for recording in recordings:
+        signal, gap, broken, flat = even_signal(recording)
+        table, reasons = _cut(recording, signal, gap, broken, flat)
+        keep = reasons == ""
+        tables.append(table[keep].assign(start=lambda t, offset=offset: t.start + offset))
+        counts = pd.Series(reasons[~keep]).value_counts()
+        dropped += [(recording.dataset, recording.person, recording.name, r, n) for r, n in counts.items()]
+        signals.append(np.nan_to_num(signal).astype(np.float32))
+        offset += len(signal)
+    columns = ["dataset", "person", "recording", "reason", "windows"]
+    if not tables:
+        raise InputError("No recordings to make windows of: check the data folder.")
+    windows = Windows(
+        np.concatenate(signals), pd.concat(tables, ignore_index=True), pd.DataFrame(dropped, columns=columns)
+    )
+    _check_people(windows)
+    return windows
+
+
+def even_signal(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Signal at 25 Hz, filtered: (samples,) float64, with masks of gap, non-finite and constant samples.
+
+    Channels of one sensor head are averaged (before the filter: it is linear). Missing stretches
+    are bridged by a line so that the filter can run, and marked, so that no window uses them.
+    """
+    raw = recording.ppg.mean(axis=0)
+    broken = ~np.isfinite(raw)
+    gap = np.zeros(len(raw), bool)
+    for start, stop in recording.gaps:
+        gap[start:stop] = True
+    usable = ~(broken | gap)
+    flat = _constant(raw)
+    if not usable.any():
+        raw = np.zeros(len(raw))
+    elif not usable.all():
+        raw = np.interp(np.arange(len(raw)), np.flatnonzero(usable), raw[usable])
+    if recording.time is not None:
+        return _from_stamps(recording, raw, gap, broken, flat)
+    pieces = np.split(raw, list(recording.breaks))
+    signal = np.concatenate([_resample(_bandpass(piece, recording.rate), recording.rate) for piece in pieces])
+    native = np.minimum(np.round(np.arange(len(signal)) * recording.rate / RATE).astype(int), len(raw) - 1)
+    # The neighbours of a bad sample leak into the even grid, so masks are widened by one grid step.
+    return signal, _widen(gap, native), _widen(broken, native), flat[native]
+
+
+def _from_stamps(recording, raw, gap, broken, flat):
+    time = recording.time
+    grid = np.arange(int(np.floor(time[-1] * RATE)) + 1) / RATE
+    signal = _bandpass(np.interp(grid, time, raw), RATE)
+    after = np.clip(np.searchsorted(time, grid), 1, len(time) - 1)
+    before = after - 1
+    far = (time[after] - time[before]) * recording.rate > MAX_STAMP_GAP
+    outside = (grid < time[0]) | (grid > time[-1])
+    return signal, far | outside | gap[before] | gap[after], broken[before] | broken[after], flat[before]
+
+
+def _bandpass(signal: np.ndarray, rate: float) -> np.ndarray:
+    sos = butter(4, BAND, "bandpass", fs=rate, output="sos")
+    # odd padding of one period of the lowest pass frequency, or what a short piece allows
+    return sosfiltfilt(sos, signal, padlen=min(len(signal) - 1, int(rate / BAND[0]) * 2))
+
+
+def _resample(signal: np.ndarray, rate: float) -> np.ndarray:
+    if rate == RATE:
+        return signal
+    up, down = int(RATE * 1000), int(round(rate * 1000))
+    return resample_poly(signal, up, down)  # reduces up/down by their common divisor itself
+
+
+def _constant(raw: np.ndarray) -> np.ndarray:
+    """True where a sample equals the one before it (the first: the one after)."""
+    same = np.concatenate([[False], raw[1:] == raw[:-1]])
+    if len(same) > 1:
+        same[0] = same[1]
+    return same
+
+
+def _widen(mask: np.ndarray, native: np.ndarray) -> np.ndarray:
+    if not mask.any():
+        return mask[native]
+    count = np.concatenate([[0], np.cumsum(mask)])
+    step = max(1, int(np.ceil(np.diff(native).max(initial=1))))
+    return count[np.minimum(native + step + 1, len(mask))] > count[np.maximum(native - step, 0)]
+
+
+def _cut(recording: Recording, signal, gap, broken, flat) -> tuple[pd.DataFrame, np.ndarray]:
+    hr = np.asarray(recording.hr, float)
+    start = np.round(np.arange(len(hr)) * recording.step * RATE).astype(np.int64)
+    inside = start + LENGTH <= len(signal)
+    stop = np.minimum(start + LENGTH, len(signal))
+    start_in = np.minimum(start, len(signal))
+
+    def count(mask):
+        total = np.concatenate([[0], np.cumsum(mask)])
+        return total[stop] - total[start_in]
+
+    breaks = np.zeros(len(signal), bool)
+    for index in recording.breaks:  # a window may start at a break but not span one
+        breaks[int(round(index * RATE / recording.rate))] = True
+    spans = count(breaks) - (breaks[np.minimum(start, len(signal) - 1)] & inside) > 0
+    with np.errstate(invalid="ignore"):
+        out_of_range = ~((hr >= HR_RANGE[0]) & (hr < HR_RANGE[1]))
+    tests = [np.isnan(hr), out_of_range, count(broken) > 0, ~inside | spans | (count(gap) > 0)]
+    tests.append(count(~flat) <= 1)
+    reasons = np.select(tests, REASONS, default="")
+    activity = recording.activity if recording.activity is not None else np.full(len(hr), "")
+    table = pd.DataFrame(
+        {
+            "start": start,
+            "hr": hr,
+            "dataset": recording.dataset,
+            "person": recording.person,
+            "recording": recording.name,
+            "activity": np.asarray(activity, str),
+            "second": np.arange(len(hr)) * recording.step,
+            "simulated": recording.simulated,
+        }
+    )
+    return table, reasons
+
+
+def _check_people(windows: Windows) -> None:
+    for dataset, person in windows.dropped[["dataset", "person"]].drop_duplicates().itertuples(index=False):
+        if not ((windows.table.dataset == dataset) & (windows.table.person == person)).any():
+            rows = windows.dropped.query("dataset == @dataset and person == @person")
+            why = ", ".join(f"{n} x {r}" for r, n in rows.groupby("reason").windows.sum().items())
+            raise InputError(
+                f"Person {person} of {dataset} has no valid window ({why}): check or leave out that recording."
+            )
+
+
+def gather(signal: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """The windows that begin at `start`, each z-scored: (N, 200) float32."""
+    windows = signal[np.asarray(start)[:, None] + np.arange(LENGTH)].astype(np.float32)
+    windows -= windows.mean(axis=1, keepdims=True)
+    return windows / windows.std(axis=1, keepdims=True)
+
+
+def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of (training, test) windows: 80/20 by person within each dataset, fold 0 or 1.
+
+    The test people of the two folds are disjoint. kind="shuffled" deals windows instead of people
+    with the same shares: it exists only to show what leaking people into the test would claim.
+    """
+    if fold not in (0, 1):
+        raise InputError(f"Fold {fold} does not exist: there are folds 0 and 1.")
+    if kind not in ("person", "shuffled"):
+        raise InputError(f"Unknown split {kind!r}: choose person or shuffled.")
+    table, test = windows.table, np.zeros(len(windows.table), bool)
+    for dataset in sorted(table.dataset.unique()):
+        rows = (table.dataset == dataset).to_numpy()
+        units = table.person[rows].to_numpy() if kind == "person" else np.flatnonzero(rows)
+        names = np.unique(units)
+        share = max(1, round(0.2 * len(names)))
+        if len(names) < 2 * share + 1:
+            raise InputError(f"{dataset} has {len(names)} people: two folds need at least 3.")
+        # One seeded order per set, so that adding a set does not move the people of another.
+        order = np.random.default_rng([2025, *dataset.encode()]).permutation(names)
+        test[rows] = np.isin(units, order[fold * share : (fold + 1) * share])
+    return np.flatnonzero(~test), np.flatnonzero(test)
