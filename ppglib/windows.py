@@ -16,6 +16,7 @@ LENGTH = 200  # samples: 8 s
 BAND = (0.5, 4.0)  # Hz: 30 to 240 BPM
 HR_RANGE = (30.0, 210.0)  # BPM, [low, high): the 180 bins
 REASONS = ("no label", "HR outside [30, 210)", "non-finite", "gap", "zero variance")
+LARGEST = 1e15  # beyond it the variance of a float32 window may overflow
 MAX_STAMP_GAP = 2.5  # sampling periods between two time stamps; beyond it, signal is missing
 
 
@@ -27,11 +28,13 @@ class Windows:
     table: one row a window: start (index into `signal`), hr (BPM), dataset, person, recording,
         activity ("" = none published), second (start within its recording), simulated.
     dropped: one row per recording and reason: dataset, person, recording, reason, windows.
+    recordings: one row a recording: dataset, person, recording, simulated, samples (at 25 Hz), step (s), notes.
     """
 
     signal: np.ndarray
     table: pd.DataFrame
     dropped: pd.DataFrame
+    recordings: pd.DataFrame
 
     def digest(self) -> str:
         """SHA-256 over everything that training sees: signal, starts, labels, people."""
@@ -47,53 +50,60 @@ def build(recordings: Iterable[Recording]) -> Windows:
 
     Raises InputError if a person ends up without a single valid window.
     """
-    signals, tables, dropped, offset = [], [], [], 0
+    signals, tables, dropped, read, offset = [], [], [], [], 0
     for recording in recordings:
-        signal, gap, broken, flat = even_signal(recording)
-        table, reasons = _cut(recording, signal, gap, broken, flat)
+        signal, gap, broken, moved = even_signal(recording)
+        table, reasons = _cut(recording, signal, gap, broken, moved)
         keep = reasons == ""
         tables.append(table[keep].assign(start=lambda t, offset=offset: t.start + offset))
         counts = pd.Series(reasons[~keep]).value_counts()
-        dropped += [(recording.dataset, recording.person, recording.name, r, n) for r, n in counts.items()]
-        signals.append(np.nan_to_num(signal).astype(np.float32))
+        key = (recording.dataset, recording.person, recording.name)
+        dropped += [(*key, reason, n) for reason, n in counts.items()]
+        notes = " ".join(recording.notes)
+        read.append((*key, recording.simulated, len(signal), float(recording.step), notes))
+        signals.append(signal.astype(np.float32))
         offset += len(signal)
-    columns = ["dataset", "person", "recording", "reason", "windows"]
     if not tables:
         raise InputError("No recordings to make windows of: check the data folder.")
+    key = ["dataset", "person", "recording"]
     windows = Windows(
-        np.concatenate(signals), pd.concat(tables, ignore_index=True), pd.DataFrame(dropped, columns=columns)
+        np.concatenate(signals),
+        pd.concat(tables, ignore_index=True),
+        pd.DataFrame(dropped, columns=[*key, "reason", "windows"]),
+        pd.DataFrame(read, columns=[*key, "simulated", "samples", "step", "notes"]),
     )
     _check_people(windows)
     return windows
 
 
 def even_signal(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Signal at 25 Hz, filtered: (samples,) float64, with masks of gap, non-finite and constant samples.
+    """Signal at 25 Hz, filtered: (samples,) float64, with masks of gap, non-finite and changed samples.
 
     Channels of one sensor head are averaged (before the filter: it is linear). Missing stretches
     are bridged by a line so that the filter can run, and marked, so that no window uses them.
     """
-    raw = recording.ppg.mean(axis=0)
-    broken = ~np.isfinite(raw)
+    with np.errstate(invalid="ignore", over="ignore"):
+        raw = recording.ppg.mean(axis=0)
+        broken = ~(np.abs(raw) < LARGEST)  # NaN and infinity too
     gap = np.zeros(len(raw), bool)
     for start, stop in recording.gaps:
         gap[start:stop] = True
     usable = ~(broken | gap)
-    flat = _constant(raw)
+    moves = np.cumsum(np.append(False, raw[1:] != raw[:-1]))  # how often the value has changed so far
     if not usable.any():
         raw = np.zeros(len(raw))
     elif not usable.all():
         raw = np.interp(np.arange(len(raw)), np.flatnonzero(usable), raw[usable])
     if recording.time is not None:
-        return _from_stamps(recording, raw, gap, broken, flat)
+        return _from_stamps(recording, raw, gap, broken, moves)
     pieces = np.split(raw, list(recording.breaks))
     signal = np.concatenate([_resample(_bandpass(piece, recording.rate), recording.rate) for piece in pieces])
     native = np.minimum(np.round(np.arange(len(signal)) * recording.rate / RATE).astype(int), len(raw) - 1)
     # The neighbours of a bad sample leak into the even grid, so masks are widened by one grid step.
-    return signal, _widen(gap, native), _widen(broken, native), flat[native]
+    return signal, _widen(gap, native), _widen(broken, native), _moved(moves[native])
 
 
-def _from_stamps(recording, raw, gap, broken, flat):
+def _from_stamps(recording, raw, gap, broken, moves):
     time = recording.time
     grid = np.arange(int(np.floor(time[-1] * RATE)) + 1) / RATE
     signal = _bandpass(np.interp(grid, time, raw), RATE)
@@ -101,7 +111,8 @@ def _from_stamps(recording, raw, gap, broken, flat):
     before = after - 1
     far = (time[after] - time[before]) * recording.rate > MAX_STAMP_GAP
     outside = (grid < time[0]) | (grid > time[-1])
-    return signal, far | outside | gap[before] | gap[after], broken[before] | broken[after], flat[before]
+    missing = far | outside | gap[before] | gap[after]
+    return signal, missing, broken[before] | broken[after], _moved(moves[before])
 
 
 def _bandpass(signal: np.ndarray, rate: float) -> np.ndarray:
@@ -113,16 +124,13 @@ def _bandpass(signal: np.ndarray, rate: float) -> np.ndarray:
 def _resample(signal: np.ndarray, rate: float) -> np.ndarray:
     if rate == RATE:
         return signal
-    up, down = int(RATE * 1000), int(round(rate * 1000))
+    up, down = RATE * 1000, round(rate * 1000)
     return resample_poly(signal, up, down)  # reduces up/down by their common divisor itself
 
 
-def _constant(raw: np.ndarray) -> np.ndarray:
-    """True where a sample equals the one before it (the first: the one after)."""
-    same = np.concatenate([[False], raw[1:] == raw[:-1]])
-    if len(same) > 1:
-        same[0] = same[1]
-    return same
+def _moved(moves: np.ndarray) -> np.ndarray:
+    """True where the native signal changed since the grid sample before."""
+    return np.diff(moves, prepend=moves[:1]) > 0
 
 
 def _widen(mask: np.ndarray, native: np.ndarray) -> np.ndarray:
@@ -133,25 +141,24 @@ def _widen(mask: np.ndarray, native: np.ndarray) -> np.ndarray:
     return count[np.minimum(native + step + 1, len(mask))] > count[np.maximum(native - step, 0)]
 
 
-def _cut(recording: Recording, signal, gap, broken, flat) -> tuple[pd.DataFrame, np.ndarray]:
+def _cut(recording: Recording, signal, gap, broken, moved) -> tuple[pd.DataFrame, np.ndarray]:
     hr = np.asarray(recording.hr, float)
     start = np.round(np.arange(len(hr)) * recording.step * RATE).astype(np.int64)
     inside = start + LENGTH <= len(signal)
     stop = np.minimum(start + LENGTH, len(signal))
-    start_in = np.minimum(start, len(signal))
 
-    def count(mask):
+    def count(mask, skip=0):
         total = np.concatenate([[0], np.cumsum(mask)])
-        return total[stop] - total[start_in]
+        return total[stop] - total[np.minimum(start + skip, stop)]
 
     breaks = np.zeros(len(signal), bool)
-    for index in recording.breaks:  # a window may start at a break but not span one
-        breaks[int(round(index * RATE / recording.rate))] = True
-    spans = count(breaks) - (breaks[np.minimum(start, len(signal) - 1)] & inside) > 0
+    for index in recording.breaks:
+        breaks[round(index * RATE / recording.rate)] = True
+    spans = count(breaks, skip=1) > 0  # a window may start at a break but not span one
     with np.errstate(invalid="ignore"):
         out_of_range = ~((hr >= HR_RANGE[0]) & (hr < HR_RANGE[1]))
     tests = [np.isnan(hr), out_of_range, count(broken) > 0, ~inside | spans | (count(gap) > 0)]
-    tests.append(count(~flat) <= 1)
+    tests.append(count(moved, skip=1) == 0)
     reasons = np.select(tests, REASONS, default="")
     activity = recording.activity if recording.activity is not None else np.full(len(hr), "")
     table = pd.DataFrame(
@@ -170,12 +177,14 @@ def _cut(recording: Recording, signal, gap, broken, flat) -> tuple[pd.DataFrame,
 
 
 def _check_people(windows: Windows) -> None:
-    for dataset, person in windows.dropped[["dataset", "person"]].drop_duplicates().itertuples(index=False):
-        if not ((windows.table.dataset == dataset) & (windows.table.person == person)).any():
+    kept = set(zip(windows.table.dataset, windows.table.person))
+    for dataset, person in dict.fromkeys(zip(windows.recordings.dataset, windows.recordings.person)):
+        if (dataset, person) not in kept:
             rows = windows.dropped.query("dataset == @dataset and person == @person")
             why = ", ".join(f"{n} x {r}" for r, n in rows.groupby("reason").windows.sum().items())
             raise InputError(
-                f"Person {person} of {dataset} has no valid window ({why}): check or leave out that recording."
+                f"Person {person} of {dataset} has no valid window ({why or 'shorter than 8 s'}): "
+                "check or leave out that recording."
             )
 
 

@@ -1,0 +1,32 @@
+"""Whole files or none: atomic writes, and SHA-256."""
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+
+from ppglib.errors import InputError
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write(path: str | Path, content: bytes) -> None:
+    """Write the whole file or nothing: beside it first, then renamed over it. Makes its folder.
+
+    Raises InputError where the file cannot be written.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_bytes(content)
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
