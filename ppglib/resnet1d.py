@@ -110,8 +110,12 @@ class ResNet1D(nn.Module):
         x = x[:, :, None].contiguous(memory_format=torch.channels_last)
         return self.exit(self.blocks(self.stem(x)))
 
+    def classify(self, feature_map: Tensor) -> Tensor:
+        """(N, C, 1, L) -> logits (N, 180)."""
+        return self.head(feature_map.mean((2, 3)))
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.feature_map(x).mean((2, 3)))
+        return self.classify(self.feature_map(x))
 
 
 def live_parameters(blocks: int) -> int:

@@ -1,0 +1,184 @@
+"""Many runs: train what is missing, teachers first, in processes or on a Dask cluster.
+
+A sweep can be killed at any moment and started again, and two sweeps can work in one folder: a
+run is claimed by a file lock that the system releases when its holder dies, and it counts as
+done only when its record stands whole under its final name.
+"""
+
+import io
+import math
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from safetensors.torch import load_file, save
+from tqdm import tqdm
+
+from ppglib import files, records
+from ppglib.errors import InputError
+from ppglib.provenance import device_name
+from ppglib.resnet1d import ResNet1D, macs
+from ppglib.studies import Run, Study, runs, teacher_of
+from ppglib.training import teach, train
+from ppglib.windows import Windows
+
+RETRIES = 3  # times that a pool is started anew after a worker died, without a run done in between
+
+
+def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str | None = None) -> None:
+    """Train every run of `study` that has no record in `folder`; then all tables can be made.
+
+    jobs: processes of one thread each. dask: address of a scheduler whose workers see `folder`.
+    Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written.
+    """
+    if jobs < 1:
+        raise InputError(f"--jobs must be at least 1, not {jobs}.")
+    digest = windows.digest()
+    every = runs(study)
+    report_damaged(every, digest, folder)
+    missing = [run for run in every if not records.path_of(folder, run.id(digest)).exists()]
+    say(f"{study.name}: {len(every)} runs, {len(every) - len(missing)} done before, {len(missing)} to do")
+    progress = Progress(missing)
+    with backend(dask, jobs):
+        for phase in ([r for r in missing if not r.teacher], [r for r in missing if r.teacher]):
+            complete(phase, windows, digest, folder, progress)
+    progress.close()
+
+
+def complete(phase: list[Run], windows: Windows, digest: str, folder: Path, progress: "Progress") -> None:
+    """Work until every run of the phase has a record, also if workers die or another sweep holds some."""
+    failures = 0
+    while phase:
+        before = len(phase)
+        try:
+            for run, seconds in joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")(
+                joblib.delayed(work)(run, windows, digest, folder) for run in phase
+            ):
+                if seconds is not None:
+                    progress.done(run, seconds)
+        except TerminatedWorkerError:
+            say("A worker was killed; its run starts again.")
+            failures += 1
+        phase = [run for run in phase if not records.path_of(folder, run.id(digest)).exists()]
+        failures = 0 if len(phase) < before else failures
+        if failures > RETRIES:
+            raise InputError(f"Workers die again and again ({failures} times): try fewer --jobs, memory may be short.")
+        if phase:
+            time.sleep(1.0)  # held by another sweep: look again
+
+
+def work(run: Run, windows: Windows, digest: str, folder: Path) -> tuple[Run, float | None]:
+    """Do one run unless it is done or somebody else is doing it; seconds, or None if nothing was done."""
+    torch.set_num_threads(1)  # also makes a result independent of the number of jobs
+    run_id = run.id(digest)
+    (folder / "locks").mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "locks" / f"{run_id}.lock")
+    try:
+        with lock.acquire(blocking=False):
+            if records.path_of(folder, run_id).exists():
+                return run, None
+            taught = teacher_outputs(run, windows, digest, folder) if run.teacher else None
+            network, record = train(run, windows, taught)
+            if run.strategy == "scratch" and run.seed == 0:  # it may teach
+                save_network(network, weights_path(folder, run_id))
+            machine = {"device": device_name(), "torch": torch.__version__}
+            records.write(folder, run_id, record | records.identity(run) | machine | {"run_id": run_id})
+            return run, record["seconds"]
+    except Timeout:
+        return run, None
+
+
+def teacher_outputs(run: Run, windows: Windows, digest: str, folder: Path) -> dict[str, np.ndarray]:
+    """Logits (and maps, for feature) of the run's teacher: computed once, then read from a mapped file.
+
+    All processes share the pages. The file is keyed by the teacher's run, and so by its windows.
+    """
+    teacher = teacher_of(run)
+    teacher_id = teacher.id(digest)
+    names = ("logits", "map") if run.strategy == "feature" else ("logits",)
+    paths = {name: folder / "teachers" / f"{teacher_id}.{name}.npy" for name in names}
+    if not all(path.exists() for path in paths.values()):
+        network = ResNet1D(run.teacher)
+        network.load_state_dict(load_file(weights_path(folder, teacher_id)))
+        said = teach(network, run, windows)
+        for name, path in paths.items():
+            content = io.BytesIO()
+            np.save(content, said[name], allow_pickle=False)
+            files.write(path, content.getvalue())
+    return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in paths.items()}
+
+
+def weights_path(folder: Path, run_id: str) -> Path:
+    return folder / "teachers" / f"{run_id}.safetensors"
+
+
+def save_network(network: ResNet1D, path: Path) -> None:
+    files.write(path, save({k: v.cpu().contiguous() for k, v in network.state_dict().items()}))
+
+
+def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
+    """Remove, with a word about it, records that cannot be read, so that they are made again."""
+    for run in every:
+        try:
+            records.read(folder, run.id(digest))
+        except ValueError as error:
+            say(f"{error}: that run is made again.")
+            records.path_of(folder, run.id(digest)).unlink()
+
+
+def backend(dask: str | None, jobs: int):
+    if dask is None:
+        jobs = 1 if torch.cuda.is_available() else jobs
+        return joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1) if jobs > 1 else nullcontext()
+    try:
+        from dask.distributed import Client
+    except ImportError:
+        raise InputError("--dask needs the package `distributed`: pip install distributed.") from None
+    try:
+        Client(dask, timeout="10s")
+    except OSError as error:
+        raise InputError(f"No Dask scheduler answers at {dask} ({error}): check the address.") from None
+    return joblib.parallel_config(backend="dask", n_jobs=-1)
+
+
+class Progress:
+    """A bar with the time left in a terminal, one line a run elsewhere."""
+
+    def __init__(self, missing: list[Run]):
+        self.left = {run: cost(run) for run in missing}
+        self.total, self.started = sum(self.left.values()), time.perf_counter()
+        self.bar = tqdm(total=len(missing), unit="run", disable=not sys.stderr.isatty())
+
+    def done(self, run: Run, seconds: float) -> None:
+        self.left.pop(run, None)
+        elapsed = time.perf_counter() - self.started
+        left = sum(self.left.values())
+        remaining = elapsed * left / max(self.total - left, 1e-9)
+        self.bar.set_postfix_str(f"{minutes(remaining)} left")
+        self.bar.update()
+        if self.bar.disable:
+            teacher = f" from {run.teacher}" if run.teacher else ""
+            name = f"{run.strategy} {run.student} blocks{teacher}, fold {run.fold}, seed {run.seed}"
+            say(f"{name}: {seconds:.0f} s, {len(self.left)} to go, about {minutes(remaining)}")
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+def cost(run: Run) -> float:
+    """What a run costs, relative to others: arithmetic plus a constant for what is not arithmetic."""
+    return run.get("epochs") * (macs(run.student) + 2e6)
+
+
+def minutes(seconds: float) -> str:
+    return f"{math.ceil(seconds / 60)} min" if seconds > 90 else f"{seconds:.0f} s"
+
+
+def say(text: str) -> None:
+    tqdm.write(text, file=sys.stdout)
