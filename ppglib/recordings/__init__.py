@@ -2,17 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ppglib import sources
 from ppglib.errors import InputError
-from ppglib.recordings import open_sets
+from ppglib.recordings import dalia, galaxyppg, open_sets, own, wildppg
+from ppglib.recordings.archives import refuse_copies
 from ppglib.recordings.base import Recording
 
 READERS = {
     "spc2015": open_sets.spc2015,
     "bami1": open_sets.bami1,
     "bami2": open_sets.bami2,
+    "ppg_dalia": dalia.read,
+    "wildppg": wildppg.read,
+    "wildppg_hf": partial(wildppg.read, dataset="wildppg_hf"),  # so that both forms can lie in one root
+    "galaxyppg": galaxyppg.read,
+    "own": own.read,
 }
 SIMULATED = "SIMULATED"  # `ppglib.simulate` puts a file of this name into the root it writes
 
@@ -27,7 +34,8 @@ def load(dataset: str, root: str | Path) -> Iterator[Recording]:
     simulated = (Path(root) / SIMULATED).exists()
     if not simulated:
         sources.verify(dataset, root)
-    return (replace(recording, simulated=simulated) for recording in READERS[dataset](folder))
+    recordings = refuse_copies(READERS[dataset](folder))
+    return map(partial(replace, simulated=simulated), recordings)  # holds no recording itself
 
 
 def locate(dataset: str, root: str | Path) -> Path:

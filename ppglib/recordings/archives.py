@@ -1,0 +1,130 @@
+"""Files of a published set, in a folder or inside its zip archives, read without unpacking them."""
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import numpy as np
+
+from ppglib.errors import InputError
+from ppglib.recordings.base import Recording
+
+NESTED = "data.zip"  # the one archive inside an archive: PPG-DaLiA's
+BUFFER = 1 << 20
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file: `name` for messages, `path` within the set, and how to open its bytes."""
+
+    name: str
+    path: str
+    opener: Callable[[], BinaryIO]
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """The file as a stream; whatever damage makes the body raise becomes one InputError.
+
+        On the way out the rest of the stream is read, because a zip checks its CRC at the end only.
+        """
+        with damaged(self.name), io.BufferedReader(self.opener(), BUFFER) as stream:
+            yield stream
+            while stream.read(BUFFER):
+                pass
+
+    def verify(self) -> None:
+        """Read the file once through, for readers that seek: seeking can switch a zip's CRC check off."""
+        with self.open():
+            pass
+
+
+@contextmanager
+def damaged(name) -> Iterator[None]:
+    """Report any error of a parser as a damaged file: parsers raise many types on damaged bytes."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{name} is damaged, truncated or not as published ({type(error).__name__}: {error}): fetch it again."
+        ) from error
+
+
+@contextmanager
+def members(folder: Path) -> Iterator[list[Member]]:
+    """All files below `folder` and in the zips that lie directly in it, as Members that stay readable
+    until the context ends. Raises InputError for a broken archive or a member path that leaves it."""
+    with ExitStack() as stack:
+        found = []
+        for path in sorted(folder.rglob("*")):
+            if path.suffix == ".zip" and path.parent == folder:
+                found += _archive(stack, str(path), lambda path=path: open(path, "rb"))
+            elif path.is_file():
+                relative = path.relative_to(folder).as_posix()
+                found.append(Member(str(path), relative, lambda path=path: open(path, "rb", buffering=0)))
+        yield found
+
+
+def _archive(stack: ExitStack, name: str, opener) -> list[Member]:
+    with damaged(name):
+        archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(opener())))
+    found = []
+    for info in archive.infolist():
+        _refuse_outside(name, info.filename)
+        inner = f"{name}/{info.filename}"
+        open_member = lambda info=info: archive.open(info)  # noqa: E731
+        if PurePosixPath(info.filename).name == NESTED:
+            found += _archive(stack, inner, open_member)  # a zip member can seek, so a zip opens in it
+        elif not info.is_dir():
+            found.append(Member(inner, info.filename, open_member))
+    return found
+
+
+def _refuse_outside(archive: str, member: str) -> None:
+    parts = re.split(r"[/\\]", member)
+    if member.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", member):
+        raise InputError(f"{archive} holds {member!r}, a path outside the archive: do not use this file.")
+
+
+def by_person(found: list[Member], pattern: str) -> dict[str, Member]:
+    """Members whose path ends in `pattern` (a regular expression, group 1 = the person), in order.
+
+    Raises InputError if one person is there twice.
+    """
+    people: dict[str, Member] = {}
+    for member in found:
+        match = re.search(rf"(?:^|/){pattern}$", member.path)
+        if not match or "__MACOSX/" in member.path:
+            continue
+        person = match.group(1)
+        if person in people:
+            raise InputError(
+                f"{member.name} and {people[person].name} are two copies of participant {person}: keep one."
+            )
+        people[person] = member
+    return dict(sorted(people.items(), key=lambda item: (len(item[0]), item[0])))
+
+
+def refuse_copies(recordings: Iterable[Recording]) -> Iterator[Recording]:
+    """Pass recordings on; InputError if two of them hold the very same PPG, under whatever names.
+
+    A copy under another name would put one person into both the training and the test part.
+    """
+    seen: dict[str, str] = {}
+    for recording in recordings:
+        digest = hashlib.sha256(np.ascontiguousarray(recording.ppg)).hexdigest()
+        if digest in seen:
+            raise InputError(
+                f"{recording.dataset}: {seen[digest]} and {recording.name} have the very same PPG: "
+                "remove one of the two copies."
+            )
+        seen[digest] = recording.name
+        yield recording
+        del recording  # or it would stay while the reader makes the next one

@@ -1,0 +1,82 @@
+"""Heart rate of a window from an ECG, for the sets that publish no labels.
+
+R-peaks from sleepecg; a published plausibility rule (Meier et al., WildPPG, 2024); a second detector,
+neurokit2, as a veto.
+"""
+
+import warnings
+
+import neurokit2
+import numpy as np
+import sleepecg
+
+from ppglib.errors import InputError
+from ppglib.recordings.base import STEP_SECONDS, WINDOW_SECONDS
+
+HR_LIMITS = (35.0, 185.0)  # BPM of one RR interval
+RUN = 5  # beats: a beat counts only in a run of so many ...
+SPREAD = 1.25  # ... whose longest RR interval is less than 25 % longer than the shortest
+VETO = 5.0  # BPM between the two detectors
+
+
+def window_hr(
+    ecg: np.ndarray, rate: float, windows: int, name: str, time: np.ndarray | None = None,
+    step: float = STEP_SECONDS,
+) -> tuple[np.ndarray, int]:  # fmt: skip
+    """HR of the windows [i * step, i * step + 8) s in BPM, NaN = no valid label, and the number vetoed.
+
+    ecg: (n,) at `rate` Hz, in any unit; time: (n,) seconds since the start of window 0, or None if
+    sample k was taken at k / rate. Raises InputError, naming `name`, if no beats are found.
+    """
+    if time is None:
+        time = np.arange(len(ecg)) / rate
+    ecg = np.nan_to_num(np.asarray(ecg, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    first, second = (
+        from_beats(time[find(ecg, rate)], windows, step) for find in (_sleepecg_peaks, _neurokit_peaks)
+    )
+    if np.isnan(first).all():
+        raise InputError(f"{name}: no plausible heart beats are found in the ECG, so there are no labels.")
+    with np.errstate(invalid="ignore"):
+        vetoed = np.abs(first - second) > VETO
+    return np.where(vetoed, np.nan, first), int(vetoed.sum())
+
+
+def from_beats(beats: np.ndarray, windows: int, step: float = STEP_SECONDS) -> np.ndarray:
+    """60 * n / sum of the n plausible RR intervals whose midpoint lies in the window; NaN if n < 2.
+
+    beats: (n,) increasing times in seconds.
+    """
+    rr, middle = np.diff(beats), (beats[1:] + beats[:-1]) / 2
+    good = plausible(rr)
+    rr, middle = rr[good], middle[good]
+    start = step * np.arange(windows)
+    first, last = np.searchsorted(middle, start), np.searchsorted(middle, start + WINDOW_SECONDS)
+    total = np.concatenate([[0.0], np.cumsum(rr)])
+    count = last - first
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(count >= 2, 60 * count / (total[last] - total[first]), np.nan)
+
+
+def plausible(rr: np.ndarray) -> np.ndarray:
+    """Mask of the RR intervals (s) that belong to a run of five beats (four intervals), each within
+    35-185 BPM, that differ by less than 25 %."""
+    good = np.zeros(len(rr), bool)
+    if len(rr) < RUN - 1:
+        return good
+    runs = np.lib.stride_tricks.sliding_window_view(rr, RUN - 1)
+    shortest, longest = runs.min(axis=1), runs.max(axis=1)
+    steady = (shortest >= 60 / HR_LIMITS[1]) & (longest <= 60 / HR_LIMITS[0]) & (longest < SPREAD * shortest)
+    for offset in range(RUN - 1):
+        good[offset : offset + len(runs)] |= steady
+    return good
+
+
+def _sleepecg_peaks(ecg: np.ndarray, rate: float) -> np.ndarray:
+    return np.asarray(sleepecg.detect_heartbeats(ecg, rate), int)
+
+
+def _neurokit_peaks(ecg: np.ndarray, rate: float) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about stretches without beats, which the rule handles
+        clean = neurokit2.ecg_clean(ecg, sampling_rate=rate)
+        return np.asarray(neurokit2.ecg_findpeaks(clean, sampling_rate=rate)["ECG_R_Peaks"], int)
