@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ppglib.errors import InputError
 from ppglib.files import sha256
+from ppglib.paths import ROOT
 
-DATA = Path(__file__).resolve().parents[1] / "data"
-LISTS = {"open": DATA / "sources.csv", "paper": DATA / "paper_sources.csv"}
+LISTS = {"open": ROOT / "data" / "sources.csv", "paper": ROOT / "data" / "paper_sources.csv"}
 OPEN_TERMS = "free for your own academic research with citation, not to be redistributed"
 # Parts of a set that add people but that the set can do without.
 OPTIONAL = {"spc2015": ("Extra_TrainingData/", "TestData/", "TrueBPM/")}
@@ -52,11 +52,9 @@ def published(group: str) -> list[Source]:
 
 def how_to_get(dataset: str) -> str:
     """Half a sentence for error messages: the command that fetches `dataset`."""
-    group = "open" if dataset in {source.dataset for source in published("open")} else "paper"
-    return (
-        f"get the set with `python -m ppglib fetch {group} --only {dataset}` "
-        f"or name with --data the folder that holds {dataset}/"
-    )
+    groups = [group for group in LISTS if dataset in {source.dataset for source in published(group)}]
+    command = f"get the set with `python -m ppglib fetch {groups[0]} --only {dataset}` or " if groups else ""
+    return f"{command}name with --data the folder that holds {dataset}/"
 
 
 def verify(dataset: str, root: str | Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ppglib.errors import InputError
 from ppglib.recordings.base import WINDOW_SECONDS, Recording, read_mat, window_count
+from ppglib.sources import how_to_get
 
 
 def spc2015(folder: Path) -> Iterator[Recording]:
@@ -16,13 +17,13 @@ def spc2015(folder: Path) -> Iterator[Recording]:
     Reads the training part and, where they are there, the extra and the test part. S04 of the
     extra part and S04 of the test part are one person, as are T01 and T02 of one S number.
     """
-    parts = [  # signal files, label file of one, person of one, rows of `sig`, first PPG row
-        ("Training_data/DATA_[0-9][0-9]_TYPE0[12].mat", "{folder}/{stem}_BPMtrace.mat", "train", 6, 1),
-        ("Extra_TrainingData/DATA_S*_T*.mat", "{folder}/BPM_{tail}.mat", "test", 6, 1),
-        ("TestData/TEST_S*_T*.mat", "{root}/TrueBPM/True_{tail}.mat", "test", 5, 0),
+    parts = [  # folder and names of signal files, label file of one, person of one, rows of `sig`, first PPG row
+        ("Training_data", r"DATA_\d\d_TYPE0[12]\.mat", "{folder}/{stem}_BPMtrace.mat", "train", 6, 1),
+        ("Extra_TrainingData", r"DATA_S\d\d_T\d\d\.mat", "{folder}/BPM_{tail}.mat", "test", 6, 1),
+        ("TestData", r"TEST_S\d\d_T\d\d\.mat", "{root}/TrueBPM/True_{tail}.mat", "test", 5, 0),
     ]
-    for pattern, labels, group, rows, first in parts:
-        for path in _files(folder, pattern, "spc2015", needed=group == "train"):
+    for part, names, labels, group, rows, first in parts:
+        for path in _files(folder / part, names, "spc2015", needed=group == "train"):
             _, number, kind = path.stem.split("_")
             tail = f"{number}_{kind}"
             label_path = Path(labels.format(folder=path.parent, root=folder, stem=path.stem, tail=tail))
@@ -41,12 +42,12 @@ def bami1(folder: Path) -> Iterator[Recording]:
 
     HR of a window is the mean of the beats in it; fewer than two beats = no label.
     """
-    for path in _files(folder, "Subject_*.mat", "bami1"):
+    for path in _files(folder, r"Subject_[1-9]\d*\.mat", "bami1"):
         shapes = {"sigPPG": (3, None), "timeECG": (None, 1), "bpmECG": (None, 1)}
         ppg, beat_time, beat_hr = read_mat(path, shapes).values()
         if len(beat_time) != len(beat_hr):
             raise InputError(f"{path}: {len(beat_time)} beat times but {len(beat_hr)} heart rates.")
-        if np.any(np.diff(beat_time[:, 0]) < 0):
+        if np.any(np.diff(beat_time[np.isfinite(beat_time)]) < 0):
             raise InputError(f"{path}: timeECG runs backwards, so its beats cannot be placed in windows.")
         hr = mean_in_windows(beat_time[:, 0], beat_hr[:, 0], window_count(ppg.shape[1], 50))
         yield Recording("bami1", path.stem.split("_")[1].zfill(2), path.stem, ppg, 50.0, hr)
@@ -58,7 +59,7 @@ def bami2(folder: Path) -> Iterator[Recording]:
     `bpm_proposed` is the authors' own estimate and never a label. The first label of files 7-12
     is an edge artefact (37-47 BPM), so window 0 of every file goes without a label.
     """
-    for path in _files(folder, "BAMI2_*.mat", "bami2"):
+    for path in _files(folder, r"BAMI2_[1-9]\d*\.mat", "bami2"):
         ppg, labels = read_mat(path, {"rawPPG": (3, None), "bpm_ecg": (None, 1)}).values()
         windows = window_count(ppg.shape[1], 50)
         if len(labels) != windows - 1:
@@ -80,11 +81,9 @@ def mean_in_windows(time: np.ndarray, value: np.ndarray, windows: int, step: flo
     return np.where(count >= 2, (total[last] - total[first]) / np.maximum(count, 1), np.nan)
 
 
-def _files(folder: Path, pattern: str, dataset: str, needed: bool = True) -> list[Path]:
-    found = sorted(folder.glob(pattern), key=lambda path: [int(n) for n in re.findall(r"\d+", path.stem)])
+def _files(folder: Path, names: str, dataset: str, needed: bool = True) -> list[Path]:
+    """Files of `folder` whose whole name matches, by number: a copy such as `Subject_1 (2).mat` is none."""
+    found = [path for path in folder.glob("*.mat") if re.fullmatch(names, path.name)]
     if needed and not found:
-        raise InputError(
-            f"No {pattern} in {folder}: get the set with `python -m ppglib fetch open --only {dataset}` "
-            f"or name the folder that holds {dataset}/."
-        )
-    return found
+        raise InputError(f"{folder} holds no file of {dataset}: {how_to_get(dataset)}.")
+    return sorted(found, key=lambda path: [int(number) for number in re.findall(r"\d+", path.stem)])
