@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+from ppglib.simulate import open_formats
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The root of the repository."""
+    return ROOT
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +26,11 @@ def shared():
         return SHARED / name
 
     return path
+
+
+@pytest.fixture(scope="session")
+def simulated_root(tmp_path_factory) -> Path:
+    """A data folder of simulated people in the open sets' formats; not to be changed by a test."""
+    folder = tmp_path_factory.mktemp("data") / "simulated"
+    open_formats.write(folder, {"spc2015": 5, "bami1": 5, "bami2": 5}, minutes=1.5, seed=3, spc_test=True)
+    return folder
