@@ -1,0 +1,130 @@
+"""The command line: python -m ppglib fetch | sweep | bench | reproduce."""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from ppglib.errors import InputError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 if all went well, 2 with one sentence for wrong input, 1 for a failed notebook."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    try:
+        options.command(options)
+    except InputError as error:
+        print(f"ppglib: {error}", file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        print(f"ppglib: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ppglib: stopped; what is finished is kept, start again to go on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m ppglib", description="Distil heart-rate networks, and measure it.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    p = commands.add_parser("reproduce", help="run the notebooks of a study, from recordings to claims")
+    study_options(p)
+    p.add_argument("--only", metavar="04,05", help="only these notebooks, by number")
+    p.add_argument("--results", type=Path, help="show the tables in this folder instead of training")
+    p.add_argument("-p", dest="given", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter")
+    p.set_defaults(command=reproduce)
+
+    p = commands.add_parser("sweep", help="train the networks of a study that are not trained yet")
+    study_options(p)
+    p.set_defaults(command=run_sweep)
+
+    p = commands.add_parser("fetch", help="download recordings")
+    p.add_argument("group", choices=["open", "paper"])
+    p.add_argument("--only", metavar="DATASET", help="only this set")
+    p.add_argument("--data", type=Path, default=Path("data/raw"), help="folder to write to (data/raw)")
+    p.add_argument("--yes", action="store_true", help="do not ask before a large download")
+    p.set_defaults(command=fetch)
+
+    p = commands.add_parser("bench", help="measure what networks cost")
+    what = p.add_mutually_exclusive_group(required=True)
+    what.add_argument("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
+    what.add_argument("--train", action="store_true", help="windows per second of training, plain loop beside ours")
+    what.add_argument("--prepare", action="store_true", help="time and memory of making windows")
+    p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    p.add_argument("--out", type=Path, default=Path("out/compute"), help="folder for the CSVs (out/compute)")
+    p.set_defaults(command=bench)
+    return top
+
+
+def study_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--study", default="demo", help="demo, open, paper, smoke or the path of a .toml file")
+    p.add_argument("--data", type=Path, help="folder that holds one folder per dataset")
+    p.add_argument("--out", type=Path, help="folder to write to (out/STUDY)")
+    p.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes of one thread each")
+    p.add_argument("--dask", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers see the out folder")
+
+
+def out_of(options: argparse.Namespace) -> Path:
+    return (options.out or Path("out") / Path(options.study).stem).resolve()
+
+
+def reproduce(options: argparse.Namespace) -> None:
+    from ppglib.reproduce import reproduce
+
+    pairs = [text.partition("=") for text in options.given]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise InputError(f"-p takes NAME=VALUE, not {name!r}.")
+    index = reproduce(
+        options.study,
+        options.data and options.data.resolve(),
+        out_of(options),
+        options.only.split(",") if options.only else None,
+        options.jobs,
+        options.dask,
+        options.results and options.results.resolve(),
+        {name: value for name, _, value in pairs},
+    )
+    print(f"Done: {index}")
+
+
+def run_sweep(options: argparse.Namespace) -> None:
+    from ppglib import prepare, records, studies
+    from ppglib.sweep import sweep
+    from ppglib.workspace import study_windows
+
+    study, out = studies.read(options.study), out_of(options)
+    windows = study_windows(study, options.data, out)
+    sweep(study, windows, out, options.jobs, options.dask)
+    tables = records.tables(study, windows, out) | {"windows": prepare.summary(windows)}
+    records.save_tables(tables, out / "results")
+
+
+def fetch(options: argparse.Namespace) -> None:
+    from ppglib.fetch import fetch
+
+    fetch(options.group, options.data, options.only, options.yes)
+
+
+def bench(options: argparse.Namespace) -> None:
+    if options.inference:
+        from ppglib import benchmark
+
+        benchmark.main(options.out, options.device)
+    elif options.train:
+        from ppglib import benchmark_training
+
+        benchmark_training.main(options.out)
+    else:
+        from ppglib import benchmark_prepare
+
+        benchmark_prepare.main(options.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
