@@ -7,7 +7,8 @@ goes through the readers of the real ones. Signals, people and heart rates are s
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +36,6 @@ def write(
     part, of two more people. A `root` that this function wrote before is replaced; any other that
     is not empty is refused with InputError.
     """
-    root = Path(root)
-    if root.exists() and not (root.is_dir() and ((root / SIMULATED).exists() or not any(root.iterdir()))):
-        raise InputError(f"{root} holds something else than simulated recordings: choose another folder.")
     for dataset, people in datasets.items():
         if dataset not in WRITERS:
             raise InputError(f"No simulated form of {dataset!r}: choose from {', '.join(WRITERS)}.")
@@ -45,13 +43,26 @@ def write(
             raise InputError(f"{people} people in {dataset}: there must be at least 1.")
     if minutes * 60 < 12:
         raise InputError(f"{minutes} minutes of recording are too short: there must be at least 0.2.")
-    beside = root.with_name(f".{root.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        beside.mkdir(parents=True)
+    with simulated_root(root) as folder:
         for number, dataset in enumerate(sorted(datasets)):
             first = 100_000 * seed + 1_000 * number  # no two people of one root are alike
             options = {"test": spc_test} if dataset == "spc2015" else {}
-            WRITERS[dataset](beside / dataset, datasets[dataset], minutes, first, **options)
+            WRITERS[dataset](folder / dataset, datasets[dataset], minutes, first, **options)
+
+
+@contextmanager
+def simulated_root(root: str | Path) -> Iterator[Path]:
+    """A folder to write simulated sets into, which takes the place of `root` only if all went well.
+
+    A `root` of simulated recordings is replaced; any other that is not empty is refused with InputError.
+    """
+    root = Path(root)
+    if root.exists() and not (root.is_dir() and ((root / SIMULATED).exists() or not any(root.iterdir()))):
+        raise InputError(f"{root} holds something else than simulated recordings: choose another folder.")
+    beside = root.with_name(f".{root.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        beside.mkdir(parents=True)
+        yield beside
         (beside / SIMULATED).write_text(NOTICE)
         if root.exists():
             shutil.rmtree(root)
