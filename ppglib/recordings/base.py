@@ -51,10 +51,10 @@ def read_mat(path: Path, shapes: dict[str, tuple]) -> dict[str, np.ndarray]:
 
     Raises InputError if the file is unreadable or truncated, lacks a variable, or has another shape.
     """
+    if not path.is_file():
+        raise InputError(f"{path} is missing: fetch it again or name the right data folder.")
     try:
         content = scipy.io.loadmat(path, variable_names=list(shapes))
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing: fetch it again or name the right data folder.") from None
     except NotImplementedError:
         raise InputError(
             f"{path} is a MATLAB 7.3 (HDF5) file, but a v5 file was published: fetch the original."
