@@ -1,0 +1,252 @@
+"""The paper's claims, numbered as in data/paper/claims.csv, each with an effect, an interval and a verdict.
+
+A claim is a function from `Evidence` to `Outcome`. The same functions read our runs and the paper's
+own printed tables, which are evidence without draws: there a sign is all that can be asked for.
+Effects are written so that the claim says which side of 0, or of the paper's number, they lie on.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ppglib import laws, scaling
+from ppglib.evidence import Evidence, mean_gap, pairs, printed, top
+from ppglib.intervals import interval
+from ppglib.tables import Paper
+
+YES, NO, CONTROL, CANNOT = "reproduced", "not reproduced", "explained by a control", "cannot be tested here"
+FOUR = ("hard", "soft", "dkd", "feature")
+SMALL = 4  # blocks: a student too small "to learn a rich representation when trained from scratch"
+SATURATED = 6  # blocks, from where the paper sees saturation
+TOLERANCE = 5.0  # points of per cent within which a percentage agrees, or a gain counts as none
+
+
+class Outcome(NamedTuple):
+    """effect with its 95 % interval (over people, or of the fit), seed_sd beside it, verdict and why."""
+
+    verdict: str
+    why: str
+    effect: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    seed_sd: float = np.nan
+
+
+def cannot(why: str) -> Outcome:
+    return Outcome(CANNOT, why)
+
+
+def below(high: float, effect: float) -> bool:
+    """The effect is negative, and so is its interval where there is one."""
+    return effect < 0 and not high >= 0
+
+
+def always(evidence: Evidence, better: str, worse: str, control: str = "", found=None, **chosen) -> Outcome:
+    """`better` has the lower MAE in every pair, its mean advantage is sure, and `control` is not as good."""
+    found = pairs(evidence.mae, better, worse, **chosen) if found is None else found
+    if not found:
+        return cannot(f"no {better} student with {worse} beside it at the same size was run")
+    gaps = [(evidence.mae.loc[a, 0] - evidence.mae.loc[b, 0], a) for a, b in found]
+    wins, (worst, (_, student, teacher)) = sum(g < 0 for g, _ in gaps), max(gaps)
+    effect, low, high, seed_sd = mean_gap(evidence, found)
+    why = f"better in {wins} of {len(gaps)} pairs"
+    if wins < len(gaps):
+        why += f", worst {worst:+.2f} BPM at {student} blocks from {teacher}"
+    if effect < 0 <= high:
+        why += "; the mean's interval includes 0"
+    if wins < len(gaps) or not below(high, effect):
+        return Outcome(NO, why, effect, low, high, seed_sd)
+    rivals = pairs(
+        evidence.mae, better, control, teachers={top(evidence.mae)}, students={a[1] for a, _ in found}
+    )
+    if not rivals:
+        return Outcome(
+            YES,
+            why + (f"; {control}, its control, was not run" if control else ""),
+            effect,
+            low,
+            high,
+            seed_sd,
+        )
+    rest, rest_low, rest_high, _ = mean_gap(evidence, rivals)
+    why += f"; against {control}, its control, {rest:+.2f} [{rest_low:+.2f}, {rest_high:+.2f}]"
+    return Outcome(YES if below(rest_high, rest) else CONTROL, why, effect, low, high, seed_sd)
+
+
+def best_elsewhere(evidence: Evidence) -> Outcome:
+    """DKD against the best of the other three, at teachers other than the largest."""
+    mae, found = evidence.mae, []
+    for strategy, student, teacher in mae.index:
+        others = [(k, student, teacher) for k in FOUR if k != "dkd" and (k, student, teacher) in mae.index]
+        if strategy == "dkd" and student < teacher < top(mae) and others:
+            found.append(((strategy, student, teacher), min(others, key=lambda k: mae.loc[k, 0])))
+    if not found:
+        return cannot("DKD was run with the largest teacher only")
+    return always(evidence, "dkd", "the best of the others", found=found)
+
+
+def size_helps(evidence: Evidence) -> Outcome:
+    """Slope of MAE over log2(blocks) of the student, each strategy and teacher on its own level."""
+    index = evidence.mae.index.to_frame(index=False)
+    keep = index.strategy.isin(["scratch", "soft"]).to_numpy()
+    index, y = index[keep], evidence.mae.to_numpy()[keep]
+    if index.student.nunique() < 3:
+        return cannot(f"needs three sizes, has {index.student.nunique()}")
+    groups = index.strategy + index.teacher.astype(str)
+    effect, low, high = interval(scaling.slopes(np.log2(index.student), y, groups, 1)[0])
+    why = f"over {index.student.nunique()} sizes, scratch and soft"
+    return Outcome(YES if below(high, effect) else NO, why, float(effect), float(low), float(high))
+
+
+def teacher_slope(evidence: Evidence, degree: int) -> Outcome:
+    """Student MAE over log2(blocks) of the teacher, each student on its own level (soft).
+
+    Degree 1: the slope is negative if larger teachers are better. Degree 2: the slope of the
+    parabola at the largest teacher is positive if that teacher is already too large.
+    """
+    index = evidence.mae.index.to_frame(index=False)
+    keep = ((index.strategy == "soft") & (index.student < index.teacher)).to_numpy()
+    index, y = index[keep], evidence.mae.to_numpy()[keep]
+    if index.teacher.nunique() < 3:
+        return cannot(f"needs soft students of three teachers, has {index.teacher.nunique()}")
+    slope = scaling.slopes(np.log2(index.teacher), y, index.student, degree)
+    at_top = slope[0] if degree == 1 else slope[0] + 2 * slope[1] * np.log2(index.teacher.max())
+    effect, low, high = map(float, interval(at_top))
+    best = index.assign(mae=y[:, 0]).sort_values("mae").drop_duplicates("student")
+    wins = (best.teacher == index.teacher.max()).sum()
+    why = f"the largest of {index.teacher.nunique()} teachers is the best for {wins} of {len(best)} students"
+    holds = below(high, effect) if degree == 1 else below(-low, -effect)
+    return Outcome(YES if holds else NO, why, effect, low, high)
+
+
+def exponential_is_best(evidence: Evidence) -> Outcome:
+    """Leave-one-size-out error of the exponential less that of its best rival in blocks."""
+    blocks, y = laws.curve(evidence.mae, "soft", top(evidence.mae))
+    weights = laws.weights(y)
+    law = scaling.fit(scaling.FORMS["exponential"], blocks, y[:, 0], weights)
+    if law.note:
+        return cannot(law.note)
+    errors = {name: scaling.leave_one_out(form, blocks, y, weights) for name, form in scaling.FORMS.items()}
+    own = errors.pop("exponential")
+    rival = min(errors, key=lambda name: errors[name][0])
+    effect, low, high = map(float, interval(own - errors[rival]))
+    beaten = effect > 0 and not low <= 0
+    why = f"R2 {law.r2:.3f}; left-out size missed by {own[0]:.2f} BPM, by {errors[rival][0]:.2f} with the {rival} law"
+    return Outcome(NO if beaten else YES, why, effect, low, high)
+
+
+def predictable(evidence: Evidence) -> Outcome:
+    """The exponential of students up to 5 blocks foretells the larger ones; effect = mean observed - predicted."""
+    table, gap = laws.foretell(evidence.mae, "soft", top(evidence.mae))
+    if table.empty:
+        return cannot("needs soft students of 1 to 5 blocks, and larger ones to foretell")
+    rows = [f"{r.student}: {r.predicted:.2f} foretold, {r.observed:.2f} seen" for r in table.itertuples()]
+    why = f"{table.inside.sum()} of {len(table)} inside the 95 % prediction interval ({'; '.join(rows)})"
+    return Outcome(YES if table.inside.all() else NO, why, *map(float, interval(gap.mean(axis=0))))
+
+
+def saturates(evidence: Evidence) -> Outcome:
+    """What the largest student gains on the 6-block one, in per cent of its MAE."""
+    blocks, y = laws.curve(evidence.mae, "soft", top(evidence.mae))
+    if SATURATED not in blocks or blocks[-1] <= SATURATED:
+        return cannot("needs soft students of 6 blocks and more")
+    effect, low, high = map(float, interval(100 * (1 - y[-1] / y[blocks == SATURATED][0])))
+    why = f"from 6 to {blocks[-1]:.0f} blocks MAE falls by {effect:.1f} %; under {TOLERANCE:.0f} % counts as saturated"
+    return Outcome(NO if effect >= TOLERANCE or high >= TOLERANCE else YES, why, effect, low, high)
+
+
+def decay(evidence: Evidence, strategy: str, faster: bool) -> Outcome:
+    """Difference of the exponential's b to soft's, with the fits' standard errors: none, or a faster decay."""
+    curves = {k: laws.curve(evidence.mae, k, top(evidence.mae)) for k in (strategy, "soft")}
+    own, soft = (scaling.fit_exponential(x, y[:, 0], laws.weights(y)) for x, y in curves.values())
+    if note := own.note or soft.note:
+        return cannot(note)
+    effect, half = own.b - soft.b, 1.96 * np.hypot(own.b_se, soft.b_se)
+    why = f"b {own.b:.2f} +- {own.b_se:.2f} (R2 {own.r2:.2f}) against {soft.b:.2f} +- {soft.b_se:.2f}"
+    why += f"; floor c {own.c:.2f} against {soft.c:.2f}; interval of the fits"
+    limits = effect, effect - half, effect + half
+    if not faster and abs(effect) <= half and half > soft.b / 2:
+        return Outcome(CANNOT, why + "; too uncertain to tell a decay half as fast", *limits)
+    return Outcome(YES if (effect > half if faster else abs(effect) <= half) else NO, why, *limits)
+
+
+def saving(evidence: Evidence, column: str, number: float) -> Outcome:
+    """What 1 block saves on 12, in per cent: at least the paper's number, give or take TOLERANCE.
+
+    A GPU decides if one was measured, because the paper's number is a GPU's; every device is named.
+    """
+    wide = evidence.compute.pivot(index=["device", "gpu"], columns="blocks", values=column)
+    if not {1, 12} <= set(wide.columns) or wide[[1, 12]].dropna().empty:
+        return cannot("no device was measured at 1 and 12 blocks")
+    percent = 100 * (1 - wide[1] / wide[12]).dropna().astype(float).sort_index(level="gpu", ascending=False)
+    why = "; ".join(f"{value:.1f} % on {device}" for (device, _), value in percent.items())
+    return Outcome(YES if percent.iloc[0] >= number - TOLERANCE else NO, why, percent.iloc[0])
+
+
+def costs_little(evidence: Evidence, number: float) -> Outcome:
+    """How much worse, in per cent, the 1-block DKD student is than the 12-block network from scratch."""
+    mae, small = evidence.mae, ("dkd", 1, 12)
+    if small not in mae.index:
+        return cannot("no 1-block DKD student of a 12-block teacher was run")
+    if ("scratch", 12, 0) not in mae.index:
+        needed = mae.loc[small, 0] / (1 + number / 100)
+        return cannot(f"the 12-block MAE is not given; {number:.0f} % would need it to be {needed:.2f} BPM")
+    effect, low, high = interval(100 * (mae.loc[small] / mae.loc[("scratch", 12, 0)] - 1))
+    why = f"{mae.loc[small, 0]:.2f} BPM at 1 block (DKD), {mae.loc[('scratch', 12, 0), 0]:.2f} at 12 from scratch"
+    return Outcome(YES if effect <= number + TOLERANCE else NO, why, float(effect), float(low), float(high))
+
+
+def agrees_with_prior_work(evidence: Evidence, number: float) -> Outcome:
+    """8 blocks from scratch on the recordings of the prior work, against its number."""
+    row = ("scratch", 8, 0)
+    if row not in evidence.mae.index:
+        return cannot("the MAE of an 8-block network from scratch is not there")
+    effect, low, high = map(float, interval(evidence.mae.loc[row]))
+    if "wildppg" not in evidence.datasets:
+        why = f"the prior work's recordings (WildPPG) are not among {', '.join(evidence.datasets)}"
+    elif np.isnan(number):
+        why = "the paper prints neither its own number nor that of the prior work"
+    else:
+        agrees = low <= number <= high
+        return Outcome(
+            YES if agrees else NO, "the prior work's number against our interval", effect, low, high
+        )
+    return Outcome(CANNOT, why, effect, low, high)
+
+
+CLAIMS = {
+    1: lambda e, _: always(e, "soft", "scratch", control="gaussian"),
+    2: lambda e, _: always(
+        e, "dkd", "scratch", control="gaussian", students=range(1, SMALL + 1), teachers={top(e.mae)}
+    ),
+    3: lambda e, _: size_helps(e),
+    4: lambda e, _: teacher_slope(e, 1),
+    5: lambda e, _: teacher_slope(e, 2),
+    6: lambda e, _: always(e, "dkd", "feature", control="soft8", teachers={top(e.mae)}),
+    7: lambda e, _: always(e, "feature", "soft", teachers={top(e.mae)}),
+    8: lambda e, _: always(e, "soft", "hard", teachers={top(e.mae)}),
+    9: lambda e, _: best_elsewhere(e),
+    10: lambda e, _: exponential_is_best(e),
+    11: lambda e, _: predictable(e),
+    12: lambda e, _: saturates(e),
+    13: lambda e, _: decay(e, "dkd", faster=False),
+    14: lambda e, _: decay(e, "feature", faster=False),
+    15: lambda e, _: decay(e, "hard", faster=True),
+    16: lambda e, number: saving(e, "seconds", number),
+    17: lambda e, number: saving(e, "memory_mb", number),
+    18: lambda e, number: costs_little(e, number),
+    19: lambda e, number: agrees_with_prior_work(e, number),
+}
+
+
+def verdicts(evidence: Evidence, claims: pd.DataFrame) -> pd.DataFrame:
+    """One row a claim of data/paper/claims.csv: id, claim, unit, paper, effect, low, high, seed_sd, verdict, why."""
+    outcomes = pd.DataFrame([CLAIMS[row.id](evidence, row.number)._asdict() for row in claims.itertuples()])
+    stated = claims.rename(columns={"number": "paper"})[["id", "claim", "where", "unit", "paper"]]
+    return pd.concat([stated.reset_index(drop=True), outcomes], axis=1)
+
+
+def on_its_own_tables(paper: Paper) -> pd.DataFrame:
+    """The same verdicts, computed from the numbers that the paper prints."""
+    return verdicts(printed(paper), paper.claims)

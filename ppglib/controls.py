@@ -1,0 +1,120 @@
+"""Controls that the paper lacks: what else could make a student better than one from scratch."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ppglib import evidence as ev
+from ppglib import scaling, tables
+from ppglib.evidence import Evidence
+from ppglib.intervals import interval
+from ppglib.tables import Results
+
+
+class Row(NamedTuple):
+    """effect in BPM with its 95 % interval over people: below 0, the first of the two has the lower MAE."""
+
+    control: str
+    compared: str
+    n: int  # pairs of networks compared
+    effect: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    seed_sd: float = np.nan
+
+    @property
+    def reading(self) -> str:
+        if np.isnan(self.effect):
+            return "not run"
+        return "better" if self.high < 0 else "worse" if self.low > 0 else "not told apart"
+
+
+def table(results: Results, recipe: str) -> pd.DataFrame:
+    """All controls of one recipe: control, compared, n, effect, low, high, seed_sd, reading, simulated."""
+    own = ev.ours(results, recipe)
+    rows = [
+        _pairs(own, "is DKD more than 8 x soft?", "dkd", "soft8"),
+        _pairs(own, "does it take a teacher?", "soft", "gaussian"),
+        _pairs(own, "does it take a teacher?", "dkd", "gaussian"),
+    ]
+    gains = ("hard", "soft", "feature", "dkd", "soft8", "gaussian")
+    rows += [_pairs(own, "gain over scratch", name, "scratch") for name in gains]
+    rows += _leak(results, recipe) + _recipes(results, recipe) + _decoders(results, recipe)
+    frame = pd.DataFrame([row._asdict() | {"reading": row.reading} for row in rows])
+    return frame.assign(simulated=bool(results.name))
+
+
+def _pairs(own: Evidence, question: str, one: str, other: str) -> Row:
+    """Strategies at the largest teacher, over all students that have both."""
+    teachers = {0, ev.top(own.mae)}
+    found = ev.pairs(own.mae, one, other, teachers=teachers)
+    gap = ev.mean_gap(own, found) if found else ()
+    return Row(question, f"{one} - {other}", len(found), *gap)
+
+
+def _leak(results: Results, recipe: str) -> list[Row]:
+    """The shuffled split, where people are in training and test, against the split by person: 8 blocks."""
+    mae, rows = tables.draws(results), []
+    for strategy in ("scratch", "soft"):
+        networks = [
+            (s, t) for r, split, k, s, t in mae.index if (r, split, k) == (recipe, "shuffled", strategy)
+        ]
+        keys = [((recipe, "shuffled", strategy, *n), (recipe, "person", strategy, *n)) for n in networks]
+        rows.append(_mean(mae, keys, "shared people", f"shuffled - person, {strategy}"))
+    return rows
+
+
+def _recipes(results: Results, recipe: str) -> list[Row]:
+    """The same networks under every other recipe."""
+    mae, rows = tables.draws(results), []
+    for other in (name for name in results.runs.recipe.unique() if name != recipe):
+        for strategy in ("scratch", "soft", "dkd", "gaussian"):
+            keys = [k for k in mae.index if k[:3] == (recipe, "person", strategy)]
+            found = [((other, *k[1:]), k) for k in keys]
+            rows.append(_mean(mae, found, "what a recipe is worth", f"{other} - {recipe}, {strategy}"))
+    return rows
+
+
+def _decoders(results: Results, recipe: str) -> list[Row]:
+    """Expectation and median over bins against argmax, all networks of the recipe (equal weights)."""
+    mae = {name: tables.draws(results, name) for name in tables.DECODERS}
+    keys = [k for k in mae["argmax"].index if k[:2] == (recipe, "person") and k[3]]
+    rows = []
+    for name in ("expectation", "median"):
+        gap = (mae[name].loc[keys] - mae["argmax"].loc[keys]).to_numpy().mean(axis=0)
+        rows.append(
+            Row("reading the same network", f"{name} - argmax", len(keys), *map(float, interval(gap)))
+        )
+    return rows
+
+
+def _mean(mae: pd.DataFrame, keys: list[tuple], question: str, compared: str) -> Row:
+    """Mean gap over pairs of full keys that were both run."""
+    found = [(a, b) for a, b in keys if a in mae.index and b in mae.index]
+    if not found:
+        return Row(question, compared, 0)
+    gap = np.mean([mae.loc[a].to_numpy() - mae.loc[b].to_numpy() for a, b in found], axis=0)
+    return Row(question, compared, len(found), *map(float, interval(gap)))
+
+
+def teacher_strength(own: Evidence) -> tuple[pd.DataFrame, dict]:
+    """Soft students' MAE against their teacher's own MAE, and a U-shape in it (Busbridge et al. 2025).
+
+    (rows student, teacher, teacher_mae, mae; and per degree of a polynomial in the teacher's MAE, every
+    student on its own level, the slope at the strongest teacher with its interval). A teacher that
+    is too strong shows as a negative slope of the parabola there: a weaker one would be better.
+    """
+    rows = [
+        (s, t, own.mae.loc[("scratch", t, 0), 0], own.mae.loc[(k, s, t), 0])
+        for k, s, t in own.mae.index
+        if k == "soft" and s < t and ("scratch", t, 0) in own.mae.index
+    ]
+    frame = pd.DataFrame(rows, columns=["student", "teacher", "teacher_mae", "mae"])
+    if frame.teacher.nunique() < 4:
+        return frame, {}
+    y = own.mae.loc[[("soft", r.student, r.teacher) for r in frame.itertuples()]].to_numpy()
+    x, strongest = frame.teacher_mae - frame.teacher_mae.min(), {}
+    for degree in (1, 2):
+        strongest[degree] = tuple(map(float, interval(scaling.slopes(x, y, frame.student, degree)[0])))
+    return frame, strongest

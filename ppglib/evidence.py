@@ -1,0 +1,113 @@
+"""Evidence: the MAEs of one recipe, and the paper's printed ones, in one shape that claims can read."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ppglib import benchmark, intervals, tables
+from ppglib.intervals import interval
+from ppglib.memory import PARTS
+from ppglib.tables import BASELINES, Paper, Results, draws
+
+LEVELS = ["strategy", "student", "teacher"]
+COMPUTE = ["device", "gpu", "blocks", "seconds", "memory_mb"]
+TEACHER = 12  # blocks: the teacher of the paper's Table 2
+PAPER_SETS = ("galaxyppg", "ppg_dalia", "wildppg")
+
+
+class Evidence(NamedTuple):
+    """mae: index (strategy, student, teacher), column 0 observed and then draws over people.
+
+    seed_variance: same index, BPM^2 that another seed would move a row's MAE by; NaN = not known.
+    compute: device, gpu, blocks, seconds, memory_mb. datasets: whose recordings these are.
+    """
+
+    mae: pd.DataFrame
+    seed_variance: pd.Series
+    compute: pd.DataFrame
+    datasets: tuple[str, ...]
+
+
+def top(mae: pd.DataFrame) -> int:
+    """The largest teacher: the one that Table 2 fixes."""
+    return int(mae.index.get_level_values("teacher").max()) if len(mae) else 0
+
+
+def pairs(mae: pd.DataFrame, better: str, worse: str, teachers=None, students=None) -> list[tuple]:
+    """Pairs of conditions, same student (and teacher, if `worse` has one), student below its teacher."""
+    found = []
+    for strategy, student, teacher in mae.index:
+        too_large = teacher and student >= teacher  # a student is smaller than its teacher
+        if strategy != better or too_large or (teachers and teacher not in teachers):
+            continue
+        other = next((k for k in ((worse, student, teacher), (worse, student, 0)) if k in mae.index), None)
+        if other and (students is None or student in students):
+            found.append(((strategy, student, teacher), other))
+    return sorted(found)
+
+
+def mean_gap(evidence: Evidence, found: list[tuple]) -> tuple:
+    """Mean of the differences of pairs (BPM): effect, low, high over people, and its sd between seeds."""
+    weight = pd.Series(0.0, evidence.mae.index)
+    for one, other in found:
+        weight[one] += 1 / len(found)
+        weight[other] -= 1 / len(found)
+    used = weight != 0
+    seed_sd = np.sqrt((weight**2 * evidence.seed_variance)[used].sum(skipna=False))
+    return *map(float, interval(weight.to_numpy() @ evidence.mae.to_numpy())), float(seed_sd)
+
+
+def ours(
+    results: Results, recipe: str, split: str = "person", measured=None, decoder: str = "argmax"
+) -> Evidence:
+    """Every complete condition of one recipe and split, with 2,000 draws over people."""
+    mae = _pick(draws(results, decoder), recipe, split)
+    spread = _pick(intervals.spread(results.runs, results.people, tables.DECODERS[decoder]), recipe, split)
+    repeated = spread.seed_sd.dropna()
+    typical = (repeated**2).mean() if len(repeated) else np.nan
+    variance = (typical / spread.seeds).reindex(mae.index)
+    used = results.runs[results.runs.recipe == recipe].run_id
+    datasets = tuple(sorted(results.people[results.people.run_id.isin(used)].dataset.unique()))
+    return Evidence(mae, variance, pd.DataFrame(columns=COMPUTE) if measured is None else measured, datasets)
+
+
+def printed(paper: Paper) -> Evidence:
+    """Table 2 (soft, hard, DKD, feature at 12 blocks), Table 3, and Figure 2's laws of the other teachers.
+
+    The 8- and 10-block teachers' soft students are the printed laws at the paper's sizes below them.
+    """
+    rows = {(r.strategy, r.student, TEACHER): r.mae for r in paper.strategies.itertuples()}
+    for law in paper.laws[paper.laws.teacher < TEACHER].itertuples():
+        for student in paper.strategies.student.unique():
+            if student < law.teacher:
+                rows["soft", student, law.teacher] = law.a * np.exp(-law.b * student) + law.c
+    index = pd.MultiIndex.from_tuples(rows, names=LEVELS)
+    mae = pd.DataFrame({0: list(rows.values())}, index=index)
+    measured = paper.compute.assign(device="the paper's GPU", gpu=True)[COMPUTE]
+    return Evidence(mae, pd.Series(np.nan, index), measured, PAPER_SETS)
+
+
+def compute(folder: Path) -> pd.DataFrame:
+    """COMPUTE columns of every device that has tables in `folder` (see `ppglib.benchmark`); empty if none has.
+
+    One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a
+    GPU, as in the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts.
+    """
+    if not any(Path(folder).glob("*.csv")):
+        return pd.DataFrame(columns=COMPUTE)
+    seconds, memory = benchmark.read(Path(folder))
+    seconds = seconds[(seconds.batch == 1) & (seconds.threads == 1) & (seconds.variant == "eager")]
+    memory = memory[(memory.batch == 1) & (memory["mode"] == "inference")]
+    gpu = memory.driver.str.contains("CUDA")
+    peak = memory.measured.where(gpu, memory[list(PARTS)].sum(axis=1)) / 1e6
+    memory = memory.assign(gpu=gpu, memory_mb=peak).groupby(["device", "gpu", "blocks"]).memory_mb.median()
+    seconds = seconds.groupby(["device", "blocks"])["mean"].median().rename("seconds")
+    return memory.reset_index("gpu").join(seconds).reset_index()[COMPUTE]
+
+
+def _pick(frame: pd.DataFrame, recipe: str, split: str) -> pd.DataFrame:
+    index = frame.index.to_frame(index=False)
+    keep = (index.recipe == recipe) & (index.split == split) & ~index.strategy.isin(BASELINES)
+    return frame[keep.to_numpy()].droplevel(["recipe", "split"])

@@ -1,0 +1,216 @@
+"""The figures: each is a function of a table, and is saved with the table behind it."""
+
+import io
+import textwrap
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ppglib import files
+from ppglib.tables import STRATEGIES
+
+# Okabe and Ito's colours: told apart by everyone.
+COLORS = dict(
+    zip(
+        STRATEGIES,
+        ("#bbbbbb", "#888888", "#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"),
+        strict=True,
+    )
+)
+AREAS = (60, 620)  # points^2: the smallest and the largest MAE of Figure 1
+VERDICTS = {
+    "reproduced": "#009e73",
+    "not reproduced": "#d55e00",
+    "explained by a control": "#e69f00",
+    "cannot be tested here": "#bbbbbb",
+}
+
+
+def save(fig: Figure, data: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+    """Write name.png, name.pdf and name.csv (the data behind the figure), each whole or not at all."""
+    paths = [Path(folder) / f"{name}.{kind}" for kind in ("png", "pdf", "csv")]
+    for path in paths[:2]:
+        content = io.BytesIO()
+        undated = {"metadata": {"CreationDate": None}} if path.suffix == ".pdf" else {}
+        fig.savefig(content, format=path.suffix[1:], dpi=150, bbox_inches="tight", **undated)
+        files.write(path, content.getvalue())
+    files.write(paths[2], data.to_csv(index=False, float_format="%.6g").encode())
+    return paths
+
+
+def title(text: str, label: str) -> str:
+    """`label` says whose recordings: "simulated recordings" is in the title of every figure of them."""
+    return f"{text} ({label})" if label else text
+
+
+def figure1(table: pd.DataFrame, label: str = "") -> Figure:
+    """MAE of every student and teacher, "From scratch" left-most; colour and size both encode MAE (Figure 1)."""
+    teachers, students = sorted(table.teacher.unique()), sorted(table.student.unique())
+    low, high = table.mae.min(), table.mae.max()
+    area = lambda mae: np.interp(mae, [low, max(high, low + 1e-9)], AREAS)  # noqa: E731
+    fig, ax = plt.subplots(
+        figsize=(2.6 + 0.85 * len(teachers), 1.6 + 0.62 * len(students)), layout="constrained"
+    )
+    x, y = table.teacher.map(teachers.index), table.student.map(students.index)
+    dots = ax.scatter(x, y, s=area(table.mae), c=table.mae, cmap="viridis_r", vmin=low, vmax=high)
+    for column, row, mae in zip(x, y, table.mae):
+        below = -2 - (area(mae) / np.pi) ** 0.5  # points: just under the disc
+        ax.annotate(
+            f"{mae:.2f}", (column, row), (0, below), textcoords="offset points", ha="center", va="top", size=7
+        )
+    for mae in np.linspace(low, high, 3):
+        ax.scatter([], [], s=area(mae), color=dots.cmap(dots.norm(mae)), label=f"{mae:.1f}")
+    fig.legend(title="MAE (BPM)", loc="outside right upper", labelspacing=1.6, borderpad=1, frameon=False)
+    fig.colorbar(dots, ax=ax, label="MAE (BPM)", pad=0.02)
+    ax.set_xticks(range(len(teachers)), ["From\nscratch" if t == 0 else str(t) for t in teachers])
+    ax.set_yticks(range(len(students)), students)
+    ax.set(xlabel="Teacher (blocks)", ylabel="Student (blocks)")
+    ax.set_xlim(-0.6, len(teachers) - 0.4)
+    ax.set_ylim(-0.8, len(students) - 0.4)
+    if 0 in teachers:
+        ax.axvline(0.5, color="0.8", lw=1)
+    ax.set_title(title("Teacher and student size", label))
+    return fig
+
+
+def strategies(table: pd.DataFrame, label: str = "") -> Figure:
+    """MAE against student size, a line for each strategy, 95 % intervals over people (Table 2)."""
+    students = sorted(table.student.unique())
+    names = [k for k in dict.fromkeys(table.strategy)]
+    fig, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
+    for i, (name, rows) in enumerate(table.groupby("strategy", sort=False)):
+        x = rows.student.map(students.index) + 0.08 * (i - (len(names) - 1) / 2)
+        errors = np.array([rows.mae - rows.low, rows.high - rows.mae])
+        ax.errorbar(
+            x.to_numpy(),
+            rows.mae.to_numpy(),
+            errors,
+            fmt="o-",
+            ms=4,
+            lw=1.2,
+            elinewidth=0.8,
+            color=COLORS.get(name),
+            label=name,
+        )
+    ax.set_xticks(range(len(students)), students)
+    ax.set(xlabel="Student (blocks)", ylabel="MAE (BPM)")
+    if names:
+        ax.legend(frameon=False, ncols=2)
+    ax.set_title(title("Strategies, with 95 % intervals over people", label))
+    return fig
+
+
+def figure2(points: pd.DataFrame, laws: pd.DataFrame, label: str = "") -> Figure:
+    """Distilled MAE against student size, the fitted law of each teacher that has one (Figure 2).
+
+    points: student, teacher, mae and, if known, low, high. laws: as `ppglib.laws.table` gives them;
+    teachers without a law are named in a note.
+    """
+    teachers = sorted(points.teacher.unique())
+    colors = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(teachers)))[::-1]
+    fig, ax = plt.subplots(figsize=(8.5, 5), layout="constrained")
+    for i, (teacher, color) in enumerate(zip(teachers, colors)):
+        rows = points[points.teacher == teacher].sort_values("student")
+        x = rows.student + 0.04 * (i - (len(teachers) - 1) / 2)
+        if "low" in rows:
+            ax.vlines(x, rows.low, rows.high, color=color, lw=0.8, alpha=0.6)
+        ax.plot(x, rows.mae, "o", ms=5, color=color)
+        law = laws[(laws.teacher == teacher) & (laws.note == "")]
+        text = f"{teacher} blocks: no law"
+        if len(law):
+            a, b, c = law[["a", "b", "c"]].iloc[0]
+            grid = np.linspace(rows.student.min(), rows.student.max(), 200)
+            ax.plot(grid, a * np.exp(-b * grid) + c, color=color, lw=1.4)
+            text = f"{teacher} blocks: {a:.2f} exp(-{b:.2f} x) + {c:.2f}"
+        ax.plot([], [], "o-" if len(law) else "o", color=color, ms=5, label=text)
+    without = laws[laws.note != ""]
+    if len(without):
+        reasons = [f"{r.teacher} blocks: {r.note}" for r in without.itertuples()]
+        ax.text(
+            0.02,
+            0.02,
+            "No law:\n" + "\n".join(reasons),
+            transform=ax.transAxes,
+            va="bottom",
+            size=7,
+            color="0.35",
+        )
+        bottom, top = ax.get_ylim()
+        ax.set_ylim(bottom - 0.07 * (2 + len(without)) * (top - bottom) / 2, top)
+    ax.set(xlabel="Student (blocks)", ylabel="MAE (BPM)")
+    ax.legend(title="Teacher", frameon=False, fontsize=8)
+    ax.set_title(title("Distilled MAE and its law", label))
+    return fig
+
+
+def foretold(table: pd.DataFrame, label: str = "") -> Figure:
+    """Larger students as foretold from the small ones (grey, 95 % prediction interval) and as observed."""
+    fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
+    x = np.arange(len(table))
+    table = table.astype({"student": int}).reset_index(drop=True)
+    bars = np.array([table.predicted - table.low, table.high - table.predicted])
+    ax.errorbar(
+        x - 0.08,
+        table.predicted.to_numpy(),
+        bars,
+        fmt="s",
+        color="0.5",
+        capsize=3,
+        label="foretold (of the fit)",
+    )
+    bars = np.nan_to_num([table.observed - table.observed_low, table.observed_high - table.observed])
+    ax.errorbar(
+        x + 0.08,
+        table.observed.to_numpy(),
+        bars,
+        fmt="o",
+        color="#0072b2",
+        capsize=3,
+        label="observed (over people)",
+    )
+    ax.set_xticks(x, table.student)
+    ax.set(xlabel="Student (blocks)", ylabel="MAE (BPM)", xlim=(-0.6, len(table) - 0.4))
+    fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
+    ax.set_title(title("Fitted on students up to 5 blocks", label))
+    return fig
+
+
+def reliability(table: pd.DataFrame, label: str = "") -> Figure:
+    """Share of windows whose bin is right against the network's confidence: below the diagonal = too sure."""
+    fig, ax = plt.subplots(figsize=(5, 4.6), layout="constrained")
+    ax.plot([0, 1], [0, 1], color="0.7", lw=1, label="calibrated")
+    for name, rows in table.groupby("strategy"):
+        ax.plot(rows.confidence, rows.accuracy, "o-", ms=4, lw=1.2, color=COLORS.get(name), label=name)
+    ax.set(
+        xlabel="Confidence (largest probability)",
+        ylabel="Share of windows in the right bin",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
+    ax.legend(frameon=False, fontsize=8)
+    ax.set_title(title("Reliability", label))
+    return fig
+
+
+def effects(table: pd.DataFrame, names: str, groups: str, label: str = "") -> Figure:
+    """Effects in BPM with their 95 % intervals, top to bottom; colour tells the `groups` column apart."""
+    rows = table.dropna(subset=["effect"]).iloc[::-1]
+    kinds = list(dict.fromkeys(rows[groups].iloc[::-1]))
+    colors = VERDICTS if set(kinds) <= set(VERDICTS) else dict(zip(kinds, plt.get_cmap("Dark2").colors))
+    fig, ax = plt.subplots(figsize=(8.5, 1.7 + 0.32 * len(rows)), layout="constrained")
+    for kind in kinds:
+        at = np.flatnonzero(rows[groups] == kind)
+        part = rows.iloc[at]
+        bars = np.nan_to_num([part.effect - part.low, part.high - part.effect])
+        ax.errorbar(
+            part.effect.to_numpy(), at, xerr=bars, fmt="o", ms=4, color=colors[kind], capsize=2, label=kind
+        )
+    ax.axvline(0, color="0.6", lw=1)
+    ax.set_yticks(range(len(rows)), [textwrap.fill(text, 52) for text in rows[names]], size=8)
+    ax.set(xlabel="Effect (BPM, below 0 = lower MAE)")
+    fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+    ax.set_title(title("Effects with 95 % intervals", label))
+    return fig

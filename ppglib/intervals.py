@@ -1,0 +1,77 @@
+"""Intervals: the bootstrap over people.
+
+Windows of one person are anything but independent, so people are resampled, never windows. A person
+is tested in one fold; seeds are averaged within a person first. Every condition sees the same draws
+of people, so the difference of two rows is a paired difference. Column 0 is the observed value and
+the columns after it are the draws: any formula in MAEs keeps its interval by itself.
+"""
+
+import numpy as np
+import pandas as pd
+
+DRAWS, SEED = 2000, 0
+KEY = [
+    "recipe",
+    "split",
+    "strategy",
+    "student",
+    "teacher",
+]  # one condition: what is averaged over folds, seeds
+
+
+def resample(people: int, draws: int = DRAWS, seed: int = SEED) -> np.ndarray:
+    """(people, 1 + draws) how often each person counts: once in column 0, as drawn in the others."""
+    drawn = np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), size=draws).T
+    return np.hstack([np.ones((people, 1)), drawn])
+
+
+def by_person(runs: pd.DataFrame, people: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sums of absolute error and numbers of windows: two (conditions, people) tables.
+
+    `column` is mae, mae_expectation or mae_median. Seeds are averaged within person and fold.
+    """
+    rows = people.merge(runs[["run_id", *KEY, "fold", "seed"]], on="run_id", validate="many_to_one")
+    rows = rows.assign(error=rows[column] * rows.n)
+    keys = [*KEY, "fold", "dataset", "person"]
+    sums = rows.groupby([*keys, "seed"], dropna=False)[["error", "n"]].sum()
+    means = sums.groupby(level=keys).mean().groupby(level=[*KEY, "dataset", "person"]).sum()
+    wide = means.unstack(["dataset", "person"])
+    return wide["error"], wide["n"]
+
+
+def draws(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.DataFrame:
+    """MAE in BPM, one row a condition (index KEY), column 0 observed, then the bootstrap draws.
+
+    A condition that lacks test people which others of its recipe and split have (a fold not run yet)
+    is left out: its MAE would be over other people. A draw without any of its people is NaN.
+    """
+    error, n = by_person(runs, people, column)
+    expected = n.notna().groupby(level=["recipe", "split"]).transform("any")
+    whole = (n.notna() | ~expected).all(axis=1)
+    error, n = error[whole].fillna(0), n[whole].fillna(0)
+    counts = resample(n.shape[1])
+    with np.errstate(invalid="ignore"):
+        mae = (error.to_numpy() @ counts) / (n.to_numpy() @ counts)
+    return pd.DataFrame(mae, index=error.index)
+
+
+def interval(values) -> tuple:
+    """(estimate, low, high) of (..., 1 + draws): 95 % percentiles; NaN limits if there are no draws."""
+    values = np.asarray(values, float)
+    if values.shape[-1] == 1:
+        return values[..., 0], np.full_like(values[..., 0], np.nan), np.full_like(values[..., 0], np.nan)
+    low, high = np.nanpercentile(values[..., 1:], [2.5, 97.5], axis=-1)
+    return values[..., 0], low, high
+
+
+def spread(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.DataFrame:
+    """Standard deviation between seeds of the MAE pooled over folds, and the number of seeds (index KEY).
+
+    Only seeds with every fold count; one seed has no spread (NaN). Not an interval.
+    """
+    rows = people.merge(runs[["run_id", *KEY, "fold", "seed"]], on="run_id", validate="many_to_one")
+    sums = rows.assign(error=rows[column] * rows.n).groupby([*KEY, "seed"])
+    pooled = sums.error.sum() / sums.n.sum()
+    folds = sums.fold.nunique()
+    pooled = pooled[folds == folds.groupby(level=KEY).transform("max")]
+    return pooled.groupby(level=KEY).agg(seeds="size", seed_sd="std")

@@ -1,0 +1,94 @@
+"""Figure 2's tables: the law of every teacher, its rivals, and what small students foretell of large ones.
+
+All take `mae`, the draws of one recipe and split: index (strategy, student, teacher), column 0
+observed, then bootstrap draws; the paper's printed tables have the same shape with column 0 alone.
+"""
+
+import numpy as np
+import pandas as pd
+
+from ppglib import scaling
+from ppglib.intervals import interval
+from ppglib.resnet1d import ResNet1D
+
+SMALL, UNIT = 5, 1e5  # students to fit on before foretelling the larger ones; parameters are counted in UNIT
+
+
+def live_parameters(blocks) -> np.ndarray:
+    """(n,) live parameters in hundreds of thousands: the other x axis of a law."""
+    unique = {b: sum(p.numel() for p in ResNet1D(int(b)).parameters()) / UNIT for b in set(blocks)}
+    return np.array([unique[b] for b in blocks])
+
+
+def curve(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[np.ndarray, np.ndarray]:
+    """Students below their teacher, ascending: blocks (n,) and MAE (n, draws). Teacher 0: from scratch."""
+    rows = mae[(mae.index.get_level_values(0) == strategy) & (mae.index.get_level_values(2) == teacher)]
+    rows = rows[(rows.index.get_level_values(1) < teacher) | (teacher == 0)].sort_index(level=1)
+    return rows.index.get_level_values(1).to_numpy(float), rows.to_numpy(float)
+
+
+def weights(y: np.ndarray) -> np.ndarray | None:
+    """(n,) inverse variances of (n, draws) MAEs over people; None (all equal) where there are no draws."""
+    return None if y.shape[1] == 1 else 1 / y[:, 1:].var(axis=1)
+
+
+def table(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
+    """One row a teacher: n and a, b, c of the paper's law with standard errors, R2, or a note why there is none."""
+    rows = []
+    for teacher in sorted(set(mae.loc[mae.index.get_level_values(0) == strategy].index.get_level_values(2))):
+        blocks, y = curve(mae, strategy, teacher)
+        if len(blocks):
+            law = scaling.fit_exponential(blocks, y[:, 0], weights(y))
+            rows.append(dict(strategy=strategy, teacher=teacher) | law._asdict())
+    return pd.DataFrame(rows, columns=["strategy", "teacher", *scaling.Exponential._fields])
+
+
+def rivals(mae: pd.DataFrame, strategy: str, teacher: int) -> pd.DataFrame:
+    """Every law in blocks and in live parameters on one curve: R2, AICc, leave-one-size-out error (BPM)."""
+    blocks, y = curve(mae, strategy, teacher)
+    rows = []
+    for axis, x in (("blocks", blocks), ("parameters", live_parameters(blocks))):
+        for name, form in scaling.FORMS.items():
+            law = scaling.fit(form, x, y[:, 0], weights(y))
+            error = (
+                [np.nan] * 3
+                if law.note
+                else map(float, interval(scaling.leave_one_out(form, x, y, weights(y))))
+            )
+            rows.append((name, axis, form.text, law.n, law.r2, law.aicc, *error, law.note))
+    columns = ["law", "x", "formula", "n", "r2", "aicc", "left_out", "left_out_low", "left_out_high", "note"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
+    """Laws over the whole grid of students and teachers (student below teacher), in blocks and parameters."""
+    index = mae.index.to_frame(index=False, name=["strategy", "student", "teacher"])
+    keep = ((index.strategy == strategy) & (index.student < index.teacher)).to_numpy()
+    size, y, rows = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float), []
+    for axis, x in (("blocks", size), ("parameters", np.array([live_parameters(s) for s in size]))):
+        for name, form in scaling.GRID_FORMS.items():
+            law = scaling.fit(form, x, y[:, 0], weights(y)) if len(y) else scaling.fit(form, x, [])
+            error = np.nan if law.note else scaling.leave_one_out(form, x, y[:, :1], weights(y), size[0])[0]
+            rows.append((name, axis, form.text, law.n, law.r2, law.aicc, error, law.note))
+    return pd.DataFrame(rows, columns=["law", "x", "formula", "n", "r2", "aicc", "left_out", "note"])
+
+
+def foretell(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Fit the exponential on students up to SMALL blocks, predict the larger ones; (table, gap (n, draws)).
+
+    predicted has the 95 % prediction interval of the fit, observed its interval over people.
+    gap = observed - predicted, fit and observation from the same draw of people. Empty without a law.
+    """
+    form = scaling.FORMS["exponential"]
+    columns = ["student", "predicted", "low", "high", "observed", "observed_low", "observed_high"]
+    columns += ["gap", "gap_low", "gap_high", "inside"]
+    blocks, y = curve(mae, strategy, teacher)
+    small = blocks <= SMALL
+    law = scaling.fit(form, blocks[small], y[small, 0])
+    if law.note or small.all():
+        return pd.DataFrame(columns=columns), np.empty((0, y.shape[1]))
+    predicted = scaling.prediction_interval(law, blocks[~small])
+    gap = y[~small] - scaling.predict(form, scaling.fit_draws(form, blocks[small], y[small]), blocks[~small])
+    inside = (predicted[1] <= y[~small, 0]) & (y[~small, 0] <= predicted[2])
+    values = [blocks[~small].astype(int), *predicted, *interval(y[~small]), *interval(gap), inside]
+    return pd.DataFrame(dict(zip(columns, values))), gap

@@ -1,0 +1,165 @@
+"""Tables from a study's tidy CSVs: Figure 1, Table 2, and the paper's own numbers."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from ppglib import intervals
+from ppglib.errors import InputError
+from ppglib.intervals import KEY
+
+DECODERS = {"argmax": "mae", "expectation": "mae_expectation", "median": "mae_median"}
+STRATEGIES = [
+    "mean",
+    "spectral",
+    "scratch",
+    "hard",
+    "soft",
+    "feature",
+    "dkd",
+    "soft8",
+    "gaussian",
+]  # table order
+BASELINES = ("mean", "spectral")
+NEEDED = {
+    "runs.csv": {"run_id", *KEY, "fold", "seed", "simulated", "teacher_py", "nll", "ece", "rmse", "within5"},
+    "people.csv": {"run_id", "dataset", "person", "n", *DECODERS.values()},
+}
+
+
+class Results(NamedTuple):
+    """A study as it was run; the columns are described in data/README.md."""
+
+    runs: pd.DataFrame
+    people: pd.DataFrame
+    reliability: pd.DataFrame
+    name: str  # "" or "simulated recordings": goes into every title
+
+
+class Paper(NamedTuple):
+    """What the paper prints, as in data/paper/."""
+
+    models: pd.DataFrame
+    strategies: pd.DataFrame
+    compute: pd.DataFrame
+    laws: pd.DataFrame
+    claims: pd.DataFrame
+
+
+def load(folder: Path) -> Results:
+    """Read runs.csv, people.csv and, if there, reliability.csv; InputError if they are not what they should be."""
+    folder = Path(folder)
+    frames = {}
+    for name, needed in NEEDED.items():
+        if not (folder / name).exists():
+            raise InputError(
+                f"{folder / name} is missing: run the study first (notebook 03, or `make reproduce`)."
+            )
+        frames[name] = pd.read_csv(folder / name, dtype={"person": str, "activity": str})
+        if lacking := sorted(needed - set(frames[name].columns)):
+            raise InputError(
+                f"{folder / name} lacks the columns {', '.join(lacking)}: it is not from this program."
+            )
+    runs, people = frames.values()
+    if runs.empty or runs.run_id.duplicated().any():
+        raise InputError(
+            f"{folder / 'runs.csv'} has no runs, or one twice: run the sweep again to rebuild it."
+        )
+    if set(runs.run_id) != set(people.run_id):
+        raise InputError(f"{folder}: runs.csv and people.csv are not of the same runs: run the sweep again.")
+    path = folder / "reliability.csv"
+    reliability = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["run_id", "bin", "n"])
+    return Results(runs, people, reliability, "simulated recordings" if runs.simulated.any() else "")
+
+
+def load_paper(folder: Path) -> Paper:
+    names = ("table1_models", "table2_strategies", "table3_compute", "figure2_laws", "claims")
+    return Paper(*(pd.read_csv(Path(folder) / f"{name}.csv") for name in names))
+
+
+def draws(results: Results, decoder: str = "argmax", dataset: str = "") -> pd.DataFrame:
+    """MAE of every complete condition, column 0 observed, then the bootstrap (see `intervals.draws`)."""
+    people = results.people[results.people.dataset == dataset] if dataset else results.people
+    return intervals.draws(results.runs, people, DECODERS[decoder])
+
+
+def conditions(results: Results, decoder: str = "argmax", dataset: str = "") -> pd.DataFrame:
+    """One row a condition: KEY, mae, low, high (95 % over people), people, windows, seeds, seed_sd, simulated."""
+    people = results.people[results.people.dataset == dataset] if dataset else results.people
+    mae = intervals.draws(results.runs, people, DECODERS[decoder])
+    table = pd.DataFrame(dict(zip(("mae", "low", "high"), intervals.interval(mae))), index=mae.index)
+    n = intervals.by_person(results.runs, people, DECODERS[decoder])[1].loc[mae.index]
+    table["people"], table["windows"] = n.notna().sum(axis=1), n.sum(axis=1).round().astype(int)
+    table = table.join(intervals.spread(results.runs, people, DECODERS[decoder]))
+    table["simulated"] = results.runs.groupby(KEY).simulated.any()
+    return table.reset_index()
+
+
+def recipes(table: pd.DataFrame) -> list[str]:
+    """Recipes of a table with any network in it, the public one first."""
+    names = table[~table.strategy.isin(BASELINES)].recipe.unique()
+    return sorted(names, key=lambda name: (name != "public", name))
+
+
+def figure1(table: pd.DataFrame, recipe: str, strategy: str = "soft") -> pd.DataFrame:
+    """Conditions of Figure 1: every student from scratch (teacher 0) and distilled from every teacher."""
+    rows = table[(table.recipe == recipe) & (table.split == "person")]
+    return rows[rows.strategy.isin(["scratch", strategy])].sort_values(["student", "teacher"])
+
+
+def table2(table: pd.DataFrame, recipe: str, teacher: int | None = None) -> pd.DataFrame:
+    """Conditions of Table 2: every strategy at one teacher (none = the largest), scratch and the controls."""
+    rows = table[(table.recipe == recipe) & (table.split == "person") & ~table.strategy.isin(BASELINES)]
+    teacher = rows.teacher.max() if teacher is None else teacher
+    rows = rows[rows.teacher.isin([0, teacher])]
+    return rows.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
+
+
+def baselines(table: pd.DataFrame) -> pd.DataFrame:
+    """What no network reaches for free: the training mean, and the spectral peak."""
+    return table[table.strategy.isin(BASELINES) & (table.split == "person")].drop_duplicates("strategy")
+
+
+def wide(table: pd.DataFrame, rows: str = "strategy", columns: str = "student") -> pd.DataFrame:
+    """Text table of `mae [low, high]`, one cell a condition, "-" where there is none."""
+    cells = [f"{r.mae:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in table.itertuples()]
+    grid = table.assign(cell=cells).pivot(index=rows, columns=columns, values="cell").fillna("-")
+    return grid.reindex(sorted(grid.index, key=_rank))
+
+
+def against_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Paper, ours, difference (BPM) for each strategy and student of Table 2 that both have."""
+    ours = table[["strategy", "student", "mae", "low", "high", "simulated"]].rename(columns={"mae": "ours"})
+    both = paper.rename(columns={"mae": "paper"}).merge(ours, on=["strategy", "student"])
+    return both.assign(difference=both.ours - both.paper)
+
+
+def per_run(results: Results, recipe: str, columns: list[str]) -> pd.DataFrame:
+    """Means over folds and seeds of any columns of runs.csv, for person-split networks of one recipe."""
+    runs = results.runs[
+        (results.runs.recipe == recipe) & (results.runs.split == "person") & (results.runs.student > 0)
+    ]
+    table = runs.groupby(["strategy", "student", "teacher"])[columns].mean().reset_index()
+    return table.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
+
+
+def reliability(results: Results, recipe: str, student: int) -> pd.DataFrame:
+    """Confidence and accuracy in tenths of confidence, over all runs of a strategy at one student size."""
+    runs = results.runs[(results.runs.recipe == recipe) & (results.runs.split == "person")]
+    runs = runs[
+        (runs.student == student) & runs.teacher.isin([0, runs[runs.student == student].teacher.max()])
+    ]
+    rows = results.reliability.merge(runs[["run_id", "strategy"]], on="run_id")
+    rows = rows[rows.n > 0]
+    sums = rows.assign(confidence=rows.confidence * rows.n, accuracy=rows.accuracy * rows.n)
+    sums = sums.groupby(["strategy", "bin"])[["n", "confidence", "accuracy"]].sum().reset_index()
+    return sums.assign(confidence=sums.confidence / sums.n, accuracy=sums.accuracy / sums.n)
+
+
+def _rank(value):
+    """Sort key: strategies in the order of STRATEGIES, unknown ones after them by name, numbers as they are."""
+    if not isinstance(value, str):
+        return value
+    place = STRATEGIES.index(value) if value in STRATEGIES else len(STRATEGIES)
+    return f"{place:02d} {value}"

@@ -1,0 +1,187 @@
+"""A verdict follows the data: it flips where the claim is made false."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_results import LAW, OFFSETS, make, truth
+
+from ppglib import claims, controls, evidence, tables
+from ppglib.claims import CANNOT, CONTROL, NO, YES
+from ppglib.paths import ROOT
+
+PAPER = tables.load_paper(ROOT / "data/paper")
+BLOCKS = (1, 2, 3, 4, 5, 6, 8, 10, 12)
+
+
+def verdicts(folder, measured=None, recipe="public", **truths):
+    results = tables.load(make(folder, seeds={}, **truths))
+    return claims.verdicts(evidence.ours(results, recipe, measured=measured), PAPER.claims).set_index("id")
+
+
+def device(seconds, memory, gpu=True):
+    return pd.DataFrame(
+        dict(device="a", gpu=gpu, blocks=[1, 12], seconds=[seconds, 1.0], memory_mb=[memory, 1.0])
+    )
+
+
+@pytest.fixture(scope="module")
+def true(tmp_path_factory):
+    """A world in which what the paper says holds, but for 5 (too-large teachers) and 15 (hard's decay)."""
+    return verdicts(tmp_path_factory.mktemp("true"), device(0.1, 0.4), law=(3.0, 0.6, 6.0))
+
+
+def test_all_claims_are_judged(true):
+    assert list(true.index) == list(PAPER.claims.id) == list(claims.CLAIMS) == list(range(1, 20))
+    assert set(true.verdict) <= {YES, NO, CONTROL, CANNOT} and (true.why != "").all()
+
+
+def test_claims_hold_where_they_are_true(true):
+    holds = [1, 2, 3, 4, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 18]
+    assert true.verdict[holds].to_dict() == dict.fromkeys(holds, YES)
+    assert true.verdict[[5, 15]].tolist() == [NO, NO]
+    assert true.verdict[[9, 19]].tolist() == [CANNOT, CANNOT]
+
+
+def test_effects_are_the_differences_put_in(true):
+    assert true.effect[6] == pytest.approx(OFFSETS["dkd"] - OFFSETS["feature"], abs=0.03)
+    assert true.effect[8] == pytest.approx(OFFSETS["soft"] - OFFSETS["hard"], abs=0.03)
+    assert (true.low[[1, 6, 7, 8]] < true.effect[[1, 6, 7, 8]]).all()
+
+
+# What makes each claim false, and the verdict that must follow.
+FALSE = {
+    1: (dict(offsets=OFFSETS | {"soft": 0.7}), NO),
+    2: (dict(offsets=OFFSETS | {"gaussian": -0.6}), CONTROL),
+    3: (dict(law=(-1.0, 0.3, 5.0)), NO),
+    4: (dict(pull=-0.05), NO),
+    6: (dict(offsets=OFFSETS | {"soft8": -0.4}), CONTROL),
+    7: (dict(offsets=OFFSETS | {"feature": 0.1}), NO),
+    8: (dict(offsets=OFFSETS | {"hard": -0.1}), NO),
+    10: (dict(formula=lambda k, s, t: 3 * s**-1.0 + 3 + OFFSETS[k]), NO),
+    11: (dict(formula=lambda k, s, t: truth(k, s, t) + 0.8 * (s > 5)), NO),
+    12: (dict(law=(6.0, 0.1, 2.0)), NO),
+    13: (dict(formula=lambda k, s, t: truth(k, s, t, law=(6.0, 0.3 if k == "dkd" else 0.9, 3.0))), NO),
+    14: (dict(formula=lambda k, s, t: truth(k, s, t, law=(6.0, 0.3 if k == "feature" else 0.9, 3.0))), NO),
+    18: (dict(law=(12.0, 0.8, 3.0)), NO),
+}
+
+
+@pytest.mark.parametrize("claim", FALSE)
+def test_verdict_flips_where_the_claim_is_false(claim, tmp_path, true):
+    world, expected = FALSE[claim]
+    assert true.verdict[claim] == YES
+    assert verdicts(tmp_path, **world).verdict[claim] == expected
+
+
+def test_distillation_explained_by_smooth_labels(tmp_path):
+    assert verdicts(tmp_path, offsets=OFFSETS | {"gaussian": -0.1}).verdict[1] == CONTROL
+
+
+def test_one_pair_that_got_worse_is_enough_against_always(tmp_path):
+    worse = lambda k, s, t: truth(k, s, t) + (0.7 if (k, s, t) == ("soft", 3, 8) else 0)  # noqa: E731
+    row = verdicts(tmp_path, formula=worse).loc[1]
+    assert row.verdict == NO and row.high < 0 and "35 of 36" in row.why and "3 blocks from 8" in row.why
+
+
+def test_better_everywhere_but_not_surely_is_not_enough(tmp_path):
+    row = verdicts(tmp_path, offsets=OFFSETS | {"feature": -0.03}, wobble=4.0, noise=0.0).loc[7]
+    assert row.verdict == NO
+
+
+def test_a_teacher_can_be_too_large(tmp_path):
+    overfit = lambda k, s, t: truth(k, s, t, pull=0) + (0.02 * (t - 8) ** 2 if t else 0)  # noqa: E731
+    row = verdicts(tmp_path, formula=overfit).loc[5]
+    assert row.verdict == YES and row.low > 0
+
+
+def test_hard_that_saturates_earlier(tmp_path):
+    early = lambda k, s, t: truth(k, s, t, law=(6.0, 1.5 if k == "hard" else 0.6, 3.0))  # noqa: E731
+    assert verdicts(tmp_path, formula=early).verdict[15] == YES
+
+
+def test_dkd_best_at_other_teachers(tmp_path):
+    evidence_of = evidence.printed(PAPER)
+    rows = {(k, 2, t): m for t in (8, 12) for k, m in (("dkd", 6.0), ("soft", 7.0), ("hard", 8.0))}
+    mae = pd.DataFrame({0: rows}).rename_axis(index=evidence.LEVELS)
+    other = evidence_of._replace(mae=mae, seed_variance=pd.Series(np.nan, mae.index))
+    assert claims.best_elsewhere(other).verdict == YES
+    mae.loc[("soft", 2, 8)] = 5.0
+    assert claims.best_elsewhere(other).verdict == NO
+
+
+@pytest.mark.parametrize("seconds, memory, expected", [(0.1, 0.4, [YES, YES]), (0.3, 0.8, [NO, NO])])
+def test_savings_are_measured(seconds, memory, expected):
+    own = evidence.printed(PAPER)._replace(compute=device(seconds, memory))
+    table = claims.verdicts(own, PAPER.claims).set_index("id")
+    assert table.verdict[[16, 17]].tolist() == expected
+    assert table.effect[16] == pytest.approx(100 * (1 - seconds))
+
+
+def test_a_gpu_decides_where_there_is_one():
+    both = pd.concat([device(0.5, 0.9, gpu=False).assign(device="a CPU"), device(0.1, 0.4)])
+    row = claims.saving(evidence.printed(PAPER)._replace(compute=both), "seconds", 90)
+    assert row.verdict == YES and "50.0 % on a CPU" in row.why
+
+
+def test_prior_work_needs_its_recordings_and_a_number(true):
+    assert "WildPPG" in true.why[19] and true.effect[19] > 0
+    mae = pd.DataFrame(
+        [[5.0, 4.8, 5.2]], pd.MultiIndex.from_tuples([("scratch", 8, 0)], names=evidence.LEVELS)
+    )
+    own = evidence.Evidence(mae, pd.Series(np.nan, mae.index), device(1, 1), ("wildppg",))
+    assert [claims.agrees_with_prior_work(own, n).verdict for n in (np.nan, 5.0, 9.0)] == [CANNOT, YES, NO]
+
+
+def test_the_papers_own_tables_do_not_bear_all_it_says():
+    own = claims.on_its_own_tables(PAPER).set_index("id")
+    assert own.verdict[[6, 8, 16, 17]].tolist() == [YES] * 4
+    assert (
+        own.verdict[[7, 11, 12, 15]].tolist() == [NO] * 4
+    )  # 10 blocks; foretold too high; still falling; slowest
+    assert own.verdict[[1, 2, 9, 18, 19]].tolist() == [CANNOT] * 5  # numbers that it does not print
+    assert own.effect[16] == pytest.approx(89.2, abs=0.05) and own.effect[17] == pytest.approx(59.7, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "students, teachers", [((1, 12), (12,)), ((1, 4, 12), (12,)), ((1, 2, 4), (2, 4)), ((12,), (12,))]
+)
+def test_small_grids_degrade_to_a_reason(tmp_path, students, teachers):
+    table = verdicts(tmp_path, students=students, teachers=teachers, grid=len(teachers) > 1)
+    assert table.verdict[[10, 11, 12, 13, 14, 15]].tolist() == [CANNOT] * 6
+    assert (table.why.str.len() > 10).all()
+
+
+def test_seeds_say_how_far_an_effect_may_move(tmp_path):
+    results = tables.load(make(tmp_path, noise=0.2))
+    row = claims.always(evidence.ours(results, "public"), "dkd", "feature")
+    # 8 pairs; 3 sizes with three seeds, 5 with one: sd of the mean gap, 2 folds averaged
+    expected = np.sqrt(2 * (0.2**2 / 2) * (5 + 3 / 3)) / 8
+    assert row.seed_sd == pytest.approx(expected, rel=0.35)
+
+
+def test_controls_read_what_was_put_in(tmp_path):
+    results = tables.load(make(tmp_path, recipes=("public", "tuned"), seeds={}, tuned=-0.5, leak=-0.8))
+    table = controls.table(results, "public").set_index("compared")
+    effects = {
+        "dkd - soft8": OFFSETS["dkd"] - OFFSETS["soft8"],
+        "soft - gaussian": OFFSETS["soft"] - OFFSETS["gaussian"],
+        "gaussian - scratch": OFFSETS["gaussian"] - OFFSETS["scratch"],
+        "shuffled - person, scratch": -0.8,
+        "tuned - public, scratch": -0.5,
+        "median - argmax": -0.1,
+        "expectation - argmax": 0.05,
+    }
+    for compared, expected in effects.items():
+        assert table.effect[compared] == pytest.approx(expected, abs=0.1), compared
+    assert table.reading["dkd - soft8"] == "better" and table.reading["expectation - argmax"] == "worse"
+    assert table.reading["shuffled - person, soft"] == "not run"
+
+
+def test_a_u_shape_in_teacher_strength_is_found(tmp_path):
+    own = lambda t: truth("scratch", t, 0)  # noqa: E731
+    world = lambda k, s, t: truth(k, s, 0) + (0.8 * (own(t) - own(4)) ** 2 if t else 0)  # noqa: E731
+    results = tables.load(make(tmp_path, formula=world, seeds={}, law=LAW, noise=0.005))
+    rows, slopes = controls.teacher_strength(evidence.ours(results, "public"))
+    assert len(rows) == 36 and slopes[2][2] < 0  # at the strongest teacher a weaker one would be better
+    straight = tables.load(make(tmp_path, seeds={}, noise=0.005))
+    assert controls.teacher_strength(evidence.ours(straight, "public"))[1][2][1] > 0

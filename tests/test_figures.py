@@ -1,0 +1,108 @@
+"""Figures show what their tables say, and are saved whole, with the data behind them."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from fake_results import make
+
+from ppglib import controls, evidence, figures, laws, tables
+from ppglib.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return tables.load(make(tmp_path_factory.mktemp("results"), seeds={}, simulated=True))
+
+
+@pytest.fixture(scope="module")
+def conditions(results):
+    return tables.conditions(results)
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+def test_save_writes_png_pdf_and_the_data_and_nothing_else(tmp_path, conditions):
+    table = tables.figure1(conditions, "public")
+    paths = figures.save(figures.figure1(table), table, tmp_path / "new", "figure1")
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [
+        "figure1.csv",
+        "figure1.pdf",
+        "figure1.png",
+    ]
+    assert paths[0].read_bytes().startswith(b"\x89PNG") and paths[1].read_bytes().startswith(b"%PDF")
+    behind = pd.read_csv(paths[2])
+    assert np.allclose(behind.mae, table.mae, rtol=1e-5) and behind.simulated.all()
+
+
+def test_save_again_gives_the_same_bytes(tmp_path, conditions):
+    table = tables.figure1(conditions, "public")
+    first = [p.read_bytes() for p in figures.save(figures.figure1(table), table, tmp_path, "a")]
+    assert first == [p.read_bytes() for p in figures.save(figures.figure1(table), table, tmp_path, "a")]
+
+
+def test_unwritable_folder_is_one_sentence(tmp_path, conditions):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="Cannot write"):
+        figures.save(plt.figure(), conditions, tmp_path / "file", "a")
+
+
+def test_figure1_encodes_mae_by_colour_and_by_size_and_starts_with_scratch(results, conditions):
+    table = tables.figure1(conditions, "public")
+    ax = figures.figure1(table, results.name).axes[0]
+    dots = ax.collections[0]
+    order = np.argsort(table.mae.to_numpy())
+    assert (np.diff(dots.get_array()[order]) >= 0).all() and (np.diff(dots.get_sizes()[order]) >= 0).all()
+    assert np.allclose(dots.get_array(), table.mae)
+    assert ax.get_xticklabels()[0].get_text() == "From\nscratch"
+    assert "simulated" in ax.get_title()
+    scratch = dots.get_offsets()[:, 0] == 0
+    assert np.allclose(np.sort(dots.get_array()[scratch]), np.sort(table[table.strategy == "scratch"].mae))
+
+
+def test_figure2_draws_a_law_or_says_why_not(results, conditions):
+    table = laws.table(evidence.ours(results, "public").mae)
+    points = conditions[(conditions.strategy == "soft") & (conditions.student < conditions.teacher)]
+    ax = figures.figure2(points, table, results.name).axes[0]
+    note = " ".join(text.get_text() for text in ax.texts)
+    for row in table.itertuples():
+        assert (f"{row.teacher} blocks: too few points: {row.n}" in note) == (row.note != "")
+    curves = [line for line in ax.lines if len(line.get_xdata()) == 200]
+    assert len(curves) == (table.note == "").sum() == 4
+    law = table[table.teacher == 12].iloc[0]
+    x, y = curves[-1].get_data()
+    assert np.allclose(y, law.a * np.exp(-law.b * x) + law.c)
+
+
+def test_every_figure_of_simulated_recordings_says_so(results, conditions):
+    label, mae = results.name, evidence.ours(results, "public").mae
+    drawn = [
+        figures.strategies(tables.table2(conditions, "public"), label),
+        figures.foretold(laws.foretell(mae, "soft", 12)[0], label),
+        figures.reliability(tables.reliability(results, "public", 4), label),
+        figures.effects(controls.table(results, "public"), "compared", "control", label),
+    ]
+    assert all("simulated" in fig.axes[0].get_title() for fig in drawn)
+
+
+def test_a_single_row_and_no_row_can_be_drawn(conditions):
+    one = tables.figure1(conditions, "public").head(1)
+    for table in (one, one.head(0)):
+        figures.figure1(table)
+        figures.strategies(table)
+    figures.figure2(
+        one, laws.table(pd.DataFrame({0: {("soft", 1, 12): 5.0}}).rename_axis(index=evidence.LEVELS))
+    )
+    figures.foretold(
+        pd.DataFrame(
+            columns=["student", "predicted", "low", "high", "observed", "observed_low", "observed_high"]
+        )
+    )

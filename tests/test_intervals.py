@@ -1,0 +1,92 @@
+"""The bootstrap resamples people, pairs differences, and keeps seeds out of the interval."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_results import make
+
+from ppglib import intervals, tables
+from ppglib.intervals import KEY
+
+
+def study(errors, seeds=1, windows=None):
+    """runs and people of {strategy: {(fold, person): mae}}; every seed the same unless mae is a function."""
+    runs, people = [], []
+    for strategy, by_person in errors.items():
+        for fold in {fold for fold, _ in by_person}:
+            for seed in range(seeds):
+                run = f"{strategy}-{fold}-{seed}"
+                runs.append((run, "public", "person", strategy, 1, 0, fold, seed))
+                for (f, person), mae in by_person.items():
+                    if f == fold:
+                        value = mae(seed) if callable(mae) else mae
+                        people.append((run, "set", person, (windows or {}).get(person, 10), value))
+    return (
+        pd.DataFrame(runs, columns=["run_id", *KEY, "fold", "seed"]),
+        pd.DataFrame(people, columns=["run_id", "dataset", "person", "n", "mae"]),
+    )
+
+
+def test_pooled_mae_is_weighted_by_windows_over_both_folds():
+    runs, people = study({"scratch": {(0, "A"): 2.0, (1, "B"): 5.0}}, windows={"A": 30, "B": 10})
+    assert intervals.draws(runs, people).iloc[0, 0] == pytest.approx((30 * 2 + 10 * 5) / 40)
+
+
+def test_seeds_are_averaged_within_a_person_and_do_not_add_people():
+    errors = {"scratch": {(0, "A"): lambda seed: [1.0, 3.0][seed], (0, "B"): lambda seed: [5.0, 7.0][seed]}}
+    runs, people = study(errors, seeds=2)
+    mae = intervals.draws(runs, people)
+    assert mae.iloc[0, 0] == pytest.approx(4)
+    assert set(np.round(mae.iloc[0, 1:], 9)) == {2.0, 4.0, 6.0}  # AA, AB, BB: two people, whatever the seeds
+    spread = intervals.spread(runs, people).iloc[0]
+    assert spread.seeds == 2 and spread.seed_sd == pytest.approx(np.std([3, 5], ddof=1))
+
+
+def test_interval_agrees_with_a_plain_bootstrap_and_with_theory():
+    rng = np.random.default_rng(0)
+    maes = rng.gamma(4, 1, 40)
+    runs, people = study({"scratch": {(i % 2, f"P{i}"): m for i, m in enumerate(maes)}})
+    value, low, high = intervals.interval(intervals.draws(runs, people).to_numpy()[0])
+    brute = [np.mean(rng.choice(maes, 40)) for _ in range(4000)]
+    assert value == pytest.approx(maes.mean())
+    assert [low, high] == pytest.approx(np.percentile(brute, [2.5, 97.5]), abs=0.08)
+    assert (high - low) / 2 == pytest.approx(1.96 * maes.std() / np.sqrt(40), rel=0.1)
+
+
+def test_differences_are_paired_by_person():
+    rng = np.random.default_rng(1)
+    hard_people = rng.uniform(1, 20, 24)
+    one = {(i % 2, f"P{i}"): m for i, m in enumerate(hard_people)}
+    runs, people = study({"scratch": one, "soft": {k: m - 0.5 for k, m in one.items()}})
+    mae = intervals.draws(runs, people).to_numpy()
+    value, low, high = intervals.interval(mae[1] - mae[0])
+    assert (value, low, high) == pytest.approx((-0.5, -0.5, -0.5))  # one by one their intervals are BPM wide
+    assert np.ptp(intervals.interval(mae[0])[1:]) > 2
+
+
+def test_a_condition_without_all_test_people_is_left_out():
+    both, one = {(0, "A"): 1.0, (1, "B"): 2.0}, {(0, "A"): 1.0}
+    mae = intervals.draws(*study({"scratch": both, "soft": one}))
+    assert mae.index.get_level_values("strategy").tolist() == ["scratch"]
+    assert len(intervals.draws(*study({"scratch": one, "soft": one}))) == 2  # fold 0 is all there is
+
+
+def test_coverage_is_near_95_percent():
+    rng = np.random.default_rng(2)
+    counts, hits = intervals.resample(24), 0
+    for _ in range(300):
+        values = rng.normal(3, 1, 24)
+        _, low, high = intervals.interval(values @ counts / 24)
+        hits += low <= 3 <= high
+    assert 0.88 < hits / 300 < 0.98
+
+
+def test_same_numbers_again(tmp_path):
+    results = tables.load(make(tmp_path, students=(1, 4, 12), teachers=(12,), grid=False))
+    pd.testing.assert_frame_equal(tables.draws(results), tables.draws(results))
+    pd.testing.assert_frame_equal(tables.conditions(results), tables.conditions(results))
+
+
+def test_a_single_column_has_no_interval():
+    value, low, high = intervals.interval(np.array([[1.0], [2.0]]))
+    assert value.tolist() == [1, 2] and np.isnan(low).all() and np.isnan(high).all()

@@ -1,0 +1,136 @@
+"""Tables hold what the tidy files say, and bad files are refused in one sentence."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_results import LAW, OFFSETS, make
+
+from ppglib import evidence, laws, tables
+from ppglib.errors import InputError
+from ppglib.paths import ROOT
+
+PAPER = tables.load_paper(ROOT / "data/paper")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return tables.load(make(tmp_path_factory.mktemp("results"), recipes=("public", "tuned")))
+
+
+@pytest.fixture(scope="module")
+def conditions(results):
+    return tables.conditions(results)
+
+
+def test_papers_tables_are_typed_as_printed(shared):
+    text = shared("paper.txt").read_text()
+    for name, rows in PAPER.strategies.groupby("strategy"):
+        cells = "\t".join(f"{mae:.3f}" for mae in rows.sort_values("student").mae)
+        assert f"\n{'DKD' if name == 'dkd' else name.capitalize()}\t{cells}\n" in text
+    for column, label in (("seconds", "Inference Time (s)"), ("memory_mb", "Memory Usage (MB)")):
+        line = next(row for row in text.splitlines() if row.startswith(label))
+        printed = [float(cell.strip("$").split("\\pm")[0]) for cell in line.split("\t")[1:]]
+        assert printed == PAPER.compute[column].tolist()
+    assert all(f"{row.blocks} ({row.parameters:,})" in text for row in PAPER.models.itertuples())
+    for law in PAPER.laws.itertuples():
+        assert f"{law.teacher} blocks" in text and f"{law.a:.3f} * e^{{-{law.b:.3f}x}} + {law.c:.3f}" in text
+
+
+def test_conditions_are_the_weighted_means_of_people(results, conditions):
+    for row in conditions.sample(10, random_state=0).itertuples():
+        runs = results.runs
+        for key in tables.KEY:
+            runs = runs[runs[key] == getattr(row, key)]
+        people = results.people[results.people.run_id.isin(runs.run_id)]
+        assert row.mae == pytest.approx(np.average(people.mae, weights=people.n))
+        assert row.low < row.mae < row.high
+        assert (row.people, row.seeds) == (24, runs.seed.nunique())
+
+
+def test_figure1_has_scratch_left_most_and_one_recipe(conditions):
+    figure = tables.figure1(conditions, "public")
+    assert set(figure.recipe) == {"public"} and set(figure.strategy) == {"scratch", "soft"}
+    grid = figure.pivot(index="student", columns="teacher", values="mae")
+    assert grid.columns[0] == 0 and grid[0].notna().all()
+    assert grid.shape == (9, 9)
+
+
+def test_table2_is_at_the_largest_teacher_with_the_controls(conditions):
+    table = tables.table2(conditions, "public")
+    assert set(table.teacher) == {0, 12} and list(dict.fromkeys(table.strategy)) == [
+        k for k in tables.STRATEGIES if k in OFFSETS
+    ]
+    text = tables.wide(table)
+    dkd = table[(table.strategy == "dkd") & (table.student == 4)].iloc[0]
+    assert text.loc["dkd", 4] == f"{dkd.mae:.2f} [{dkd.low:.2f}, {dkd.high:.2f}]"
+    assert text.loc["soft", 12] == "-"
+
+
+def test_paper_ours_difference(conditions):
+    table = tables.against_paper(tables.table2(conditions, "public"), PAPER.strategies)
+    assert len(table) == 32 and np.allclose(table.difference, table.ours - table.paper)
+
+
+def test_recipes_and_baselines(conditions):
+    assert tables.recipes(conditions) == ["public", "tuned"]
+    assert tables.baselines(conditions).strategy.tolist() == ["mean", "spectral"]
+
+
+def test_decoder_and_dataset_choose_the_column_and_the_people(results, conditions):
+    median = tables.conditions(results, "median")
+    assert np.allclose(median.mae, conditions.mae - 0.1)
+    assert set(tables.conditions(results, dataset="set1").people) == {8}
+
+
+def test_reliability_pools_runs_by_windows(results):
+    table = tables.reliability(results, "public", 4)
+    soft = table[table.strategy == "soft"]
+    assert np.allclose(soft.accuracy, 0.8 * soft.confidence) and set(soft.n) == {360 * 6}  # 2 folds, 3 seeds
+
+
+def test_the_laws_of_figure_2_recover_the_truth_and_note_where_there_is_none(results):
+    table = laws.table(evidence.ours(results, "public").mae).set_index("teacher")
+    assert (table.note[table.index < 6] != "").all() and (table.note[table.index >= 6] == "").all()
+    a, b, c = LAW
+    assert table.loc[12, ["a", "b", "c"]].astype(float).tolist() == pytest.approx([a, b, c], rel=0.06)
+
+
+def test_larger_students_are_foretold_within_the_noise(results):
+    table, gap = laws.foretell(evidence.ours(results, "public").mae, "soft", 12)
+    assert table.student.tolist() == [6, 8, 10] and gap.shape == (3, 2001)
+    assert table.inside.all() and (table.predicted - table.observed).abs().max() < 0.1
+
+
+def test_rivals_name_the_law_that_made_the_data(results):
+    rows = laws.rivals(evidence.ours(results, "public").mae, "soft", 12)
+    best = rows.loc[rows.aicc.idxmin()]
+    assert (best.law, best.x) == ("exponential", "blocks")
+    assert rows.left_out.idxmin() == rows.aicc.idxmin()
+    assert (rows.left_out_low < rows.left_out_high).all()
+
+
+def test_a_grid_of_three_sizes_gives_notes_not_crashes(tmp_path):
+    results = tables.load(make(tmp_path, students=(1, 4, 12), teachers=(12,), grid=False, seeds={}))
+    mae = evidence.ours(results, "public").mae
+    assert (laws.table(mae).note != "").all()
+    assert (laws.rivals(mae, "soft", 12).note != "").all()
+    assert (laws.grid_rivals(mae).note != "").all()
+    assert laws.foretell(mae, "soft", 12)[0].empty
+
+
+@pytest.mark.parametrize("kind", ["missing", "column", "twice", "other runs", "empty"])
+def test_bad_files_are_refused_in_one_sentence(tmp_path, kind):
+    make(tmp_path, students=(1, 12), teachers=(12,), grid=False, seeds={})
+    runs = pd.read_csv(tmp_path / "runs.csv")
+    if kind == "missing":
+        (tmp_path / "people.csv").unlink()
+    else:
+        changed = {
+            "column": runs.drop(columns="fold"),
+            "twice": pd.concat([runs, runs.tail(1)]),
+            "other runs": runs.tail(3),
+            "empty": runs.head(0),
+        }[kind]
+        changed.to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(InputError, match=r"\.csv|runs"):
+        tables.load(tmp_path)
