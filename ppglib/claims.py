@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ppglib import laws, scaling
-from ppglib.evidence import Evidence, mean_gap, pairs, printed, top
+from ppglib.evidence import Evidence, mean_gap, pairs, top
 from ppglib.intervals import interval
-from ppglib.tables import Paper
 
 YES, NO, CONTROL, CANNOT = "reproduced", "not reproduced", "explained by a control", "cannot be tested here"
 FOUR = ("hard", "soft", "dkd", "feature")
@@ -132,12 +131,13 @@ def exponential_is_best(evidence: Evidence) -> Outcome:
     rival = min(errors, key=lambda name: errors[name][0])
     effect, low, high = map(float, interval(own - errors[rival]))
     beaten = effect > 0 and not low <= 0
-    why = f"R2 {law.r2:.3f}; left-out size missed by {own[0]:.2f} BPM, by {errors[rival][0]:.2f} with the {rival} law"
+    why = f"R2 {law.r2:.3f}; left-out size missed by {own[0]:.2f} BPM, "
+    why += f"by {errors[rival][0]:.2f} with the {rival} law"
     return Outcome(NO if beaten else YES, why, effect, low, high)
 
 
 def predictable(evidence: Evidence) -> Outcome:
-    """The exponential of students up to 5 blocks foretells the larger ones; effect = mean observed - predicted."""
+    """The exponential of students up to 5 blocks foretells larger ones; effect = observed - predicted."""
     table, gap = laws.foretell(evidence.mae, "soft", top(evidence.mae))
     if table.empty:
         return cannot("needs soft students of 1 to 5 blocks, and larger ones to foretell")
@@ -152,12 +152,14 @@ def saturates(evidence: Evidence) -> Outcome:
     if SATURATED not in blocks or blocks[-1] <= SATURATED:
         return cannot("needs soft students of 6 blocks and more")
     effect, low, high = map(float, interval(100 * (1 - y[-1] / y[blocks == SATURATED][0])))
-    why = f"from 6 to {blocks[-1]:.0f} blocks MAE falls by {effect:.1f} %; under {TOLERANCE:.0f} % counts as saturated"
+    why = (
+        f"from 6 to {blocks[-1]:.0f} blocks MAE falls by {effect:.1f} %; saturated = under {TOLERANCE:.0f} %"
+    )
     return Outcome(NO if effect >= TOLERANCE or high >= TOLERANCE else YES, why, effect, low, high)
 
 
 def decay(evidence: Evidence, strategy: str, faster: bool) -> Outcome:
-    """Difference of the exponential's b to soft's, with the fits' standard errors: none, or a faster decay."""
+    """Difference of the exponential's b to soft's, by the fits' standard errors: none, or a faster decay."""
     curves = {k: laws.curve(evidence.mae, k, top(evidence.mae)) for k in (strategy, "soft")}
     own, soft = (scaling.fit_exponential(x, y[:, 0], laws.weights(y)) for x, y in curves.values())
     if note := own.note or soft.note:
@@ -193,7 +195,8 @@ def costs_little(evidence: Evidence, number: float) -> Outcome:
         needed = mae.loc[small, 0] / (1 + number / 100)
         return cannot(f"the 12-block MAE is not given; {number:.0f} % would need it to be {needed:.2f} BPM")
     effect, low, high = interval(100 * (mae.loc[small] / mae.loc[("scratch", 12, 0)] - 1))
-    why = f"{mae.loc[small, 0]:.2f} BPM at 1 block (DKD), {mae.loc[('scratch', 12, 0), 0]:.2f} at 12 from scratch"
+    large = mae.loc[("scratch", 12, 0), 0]
+    why = f"{mae.loc[small, 0]:.2f} BPM at 1 block (DKD), {large:.2f} at 12 from scratch"
     return Outcome(YES if effect <= number + TOLERANCE else NO, why, float(effect), float(low), float(high))
 
 
@@ -241,12 +244,7 @@ CLAIMS = {
 
 
 def verdicts(evidence: Evidence, claims: pd.DataFrame) -> pd.DataFrame:
-    """One row a claim of data/paper/claims.csv: id, claim, unit, paper, effect, low, high, seed_sd, verdict, why."""
+    """One row a claim of data/paper/claims.csv, with its Outcome; `paper` is the number that is printed."""
     outcomes = pd.DataFrame([CLAIMS[row.id](evidence, row.number)._asdict() for row in claims.itertuples()])
     stated = claims.rename(columns={"number": "paper"})[["id", "claim", "where", "unit", "paper"]]
     return pd.concat([stated.reset_index(drop=True), outcomes], axis=1)
-
-
-def on_its_own_tables(paper: Paper) -> pd.DataFrame:
-    """The same verdicts, computed from the numbers that the paper prints."""
-    return verdicts(printed(paper), paper.claims)

@@ -90,7 +90,7 @@ def printed(paper: Paper) -> Evidence:
 
 
 def compute(folder: Path) -> pd.DataFrame:
-    """COMPUTE columns of every device that has tables in `folder` (see `ppglib.benchmark`); empty if none has.
+    """COMPUTE columns of every device with tables in `folder` (see `ppglib.benchmark`); empty if none has.
 
     One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a
     GPU, as in the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts.

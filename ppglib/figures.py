@@ -47,7 +47,7 @@ def title(text: str, label: str) -> str:
 
 
 def figure1(table: pd.DataFrame, label: str = "") -> Figure:
-    """MAE of every student and teacher, "From scratch" left-most; colour and size both encode MAE (Figure 1)."""
+    """MAE of every student and teacher, "From scratch" left-most; colour and size encode MAE (Figure 1)."""
     teachers, students = sorted(table.teacher.unique()), sorted(table.student.unique())
     low, high = table.mae.min(), table.mae.max()
     area = lambda mae: np.interp(mae, [low, max(high, low + 1e-9)], AREAS)  # noqa: E731

@@ -33,7 +33,7 @@ def weights(y: np.ndarray) -> np.ndarray | None:
 
 
 def table(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
-    """One row a teacher: n and a, b, c of the paper's law with standard errors, R2, or a note why there is none."""
+    """One row a teacher: n and a, b, c of the paper's law with standard errors, or a note why not."""
     rows = []
     for teacher in sorted(set(mae.loc[mae.index.get_level_values(0) == strategy].index.get_level_values(2))):
         blocks, y = curve(mae, strategy, teacher)

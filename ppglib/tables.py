@@ -48,7 +48,7 @@ class Paper(NamedTuple):
 
 
 def load(folder: Path) -> Results:
-    """Read runs.csv, people.csv and, if there, reliability.csv; InputError if they are not what they should be."""
+    """Read runs.csv, people.csv and, if there, reliability.csv; InputError if something is wrong with them."""
     folder = Path(folder)
     frames = {}
     for name, needed in NEEDED.items():
@@ -85,7 +85,7 @@ def draws(results: Results, decoder: str = "argmax", dataset: str = "") -> pd.Da
 
 
 def conditions(results: Results, decoder: str = "argmax", dataset: str = "") -> pd.DataFrame:
-    """One row a condition: KEY, mae, low, high (95 % over people), people, windows, seeds, seed_sd, simulated."""
+    """One row a condition: KEY, mae, low, high (over people), people, windows, seeds, seed_sd, simulated."""
     people = results.people[results.people.dataset == dataset] if dataset else results.people
     mae = intervals.draws(results.runs, people, DECODERS[decoder])
     table = pd.DataFrame(dict(zip(("mae", "low", "high"), intervals.interval(mae))), index=mae.index)
@@ -158,7 +158,7 @@ def reliability(results: Results, recipe: str, student: int) -> pd.DataFrame:
 
 
 def _rank(value):
-    """Sort key: strategies in the order of STRATEGIES, unknown ones after them by name, numbers as they are."""
+    """Sort key: strategies in the order of STRATEGIES, others after them by name, numbers as they are."""
     if not isinstance(value, str):
         return value
     place = STRATEGIES.index(value) if value in STRATEGIES else len(STRATEGIES)

@@ -56,7 +56,7 @@ def make(
     wobble=0.1,
     formula=None,
 ):
-    """Write runs.csv, people.csv and reliability.csv; `formula(strategy, student, teacher)` replaces the law."""
+    """Write the tidy files of a study; `formula(strategy, student, teacher)` replaces the law."""
     rng = np.random.default_rng(seed)
     everyone = {
         fold: pd.DataFrame(

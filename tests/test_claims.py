@@ -133,7 +133,7 @@ def test_prior_work_needs_its_recordings_and_a_number(true):
 
 
 def test_the_papers_own_tables_do_not_bear_all_it_says():
-    own = claims.on_its_own_tables(PAPER).set_index("id")
+    own = claims.verdicts(evidence.printed(PAPER), PAPER.claims).set_index("id")
     assert own.verdict[[6, 8, 16, 17]].tolist() == [YES] * 4
     assert (
         own.verdict[[7, 11, 12, 15]].tolist() == [NO] * 4
