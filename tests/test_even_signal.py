@@ -1,0 +1,68 @@
+"""The even 25-Hz signal: samples stay where they were in time, and the filter is the one that it says."""
+
+import numpy as np
+import pytest
+from scipy.signal import butter, resample, sosfreqz
+
+from ppglib.recordings import load
+from ppglib.recordings.base import Recording
+from ppglib.windows import BAND, RATE, build, even_signal, gather
+
+RATES = [25.0, 50.0, 64.0, 125.0, 128.0]
+
+
+def recording(ppg, rate, time=None):
+    return Recording("own", "1", "r1", np.atleast_2d(ppg), rate, np.array([80.0]), time=time)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("frequency", [0.4, 0.6, 1.5, 3.5, 4.5])
+def test_a_sine_keeps_its_phase_and_gets_the_gain_of_the_filter(rate, frequency):
+    phase = 0.7
+    t = np.arange(round(120 * rate)) / rate
+    signal, *_ = even_signal(recording(np.sin(2 * np.pi * frequency * t + phase), rate))
+    grid = np.arange(len(signal)) / RATE
+    middle = slice(30 * RATE, 90 * RATE)  # whole periods, far from the ends
+    turned = signal[middle] * np.exp(-2j * np.pi * frequency * grid[middle])
+    sine = 2j * np.mean(turned)
+    _, response = sosfreqz(butter(4, BAND, "bandpass", fs=rate, output="sos"), [frequency], fs=rate)
+    assert len(signal) == 120 * RATE
+    assert abs(sine) == pytest.approx(abs(response[0]) ** 2, rel=0.01, abs=1e-3)  # forward and backward
+    assert np.angle(sine) == pytest.approx(phase, abs=0.01)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_beat_stays_where_it_was(rate):
+    t = np.arange(round(60 * rate)) / rate
+    for beat in (20.0, 31.37):
+        signal, *_ = even_signal(recording(np.exp(-0.5 * ((t - beat) / 0.12) ** 2), rate))
+        assert signal.argmax() / RATE == pytest.approx(beat, abs=0.5 / RATE + 1e-9)
+
+
+def test_a_beat_stays_where_it_was_on_uneven_time_stamps():
+    rng = np.random.default_rng(1)
+    time = np.arange(60 * 24.897) / 24.897 + rng.uniform(0, 0.01, int(60 * 24.897) + 1)
+    ppg = np.exp(-0.5 * ((time - 31.37) / 0.12) ** 2)
+    signal, *_ = even_signal(recording(ppg, 24.897, time=time))
+    assert signal.argmax() / RATE == pytest.approx(31.37, abs=0.5 / RATE + 1e-9)
+
+
+def test_windows_agree_with_a_filter_in_the_frequency_domain(simulated_root):
+    rec = next(load("spc2015", simulated_root))
+    windows = build([rec])
+    raw = rec.ppg.mean(axis=0)
+    _, response = sosfreqz(
+        butter(4, BAND, "bandpass", fs=125, output="sos"), np.fft.rfftfreq(len(raw), 1 / 125), fs=125
+    )
+    filtered = np.fft.irfft(np.fft.rfft(raw) * np.abs(response) ** 2, len(raw))
+    even = resample(filtered, len(raw) // 5)
+    found = gather(windows.signal, windows.table.start.to_numpy())
+    for second, window in zip(windows.table.second[4:-4], found[4:-4]):  # the ends are padded differently
+        expected = even[int(25 * second) : int(25 * second) + 200]
+        assert np.corrcoef(expected, window)[0, 1] > 0.9999
+
+
+def test_channels_are_averaged():
+    ppg = np.random.default_rng(0).normal(size=(3, 3000))
+    many, one = even_signal(recording(ppg, 50.0))[0], even_signal(recording(ppg.mean(axis=0), 50.0))[0]
+    np.testing.assert_array_equal(many, one)
