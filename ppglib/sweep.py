@@ -42,13 +42,23 @@ def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str
     digest = windows.digest()
     every = runs(study)
     report_damaged(every, digest, folder)
-    missing = [run for run in every if not records.path_of(folder, run.id(digest)).exists()]
+    missing = to_do(every, digest, folder)
     say(f"{study.name}: {len(every)} runs, {len(every) - len(missing)} done before, {len(missing)} to do")
     progress = Progress(missing)
     with backend(dask, jobs):
         for phase in ([r for r in missing if not r.teacher], [r for r in missing if r.teacher]):
             complete(phase, windows, digest, folder, progress)
     progress.close()
+
+
+def to_do(every: list[Run], digest: str, folder: Path) -> list[Run]:
+    """Runs without a record, and teachers that they need but whose weights are lost."""
+    missing = {run for run in every if not records.path_of(folder, run.id(digest)).exists()}
+    for teacher in {teacher_of(run) for run in missing if run.teacher} - missing:
+        if not weights_path(folder, teacher.id(digest)).exists():
+            records.path_of(folder, teacher.id(digest)).unlink(missing_ok=True)
+            missing.add(teacher)
+    return [run for run in every if run in missing]
 
 
 def complete(phase: list[Run], windows: Windows, digest: str, folder: Path, progress: "Progress") -> None:

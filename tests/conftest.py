@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from ppglib import studies
 from ppglib.simulate import open_formats
+from ppglib.workspace import study_windows
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -34,3 +36,9 @@ def simulated_root(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "simulated"
     open_formats.write(folder, {"spc2015": 5, "bami1": 5, "bami2": 5}, minutes=1.5, seed=3, spc_test=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def simulated_windows(tmp_path_factory):
+    """Windows of the smoke study; not to be changed by a test."""
+    return study_windows(studies.read("smoke"), None, tmp_path_factory.mktemp("smoke"))

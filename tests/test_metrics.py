@@ -1,0 +1,100 @@
+"""Bins, decoders and metrics against brute force."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ppglib import bins, metrics
+
+
+@given(st.lists(st.floats(30, 209.999), min_size=1, max_size=20))
+def test_a_heart_rate_lies_in_its_bin(hr):
+    k = bins.to_bin(np.array(hr))
+    assert ((k + 30 <= hr) & (np.array(hr) < k + 31)).all()
+
+
+@pytest.mark.parametrize("hr", [29.99, 210.0])
+def test_heart_rates_outside_the_bins_are_refused(hr):
+    with pytest.raises(ValueError, match=r"\[30, 210\)"):
+        bins.to_bin(np.array([hr]))
+
+
+@given(hnp.arrays(np.float64, (3, 180), elements=st.floats(0, 1)))
+def test_decoders_against_brute_force(weights):
+    weights[:, 7] += 1e-3  # no row without mass
+    p = weights / weights.sum(1, keepdims=True)
+    np.testing.assert_allclose(bins.decode(p, "expectation"), [sum(r * bins.CENTRES) for r in p])
+    assert (bins.decode(p, "argmax") == bins.CENTRES[p.argmax(1)]).all()
+    for row, median in zip(p, bins.decode(p, "median")):
+        edges = 30 + np.arange(181)
+        below = np.interp(median, edges, np.concatenate([[0], np.cumsum(row)]))
+        assert below == pytest.approx(0.5, abs=1e-9)
+
+
+def test_the_median_minimizes_the_expected_absolute_error():
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.full(180, 0.05), 20)
+    fine = np.linspace(30, 210, 3601)
+    for row, median in zip(p, bins.decode(p, "median")):
+        draws = rng.choice(180, 20000, p=row) + 30 + rng.random(20000)
+        best = fine[np.argmin([np.abs(draws - x).mean() for x in fine[::20]]) * 20]
+        assert np.abs(draws - median).mean() <= np.abs(draws - best).mean() + 0.3
+
+
+def test_an_unknown_decoder_is_refused():
+    with pytest.raises(ValueError, match="mode"):
+        bins.decode(np.full((1, 180), 1 / 180), "mode")
+
+
+def example(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.full(180, 0.02), n)
+    table = pd.DataFrame(
+        {
+            "hr": rng.uniform(30, 210, n),
+            "dataset": rng.choice(["a", "b"], n),
+            "person": rng.choice(["1", "2", "3"], n),
+            "activity": rng.choice(["", "run"], n),
+        }
+    )
+    return p, table
+
+
+def test_metrics_against_brute_force():
+    p, table = example()
+    found = metrics.evaluate(p, table)
+    error = np.array([30.5 + row.argmax() - hr for row, hr in zip(p, table.hr)])
+    assert found["mae"] == pytest.approx(np.abs(error).mean())
+    assert found["rmse"] == pytest.approx(np.sqrt((error**2).mean()))
+    assert found["within5"] == pytest.approx((np.abs(error) <= 5).mean())
+    nll = [-np.log(max(row[int(hr) - 30], np.finfo(float).tiny)) for row, hr in zip(p, table.hr)]
+    assert found["nll"] == pytest.approx(np.mean(nll))
+    hit = np.array([row.argmax() == int(hr) - 30 for row, hr in zip(p, table.hr)])
+    confidence = p.max(1)
+    ece = 0
+    for k in range(10):
+        inside = (confidence >= k / 10) & ((confidence < (k + 1) / 10) | (k == 9))
+        if inside.any():
+            ece += inside.mean() * abs(hit[inside].mean() - confidence[inside].mean())
+    assert found["ece"] == pytest.approx(ece)
+
+
+def test_pooled_errors_follow_from_the_people():
+    p, table = example(seed=1)
+    found = metrics.evaluate(p, table)
+    people = pd.DataFrame(found["people"])
+    assert people.n.sum() == len(table)
+    for name in ("mae", "mae_expectation", "mae_median"):
+        assert np.average(people[name], weights=people.n) == pytest.approx(found[name])
+
+
+def test_a_perfect_network_has_no_error():
+    _, table = example(seed=2)
+    p = np.eye(180)[table.hr.astype(int) - 30]
+    table["hr"] = np.floor(table.hr) + 0.5
+    found = metrics.evaluate(p, table)
+    assert found["mae"] == found["mae_median"] == found["rmse"] == found["nll"] == found["ece"] == 0
+    assert found["within5"] == 1

@@ -1,0 +1,105 @@
+"""Study files: what they mean, and what is wrong with a wrong one."""
+
+from dataclasses import replace
+
+import pytest
+
+from ppglib import studies
+from ppglib.errors import InputError
+
+GOOD = """
+recipe = "mine"
+datasets = ["bami1"]
+students = [1, 2]
+teachers = [2, 4]
+strategies = ["scratch", "dkd"]
+swept = ["soft"]
+folds = [0, 1]
+seeds = 1
+epochs = 3
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["smoke", "demo", "open", "paper"])
+def test_built_in_studies_are_valid_and_teach_before_they_learn(name):
+    study = studies.read(name)
+    runs = studies.runs(study)
+    assert len(set(runs)) == len(runs)
+    place = {run: i for i, run in enumerate(runs)}
+    for run in runs:
+        teacher = studies.teacher_of(run)
+        assert (teacher is None) == (run.strategy in studies.NO_TEACHER)
+        assert teacher is None or place[teacher] < place[run]
+
+
+def test_the_grid_of_a_study(tmp_path):
+    runs = studies.runs(studies.read(write(tmp_path, GOOD)))
+    networks = {(r.strategy, r.student, r.teacher) for r in runs}
+    scratch = {("scratch", size, 0) for size in (1, 2, 4)}
+    assert networks == scratch | {("dkd", s, 4) for s in (1, 2)} | {("soft", s, t) for s in (1, 2) for t in (2, 4)}
+    assert len(runs) == 2 * len(networks)
+
+
+def test_the_papers_grid_has_the_papers_sizes():
+    runs = studies.runs(studies.read("paper"))
+    swept = {(r.student, r.teacher) for r in runs if r.strategy == "soft"}
+    assert len(swept) == 64 and max(r.student for r in runs) == 12
+
+
+def test_more_seeds_at_some_sizes(tmp_path):
+    text = GOOD + "more_seeds = 3\nmore_seeds_at = [1]\n"
+    runs = studies.runs(studies.read(write(tmp_path, text)))
+    assert {r.seed for r in runs if r.student == 1} == {0, 1, 2}
+    assert {r.seed for r in runs if r.student == 2} == {0}
+
+
+def test_a_run_is_named_by_what_decides_it_and_by_nothing_else(tmp_path):
+    study = studies.read(write(tmp_path, GOOD))
+    make = lambda **changes: studies.make_run(replace(study, **changes), "person", "dkd", 1, 4, 0, 0)  # noqa: E731
+    name = make().id("windows")
+    assert name.startswith("dkd-s1-t4-f0-r0-")
+    assert make(sigma=9.0).id("windows") == name
+    assert make(soft_temperature=9.0).id("windows") == name
+    for change in ({"beta": 1.0}, {"epochs": 4}, {"rate": 1e-2}, {"dropout": 0.1}, {"dkd_temperature": 2.0}):
+        assert make(**change).id("windows") != name
+    assert make().id("other windows") != name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("epochs = 3", "epochs = 3\nepoch = 4"), "unknown key 'epoch'"),
+        (("epochs = 3", ""), "lacks the key 'epochs'"),
+        (("epochs = 3", 'epochs = "3"'), "epochs must be of type int"),
+        (("epochs = 3", "epochs = true"), "epochs must be of type int"),
+        (("epochs = 3", "epochs = 0"), "epochs must lie between"),
+        (("students = [1, 2]", "students = [1, 2.5]"), "students must be a list of int"),
+        (("students = [1, 2]", "students = []"), "students must name at least one"),
+        (("students = [1, 2]", "students = [1, 1]"), "students must name at least one thing and none twice"),
+        (("students = [1, 2]", "students = [0]"), "students must lie between"),
+        (("teachers = [2, 4]", "teachers = []"), "needs a teacher"),
+        (("folds = [0, 1]", "folds = [2]"), "folds has 2"),
+        (('["bami1"]', '["bami9"]'), "datasets has 'bami9'"),
+        (('"dkd"]', '"dtkd"]'), "strategies has 'dtkd'"),
+        (("epochs = 3", "epochs = 3\nrate = nan"), "rate must lie between"),
+        (("epochs = 3", "epochs = 3\ndropout = 1.0"), "dropout must lie between"),
+        (("epochs = 3", 'epochs = 3\nschedule = "cosine"'), "schedule has 'cosine'"),
+        (("epochs = 3", "epochs ="), "no valid TOML"),
+    ],
+)
+def test_a_wrong_study_file_is_refused_in_one_sentence(tmp_path, change, message):
+    path = write(tmp_path, GOOD.replace(*change))
+    with pytest.raises(InputError, match=message) as caught:
+        studies.read(path)
+    assert "mine.toml" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_unknown_study_is_refused_with_the_known_ones():
+    with pytest.raises(InputError, match="demo, open, paper"):
+        studies.read("opne")

@@ -1,0 +1,211 @@
+"""Many runs: killed, shared, damaged, distributed, and still the same table."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ppglib import records, studies, sweep
+from ppglib.errors import InputError
+
+STUDY = """
+recipe = "test"
+datasets = ["spc2015"]
+simulate_people = [3]
+simulate_minutes = 2.0
+students = [1]
+teachers = [2]
+strategies = ["scratch", "hard", "soft", "dkd", "feature", "soft8", "gaussian"]
+swept = []
+folds = [0]
+seeds = 1
+more_seeds = 2
+more_seeds_at = [1]
+epochs = 2
+batch = 32
+rate = 1e-2
+precision = "float32"
+"""
+
+
+@pytest.fixture(scope="module")
+def study_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("study") / "tiny.toml"
+    path.write_text(STUDY, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def study(study_file):
+    return studies.read(str(study_file))
+
+
+@pytest.fixture(scope="module")
+def windows(study, tmp_path_factory):
+    from ppglib.workspace import study_windows
+
+    return study_windows(study, None, tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(study, windows, tmp_path_factory):
+    """The folder of a sweep that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    sweep.sweep(study, windows, folder)
+    return folder
+
+
+def runs_csv(study, windows, folder):
+    records.save_tables(records.tables(study, windows, folder), folder / "results")
+    return (folder / "results" / "runs.csv").read_bytes()
+
+
+def command(study_file, out, *more):
+    return [sys.executable, "-m", "ppglib", "sweep", "--study", str(study_file), "--out", str(out), *more]
+
+
+def start(study_file, out, *more):
+    return subprocess.Popen(
+        command(study_file, out, *more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def wait_for_records(folder, count, seconds=120):
+    deadline = time.monotonic() + seconds
+    while len(list((folder / "runs").glob("*.json"))) < count:
+        assert time.monotonic() < deadline, "the sweep does not get on"
+        time.sleep(0.02)
+
+
+def test_the_table_has_every_run_once_and_the_baselines(study, windows, undisturbed):
+    tables = records.tables(study, windows, undisturbed)
+    runs = tables["runs"]
+    assert list(runs.columns) == records.COLUMNS
+    assert runs.run_id.is_unique and len(runs) == len(studies.runs(study)) + 2
+    assert set(runs.strategy) == {*studies.CONSTANTS, "mean", "spectral"}
+    assert runs.simulated.all()
+    pooled = tables["people"].groupby("run_id")[["n", "mae"]].apply(lambda p: np.average(p.mae, weights=p.n))
+    np.testing.assert_allclose(pooled[runs.run_id], runs.mae, rtol=1e-12)
+
+
+def test_one_process_or_two_make_the_same_table(study, windows, undisturbed, tmp_path):
+    sweep.sweep(study, windows, tmp_path, jobs=2)
+    assert runs_csv(study, windows, tmp_path) == runs_csv(study, windows, undisturbed)
+
+
+def test_killed_half_way_and_started_again_it_ends_with_the_same_table(study, study_file, windows, undisturbed, tmp_path):
+    process = start(study_file, tmp_path, "--jobs", "2")
+    wait_for_records(tmp_path, 4)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = len(list((tmp_path / "runs").glob("*.json")))
+    assert 4 <= done < len(studies.runs(study))
+    again = subprocess.run(command(study_file, tmp_path, "--jobs", "1"), capture_output=True, text=True, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert f"{done} done before" in again.stdout
+    assert (tmp_path / "results" / "runs.csv").read_bytes() == runs_csv(study, windows, undisturbed)
+
+
+def test_a_killed_worker_is_replaced(study, study_file, windows, undisturbed, tmp_path):
+    process = start(study_file, tmp_path, "--jobs", "2")
+    wait_for_records(tmp_path, 2)
+    workers = subprocess.run(["pgrep", "-g", str(process.pid), "-f", "loky.backend.popen"], capture_output=True, text=True)
+    os.kill(int(workers.stdout.split()[0]), signal.SIGKILL)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert "A worker was killed" in output
+    assert runs_csv(study, windows, tmp_path) == runs_csv(study, windows, undisturbed)
+
+
+def test_two_sweeps_share_the_work_and_do_no_run_twice(study, study_file, windows, undisturbed, tmp_path):
+    both = [start(study_file, tmp_path, "--jobs", "1") for _ in range(2)]
+    outputs = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    trained = sum(output.count(" to go, about ") for output in outputs)
+    assert trained == len(studies.runs(study))
+    assert runs_csv(study, windows, tmp_path) == runs_csv(study, windows, undisturbed)
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "another", "no json"])
+def test_a_damaged_record_is_found_reported_and_made_again(study, windows, undisturbed, tmp_path, capsys, damage):
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    path, other = sorted((folder / "runs").glob("gaussian*.json"))[:2]
+    text = path.read_text()
+    content = {
+        "cut": text[: len(text) // 2],
+        "changed": text.replace('\\"mae\\": ', '\\"mae\\": 1'),
+        "another": other.read_text(),
+        "no json": "[]",
+    }[damage]
+    assert content != text
+    path.write_text(content)
+    sweep.sweep(study, windows, folder)
+    said = capsys.readouterr().out
+    assert path.name in said and "made again" in said and " 1 to do" in said
+    assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
+
+
+def test_a_lost_teacher_is_trained_again_when_it_is_needed(study, windows, undisturbed, tmp_path):
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    shutil.rmtree(folder / "teachers")
+    next((folder / "runs").glob("dkd*.json")).unlink()
+    sweep.sweep(study, windows, folder)
+    assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
+
+
+def test_teacher_outputs_are_made_once_and_mapped(study, windows, undisturbed):
+    run = next(r for r in studies.runs(study) if r.strategy == "feature")
+    said = sweep.teacher_outputs(run, windows, windows.digest(), undisturbed)
+    assert set(said) == {"logits", "map"} and all(isinstance(array, np.memmap) for array in said.values())
+
+
+def test_a_full_disk_is_one_sentence(study, windows, tmp_path, monkeypatch):
+    from ppglib import files
+
+    def full(path, content):
+        raise InputError(f"Cannot write {path} (No space left on device): choose another folder.")
+
+    monkeypatch.setattr(files, "write", full)
+    with pytest.raises(InputError, match="No space left"):
+        sweep.sweep(study, windows, tmp_path)
+    assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_no_jobs_is_refused(study, windows, tmp_path, jobs):
+    with pytest.raises(InputError, match="at least 1"):
+        sweep.sweep(study, windows, tmp_path, jobs=jobs)
+
+
+def test_a_changed_constant_trains_only_what_depends_on_it(study, windows, undisturbed):
+    other = replace(study, sigma=3.0)
+    digest = windows.digest()
+    missing = [r for r in studies.runs(other) if not records.path_of(undisturbed, r.id(digest)).exists()]
+    assert {r.strategy for r in missing} == {"gaussian"}
+
+
+def test_records_are_json_with_a_checksum(undisturbed):
+    path = next((undisturbed / "runs").glob("*.json"))
+    assert set(json.loads(path.read_text())) == {"sha256", "record"}
+    assert records.read(undisturbed, path.stem)["run_id"] == path.stem
+
+
+def test_tables_survive_a_round_trip(study, windows, undisturbed):
+    tables = records.tables(study, windows, undisturbed)
+    runs_csv(study, windows, undisturbed)
+    again = pd.read_csv(undisturbed / "results" / "runs.csv")
+    np.testing.assert_allclose(again.mae, tables["runs"].mae, rtol=1e-5)

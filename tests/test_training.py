@@ -1,0 +1,133 @@
+"""One run: what each strategy minimizes, that it learns, and that nothing leaks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ppglib import losses, studies, training
+from ppglib.bins import to_bin
+from ppglib.resnet1d import ResNet1D
+from ppglib.windows import gather, split
+
+
+@pytest.fixture(scope="module")
+def study():
+    return replace(studies.read("smoke"), epochs=1)
+
+
+@pytest.fixture(scope="module")
+def windows(simulated_windows):
+    return simulated_windows
+
+
+@pytest.fixture(scope="module")
+def taught(study, windows):
+    """A teacher, trained a little, and what it says of the training windows."""
+    run = studies.make_run(study, "person", "scratch", 2, 0, 0, 0)
+    network, record = training.train(run, windows, None)
+    return network, run, training.teach(network, run, windows), record
+
+
+def run_of(study, strategy, student=1):
+    teacher = 0 if strategy in studies.NO_TEACHER else 2
+    return studies.make_run(study, "person", strategy, student, teacher, 0, 0)
+
+
+@pytest.mark.parametrize("strategy", studies.CONSTANTS)
+def test_every_strategy_trains_and_leaves_the_teacher_alone(strategy, study, windows, taught):
+    network, _, said, _ = taught
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    run = run_of(study, strategy)
+    student, record = training.train(run, windows, said if run.teacher else None)
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert np.isfinite(record["mae"]) and len(record["curve"]) == 1
+    assert (record["teacher_py"] is None) == (run.teacher == 0)
+    assert record["n_train"] + record["n_test"] == len(windows.table)
+
+
+def test_the_totals_are_those_of_the_paper(study, windows, taught):
+    """Each strategy's loss on a batch against the formula written out."""
+    study = replace(study, epochs=24)  # warm-up: two epochs
+    _, _, said, _ = taught
+    rows, _ = split(windows, 0)
+    chosen = np.arange(32)
+    hr = windows.table.hr.to_numpy()[rows[chosen]]
+    y = torch.from_numpy(to_bin(hr))
+    x = torch.from_numpy(gather(windows.signal, windows.table.start.to_numpy()[rows[chosen]]))[:, None]
+    student = ResNet1D(1).eval()
+    s, t = student(x), torch.from_numpy(said["logits"][chosen])
+    truth = F.cross_entropy(s, y)
+    expected = {
+        "scratch": truth,
+        "hard": losses.hard_kd(s, t),
+        "soft": losses.soft_kd(s, t, 4.0),
+        "dkd": truth + 0.5 * losses.dkd(s, t, y, 4.0, 1.0, 8.0),
+        "soft8": truth + 0.5 * 8 * losses.soft_kd(s, t, 4.0),
+        "gaussian": losses.gaussian(s, torch.from_numpy(hr), 2.0),
+    }
+    for strategy, value in expected.items():
+        run = run_of(study, strategy)
+        teacher = said if run.teacher else None
+        loss, extra = training.make_loss(run, windows, rows, teacher, student, torch.device("cpu"))
+        torch.testing.assert_close(loss(x, chosen, epoch=1), value, rtol=1e-5, atol=1e-6)
+        assert extra == []
+
+
+def test_feature_trains_its_regressor(study, windows, taught):
+    _, _, said, _ = taught
+    rows, _ = split(windows, 0)
+    student = ResNet1D(1)
+    run = run_of(study, "feature")
+    loss, extra = training.make_loss(run, windows, rows, said, student, torch.device("cpu"))
+    x = torch.randn(32, 1, 200)
+    loss(x, np.arange(32), 1).backward()
+    assert sum(p.numel() for p in extra) == 32 * said["map"].shape[1] + said["map"].shape[1]
+    assert all(p.grad.abs().sum() > 0 for p in extra)
+
+
+def test_cached_teacher_outputs_equal_live_ones(windows, taught):
+    network, run, said, _ = taught
+    rows, _ = split(windows, run.fold)
+    x = torch.from_numpy(gather(windows.signal, windows.table.start.to_numpy()[rows]))[:, None]
+    with torch.no_grad():
+        live = network.eval()(x[100:228])
+    torch.testing.assert_close(torch.from_numpy(said["logits"][100:228]), live, rtol=1e-5, atol=1e-5)
+
+
+def test_the_same_run_gives_the_same_weights_and_another_seed_others(study, windows):
+    run = run_of(study, "scratch")
+    a, _ = training.train(run, windows, None)
+    b, _ = training.train(run, windows, None)
+    c, _ = training.train(replace(run, seed=1), windows, None)
+    weights = [torch.cat([p.flatten() for p in network.parameters()]) for network in (a, b, c)]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+def test_labels_of_test_people_do_not_touch_the_training(study, windows):
+    run = run_of(study, "scratch")
+    _, test = split(windows, 0)
+    changed = windows.table.copy()
+    changed.loc[test, "hr"] = 200.5
+    a, _ = training.train(run, windows, None)
+    b, _ = training.train(run, replace(windows, table=changed), None)
+    assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters()))
+
+
+def test_it_learns(windows):
+    study = replace(studies.read("smoke"), epochs=12)
+    _, record = training.train(run_of(study, "scratch", 2), windows, None)
+    hr = windows.table.hr.to_numpy()
+    train, test = split(windows, 0)
+    by_the_mean = np.abs(hr[train].mean() - hr[test]).mean()
+    assert record["curve"][-1] < record["curve"][0] - 1
+    assert record["mae_median"] < 0.6 * by_the_mean
+
+
+def test_each_epoch_sees_every_window_at_most_once():
+    order = np.random.default_rng(0)
+    first, second = (np.concatenate(list(training.batches(order, 103, 10))) for _ in range(2))
+    assert len(set(first)) == len(first) == 100
+    assert not np.array_equal(first, second)
