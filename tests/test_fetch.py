@@ -1,0 +1,272 @@
+"""Downloads, against a local server that truncates, corrupts, stalls and refuses."""
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pandas as pd
+import pytest
+
+from ppglib import fetch as module
+from ppglib import sources
+from ppglib.errors import InputError
+from ppglib.fetch import RECORD, fetch
+from ppglib.recordings import SIMULATED
+
+CONTENT = {
+    name: os.urandom(3000)
+    for name in ("Subject_1.mat", "Subject_2.mat", "Training_data/a.mat", "all.zip", "set.mat")
+}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Sends CONTENT[path], spoilt as the server's `plan` says: one word a request, the last one stays."""
+
+    def do_GET(self):
+        name = self.path.lstrip("/")
+        plan = self.server.plan.get(name, ["whole"])
+        fault = plan.pop(0) if len(plan) > 1 else plan[0]
+        self.server.requests.append((name, fault))
+        content = CONTENT[name]
+        if fault == "refuse":
+            return self.send_error(503)
+        if fault == "corrupt":
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        if fault == "other":
+            content = content[::-1]
+        sent = content[:1000] if fault in ("truncate", "short", "stall") else content
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(sent if fault == "short" else content)))
+        self.end_headers()
+        self.wfile.write(sent)
+        self.wfile.flush()
+        if fault == "stall":
+            self.server.released.wait(20)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """A local server, and the lists in data/ replaced by lists of its files."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.plan, server.requests, server.released = {}, [], threading.Event()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    lists = tmp_path / "lists"
+    lists.mkdir()
+
+    def row(dataset, name, algorithm="sha256", size=3000):
+        digest = hashlib.new(algorithm, CONTENT[name]).hexdigest() if algorithm else ""
+        return {
+            "dataset": dataset,
+            "file": name,
+            "bytes": size,
+            "algorithm": algorithm,
+            "hash": digest,
+            "url": f"{url}/{name}",
+            "licence": "CC BY 4.0",
+        }
+
+    opened = [
+        row("bami1", "Subject_1.mat"),
+        row("bami1", "Subject_2.mat"),
+        row("spc2015", "Training_data/a.mat"),
+    ]
+    columns = {"dataset": 0, "file": 0, "bytes": 0, "hash": "sha256", "url": 0}  # as in data/sources.csv
+    opened = [{new or old: line[old] for old, new in columns.items()} for line in opened]
+    # wildppg: no hash published, and a size that is rounded
+    paper = [row("galaxyppg", "all.zip", "md5"), row("wildppg", "set.mat", "", 3010)]
+    for name, lines in (("open", opened), ("paper", paper)):
+        pd.DataFrame(lines).to_csv(lists / f"{name}.csv", index=False)
+    monkeypatch.setattr(sources, "LISTS", {"open": lists / "open.csv", "paper": lists / "paper.csv"})
+    monkeypatch.setattr(module, "TIMEOUT", 0.5)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)  # between the two tries
+    yield server
+    server.released.set()
+    server.shutdown()
+    server.server_close()
+
+
+def files(root):
+    return (
+        {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()} if root.exists() else set()
+    )
+
+
+OPEN = {"bami1/Subject_1.mat", "bami1/Subject_2.mat", "spc2015/Training_data/a.mat"}
+
+
+def test_all_files_arrive_and_stay(server, tmp_path, capsys):
+    root = tmp_path / "data"
+    fetch("open", root)
+    assert files(root) == OPEN
+    assert all((root / name).read_bytes() == CONTENT[name.split("/", 1)[1]] for name in OPEN)
+    lines = capsys.readouterr().err.splitlines()
+    assert "[2/3] bami1/Subject_2.mat 0.0 MB" in lines and any("licence: free for" in line for line in lines)
+    server.requests.clear()
+    fetch("open", root)
+    assert not server.requests and "All 3 files are there." in capsys.readouterr().err
+
+
+def test_only_one_set_and_only_what_is_missing_or_damaged(server, tmp_path):
+    root = tmp_path / "data"
+    fetch("open", root, only="bami1")
+    assert files(root) == {"bami1/Subject_1.mat", "bami1/Subject_2.mat"}
+    (root / "bami1/Subject_2.mat").write_bytes(CONTENT["Subject_2.mat"][:-1])
+    server.requests.clear()
+    fetch("open", root)
+    assert [name for name, _ in server.requests] == ["Subject_2.mat", "Training_data/a.mat"]
+    assert (root / "bami1/Subject_2.mat").read_bytes() == CONTENT["Subject_2.mat"]
+
+
+FAULTS = ["truncate", "short", "corrupt", "stall", "refuse"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_fault_is_tried_again(fault, server, tmp_path):
+    server.plan = {
+        "Subject_2.mat": [fault, "whole"],
+        "set.mat": ["whole" if fault == "corrupt" else fault, "whole"],
+    }
+    fetch("open", tmp_path / "data", only="bami1")
+    fetch("paper", tmp_path / "data", only="wildppg")
+    assert (tmp_path / "data/bami1/Subject_2.mat").read_bytes() == CONTENT["Subject_2.mat"]
+    assert (tmp_path / "data/wildppg/set.mat").read_bytes() == CONTENT["set.mat"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("group, name", [("open", "bami1/Subject_2.mat"), ("paper", "galaxyppg/all.zip")])
+def test_two_faults_are_one_clear_error_and_leave_what_was_whole(group, name, fault, server, tmp_path):
+    server.plan = {name.split("/")[1]: [fault]}
+    root = tmp_path / "data"
+    with pytest.raises(InputError, match=f"Could not fetch {name} from http://127") as error:
+        fetch(group, root)
+    assert len([1 for file, _ in server.requests if file == name.split("/")[1]]) == 2
+    assert "\n" not in str(error.value)
+    assert files(root) == ({"bami1/Subject_1.mat"} if group == "open" else set())
+    assert not list(root.glob(".partial"))
+    if fault == "corrupt":
+        algorithm = "sha256" if group == "open" else "md5"
+        good = CONTENT[name.split("/")[1]]
+        bad = good[:-1] + bytes([good[-1] ^ 1])
+        assert hashlib.new(algorithm, good).hexdigest() in str(error.value)
+        assert hashlib.new(algorithm, bad).hexdigest() in str(error.value)
+    if fault == "short":
+        assert "1000 of 3000 bytes" in str(error.value)
+    server.plan = {}
+    fetch(group, root)  # and goes on where it stopped
+
+
+def test_a_first_download_is_recorded_and_later_ones_must_match(server, tmp_path, capsys):
+    root = tmp_path / "data"
+    fetch("paper", root, only="wildppg")
+    path, digest = root / "wildppg/set.mat", hashlib.sha256(CONTENT["set.mat"]).hexdigest()
+    assert json.loads((root / "wildppg" / RECORD).read_text()) == {"set.mat": digest}
+    assert "No hash of set.mat is published" in capsys.readouterr().err
+    path.write_bytes(CONTENT["set.mat"][:-5])
+    fetch("paper", root, only="wildppg")
+    assert path.read_bytes() == CONTENT["set.mat"]
+    path.unlink()
+    server.plan = {"set.mat": ["other"]}
+    with pytest.raises(InputError, match=digest):
+        fetch("paper", root, only="wildppg")
+    assert not path.exists()
+    (root / "wildppg" / RECORD).write_text("{")
+    with pytest.raises(InputError, match=f"{RECORD} is damaged"):
+        fetch("paper", root, only="wildppg")
+
+
+def test_a_file_that_the_user_put_there_is_recorded_unless_it_is_short(server, tmp_path):
+    path = tmp_path / "wildppg/set.mat"
+    path.parent.mkdir()
+    path.write_bytes(CONTENT["set.mat"][:2000])
+    fetch("paper", tmp_path, only="wildppg")
+    assert len(server.requests) == 1 and path.read_bytes() == CONTENT["set.mat"]
+    (path.parent / RECORD).unlink()
+    fetch("paper", tmp_path, only="wildppg")
+    assert len(server.requests) == 1 and (path.parent / RECORD).is_file()
+
+
+def test_large_downloads_wait_for_a_yes(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module, "ASK_ABOVE", 100)
+    root = tmp_path / "data"
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(InputError, match="add --yes"):
+        fetch("paper", root)
+    shown = capsys.readouterr().err
+    assert "galaxyppg: 1 files, 0.0 MB, licence: CC BY 4.0" in shown and "wildppg" in shown
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    for answer in ("", "n", "no"):
+        monkeypatch.setattr("builtins.input", lambda prompt, answer=answer: answer)
+        with pytest.raises(InputError, match="Nothing was downloaded"):
+            fetch("paper", root)
+    assert not server.requests and not root.exists()
+    monkeypatch.setattr("builtins.input", lambda prompt: "y")
+    fetch("paper", root, only="galaxyppg")
+    fetch("paper", root, yes=True)
+    assert files(root) == {"galaxyppg/all.zip", "wildppg/set.mat", f"wildppg/{RECORD}"}
+
+
+def test_a_terminal_gets_a_bar_in_place_of_lines(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    fetch("open", tmp_path / "data", only="bami1")
+    shown = capsys.readouterr().err
+    assert "Subject_1.mat: " in shown and "3.00k" in shown and "[1/2]" not in shown
+
+
+def test_refusals_before_anything_is_asked_of_the_server(server, tmp_path, monkeypatch):
+    root = tmp_path / "data"
+    for arguments, message in (
+        (("closed", root), "choose from open, paper"),
+        (("open", root, "x"), "bami1, spc2015"),
+    ):
+        with pytest.raises(InputError, match=message):
+            fetch(*arguments)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="Cannot write"):
+        fetch("open", tmp_path / "file")
+    (tmp_path / "simulated").mkdir()
+    (tmp_path / "simulated" / SIMULATED).write_text("x")
+    with pytest.raises(InputError, match="holds simulated recordings"):
+        fetch("open", tmp_path / "simulated")
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    with pytest.raises(InputError, match="0.0 MB free"):
+        fetch("open", root)
+    assert not server.requests and not root.exists()
+
+
+def test_a_server_that_is_not_there(server, tmp_path):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(InputError, match="Could not fetch bami1/Subject_1.mat"):
+        fetch("open", tmp_path / "data")
+
+
+def test_a_killed_download_leaves_no_half_file_and_goes_on(server, tmp_path):
+    server.plan = {"Subject_2.mat": ["stall", "whole"]}
+    root = tmp_path / "data"
+    code = (
+        "import sys; from pathlib import Path; from ppglib import sources; from ppglib.fetch import fetch;"
+        "sources.LISTS = {'open': Path(sys.argv[1])}; fetch('open', sys.argv[2])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(sources.LISTS["open"]), str(root)])
+    for _ in range(300):
+        if ("Subject_2.mat", "stall") in server.requests:
+            break
+        threading.Event().wait(0.1)
+    threading.Event().wait(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert {name for name in files(root) if not name.startswith(".")} == {"bami1/Subject_1.mat"}
+    server.requests.clear()
+    fetch("open", root)
+    assert files(root) == OPEN
+    assert [name for name, _ in server.requests] == ["Subject_2.mat", "Training_data/a.mat"]
