@@ -17,6 +17,7 @@ from ppglib.recordings.base import Recording
 
 NESTED = "data.zip"  # the one archive inside an archive: PPG-DaLiA's
 BUFFER = 1 << 20
+END_RECORD = 22  # bytes at the end of a zip, before its comment
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ def damaged(name) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise InputError(
-            f"{name} is damaged, truncated or not as published ({type(error).__name__}: {error}): fetch it again."
+            f"{name} is damaged, truncated or not as published ({why}): fetch it again."
         ) from error
 
 
@@ -74,12 +76,18 @@ def members(folder: Path) -> Iterator[list[Member]]:
 
 def _archive(stack: ExitStack, name: str, opener) -> list[Member]:
     with damaged(name):
-        archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(opener())))
+        stream = stack.enter_context(opener())
+        archive = stack.enter_context(zipfile.ZipFile(stream))
+        # zipfile itself lists what it finds and does not compare with the number that the archive states
+        stream.seek(-END_RECORD - len(archive.comment), io.SEEK_END)
+        stated = int.from_bytes(stream.read(END_RECORD)[10:12], "little")
+        if stated not in (len(archive.infolist()), 0xFFFF):
+            raise ValueError(f"it lists {len(archive.infolist())} of its {stated} files")
     found = []
     for info in archive.infolist():
         _refuse_outside(name, info.filename)
         inner = f"{name}/{info.filename}"
-        open_member = lambda info=info: archive.open(info)  # noqa: E731
+        open_member = lambda info=info: archive.open(info)
         if PurePosixPath(info.filename).name == NESTED:
             found += _archive(stack, inner, open_member)  # a zip member can seek, so a zip opens in it
         elif not info.is_dir():
@@ -109,7 +117,8 @@ def by_person(found: list[Member], pattern: str) -> dict[str, Member]:
                 f"{member.name} and {people[person].name} are two copies of participant {person}: keep one."
             )
         people[person] = member
-    return dict(sorted(people.items(), key=lambda item: (len(item[0]), item[0])))
+    # S2 before S10
+    return dict(sorted(people.items(), key=lambda item: re.sub(r"\d+", lambda n: n[0].zfill(9), item[0])))
 
 
 def refuse_copies(recordings: Iterable[Recording]) -> Iterator[Recording]:

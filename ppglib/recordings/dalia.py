@@ -39,7 +39,9 @@ def _recording(person: str, member: archives.Member) -> Recording:
         content = array_pickle.load(stream, member.name)
     subject = _get(content, member.name, "subject")
     if subject != person:
-        raise InputError(f"{member.name} says that it is {subject!r}: is it a second copy of that participant?")
+        raise InputError(
+            f"{member.name} says that it is {subject!r}: is it a second copy of that participant?"
+        )
 
     def column(*keys):
         array = array_pickle.to_numpy(_get(content, member.name, *keys), f"{member.name}: {'/'.join(keys)}")

@@ -1,14 +1,13 @@
 """Heart rate of a window from an ECG, for the sets that publish no labels.
 
-R-peaks from sleepecg; a published plausibility rule (Meier et al., WildPPG, 2024); a second detector,
-neurokit2, as a veto.
+R-peaks from sleepecg; a published plausibility rule (Meier et al., WildPPG, 2024), which is not enough at
+the edges of gaps and near its own limits, so that a window must also be covered by plausible intervals; a
+second detector, neurokit2, as a veto.
 """
 
 import warnings
 
-import neurokit2
 import numpy as np
-import sleepecg
 
 from ppglib.errors import InputError
 from ppglib.recordings.base import STEP_SECONDS, WINDOW_SECONDS
@@ -16,6 +15,9 @@ from ppglib.recordings.base import STEP_SECONDS, WINDOW_SECONDS
 HR_LIMITS = (35.0, 185.0)  # BPM of one RR interval
 RUN = 5  # beats: a beat counts only in a run of so many ...
 SPREAD = 1.25  # ... whose longest RR interval is less than 25 % longer than the shortest
+COVERED = 6.0  # seconds of each 8 that plausible intervals must fill; not part of the published rule
+SHORTEST = 8.0  # seconds of ECG that the detectors can work on
+PIECE, MARGIN = 60.0, 10.0  # seconds of ECG that a detector sees at a time, and around them
 VETO = 5.0  # BPM between the two detectors
 
 
@@ -31,18 +33,22 @@ def window_hr(
     if time is None:
         time = np.arange(len(ecg)) / rate
     ecg = np.nan_to_num(np.asarray(ecg, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    none = f"{name}: no plausible heart beats are found in the ECG, so there are no labels."
+    if len(ecg) < SHORTEST * rate or np.ptp(ecg) == 0:
+        raise InputError(none)
     first, second = (
         from_beats(time[find(ecg, rate)], windows, step) for find in (_sleepecg_peaks, _neurokit_peaks)
     )
     if np.isnan(first).all():
-        raise InputError(f"{name}: no plausible heart beats are found in the ECG, so there are no labels.")
+        raise InputError(none)
     with np.errstate(invalid="ignore"):
         vetoed = np.abs(first - second) > VETO
     return np.where(vetoed, np.nan, first), int(vetoed.sum())
 
 
 def from_beats(beats: np.ndarray, windows: int, step: float = STEP_SECONDS) -> np.ndarray:
-    """60 * n / sum of the n plausible RR intervals whose midpoint lies in the window; NaN if n < 2.
+    """60 * n / sum of the n plausible RR intervals whose midpoint lies in the window, NaN if n < 2 or if
+    they fill less than 6 s of it: the two fast beats that are left at an edge are not the window's rate.
 
     beats: (n,) increasing times in seconds.
     """
@@ -52,9 +58,9 @@ def from_beats(beats: np.ndarray, windows: int, step: float = STEP_SECONDS) -> n
     start = step * np.arange(windows)
     first, last = np.searchsorted(middle, start), np.searchsorted(middle, start + WINDOW_SECONDS)
     total = np.concatenate([[0.0], np.cumsum(rr)])
-    count = last - first
+    count, filled = last - first, total[last] - total[first]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count >= 2, 60 * count / (total[last] - total[first]), np.nan)
+        return np.where((count >= 2) & (filled >= COVERED), 60 * count / filled, np.nan)
 
 
 def plausible(rr: np.ndarray) -> np.ndarray:
@@ -72,10 +78,22 @@ def plausible(rr: np.ndarray) -> np.ndarray:
 
 
 def _sleepecg_peaks(ecg: np.ndarray, rate: float) -> np.ndarray:
-    return np.asarray(sleepecg.detect_heartbeats(ecg, rate), int)
+    """R-peaks piece by piece: one burst of noise raises the detector's threshold for all that follows."""
+    import sleepecg  # here, so that a machine that only trains need not have it
+
+    piece, margin, found = int(PIECE * rate), int(MARGIN * rate), []
+    for start in range(0, len(ecg), piece):
+        first = max(0, start - margin)
+        part = ecg[first : start + piece + margin]
+        if len(part) >= SHORTEST * rate and np.ptp(part) > 0:
+            peaks = first + np.asarray(sleepecg.detect_heartbeats(part, rate), int)
+            found.append(peaks[(peaks >= start) & (peaks < start + piece)])
+    return np.concatenate(found) if found else np.zeros(0, int)
 
 
 def _neurokit_peaks(ecg: np.ndarray, rate: float) -> np.ndarray:
+    import neurokit2  # here for the same reason, and because its import takes seconds
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about stretches without beats, which the rule handles
         clean = neurokit2.ecg_clean(ecg, sampling_rate=rate)

@@ -32,18 +32,26 @@ def read(folder: Path) -> Iterator[Recording]:
             for name in ("GalaxyWatch/PPG.csv", "PolarH10/ECG.csv", "[Ee]vent.csv")
         )
         people = sorted(watch.keys() | heart.keys() | events.keys())
-        if not people:
+        if not people or set(people) <= set(WITHOUT_WATCH) - watch.keys():
             raise InputError(
-                f"No P01/GalaxyWatch/PPG.csv and the like in {folder}: "
+                f"No P02/GalaxyWatch/PPG.csv and the like in {folder}: "
                 "get the set with `python -m ppglib fetch paper --only galaxyppg`."
             )
-        notes = tuple(f"{p} wore no Galaxy Watch and is left out." for p in people if _without_watch(p, watch))
+        notes = tuple(
+            f"{p} wore no Galaxy Watch and is left out." for p in people if _without_watch(p, watch)
+        )
         for person in people:
             if _without_watch(person, watch):
                 continue
-            for files, name in (watch, "GalaxyWatch/PPG.csv"), (heart, "PolarH10/ECG.csv"), (events, "Event.csv"):
+            for files, name in (
+                (watch, "GalaxyWatch/PPG.csv"),
+                (heart, "PolarH10/ECG.csv"),
+                (events, "Event.csv"),
+            ):
                 if person not in files:
-                    raise InputError(f"{folder}: {person} has no {name}: fetch the set again or leave {person} out.")
+                    raise InputError(
+                        f"{folder}: {person} has no {name}: fetch the set again or leave {person} out."
+                    )
             yield _recording(person, watch[person], heart[person], events[person], notes)
             notes = ()
 
@@ -71,12 +79,14 @@ def _recording(person: str, watch, heart, events, notes: tuple[str, ...]) -> Rec
         )
     time = stamp - stamp[0]
     windows = window_count(time[-1], 1.0)
-    hr, vetoed = ecg.window_hr(ecg_table["ecg"].to_numpy(), ECG_RATE, windows, heart.name, ecg_stamp - stamp[0])
+    hr, vetoed = ecg.window_hr(
+        ecg_table["ecg"].to_numpy(), ECG_RATE, windows, heart.name, ecg_stamp - stamp[0]
+    )
     bad = ~table["status"].isin(USABLE).to_numpy()
     missing = np.diff(time)[np.diff(time) * PPG_RATE > PERIODS]
     notes += (
-        f"{person}: {int((~first).sum())} repeated time stamps, {int(bad.sum())} samples with a bad status, "
-        f"{len(missing)} gaps of {missing.sum():.1f} s.",
+        (f"{person}: {int((~first).sum())} repeated time stamps, {int(bad.sum())} samples with a bad status, "
+        f"{len(missing)} gaps of {missing.sum():.1f} s."),
         f"{person}: {int(np.isnan(hr).sum())} of {windows} windows without a heart rate, {vetoed} by the veto.",
     )
     return Recording(
@@ -87,7 +97,9 @@ def _recording(person: str, watch, heart, events, notes: tuple[str, ...]) -> Rec
 
 def _table(member: archives.Member, columns: dict) -> pd.DataFrame:
     with member.open() as stream:
-        table = pd.read_csv(stream, usecols=lambda name: name in columns, dtype=columns, encoding_errors="strict")
+        table = pd.read_csv(
+            stream, usecols=lambda name: name in columns, dtype=columns, encoding_errors="strict"
+        )
     for column, kind in columns.items():
         if column not in table:
             raise InputError(f"{member.name} has no column {column!r}: it is not the published file.")
@@ -101,7 +113,9 @@ def _table(member: archives.Member, columns: dict) -> pd.DataFrame:
 def _check_stamps(name: str, stamp: np.ndarray) -> None:
     back = np.flatnonzero(np.diff(stamp) < 0)
     if len(back):
-        raise InputError(f"{name}: the time stamps run backwards at row {back[0] + 3}, so no time is certain.")
+        raise InputError(
+            f"{name}: the time stamps run backwards at row {back[0] + 3}, so no time is certain."
+        )
     if stamp[-1] - stamp[0] > LONGEST * 3600:
         raise InputError(f"{name} spans {(stamp[-1] - stamp[0]) / 3600:.0f} h: a time stamp must be wrong.")
 
@@ -138,5 +152,7 @@ def _sessions(events: archives.Member, origin: float, windows: int) -> np.ndarra
         elif str(status).upper() == "EXIT" and session in entered:
             names[(start >= entered.pop(session)) & (start + WINDOW_SECONDS <= at / 1000)] = session
         else:
-            raise InputError(f"{events.name}: session {session!r} has status {status!r} without an ENTER before.")
+            raise InputError(
+                f"{events.name}: session {session!r} has status {status!r} without an ENTER before."
+            )
     return names.astype(str)

@@ -25,7 +25,9 @@ def read(folder: Path) -> Iterator[Recording]:
     with archives.members(folder) as found:
         ppg, hr = (archives.by_person(found, rf"([^/]+)\.{kind}\.(?:csv|parquet)") for kind in ("ppg", "hr"))
         if not ppg:
-            raise InputError(f"No NAME.ppg.csv or NAME.ppg.parquet in {folder}: one for each person is needed.")
+            raise InputError(
+                f"No NAME.ppg.csv or NAME.ppg.parquet in {folder}: one for each person is needed."
+            )
         lonely = sorted(ppg.keys() ^ hr.keys())
         if lonely:
             raise InputError(
@@ -80,7 +82,9 @@ def _table(member: archives.Member, value: str) -> tuple[np.ndarray, np.ndarray]
         table = pd.read_parquet(stream) if member.path.endswith(".parquet") else pd.read_csv(stream)
     for column in ("time", value):
         if column not in table:
-            raise InputError(f"{member.name} has no column {column!r}: it has {', '.join(map(str, table.columns))}.")
+            raise InputError(
+                f"{member.name} has no column {column!r}: it has {', '.join(map(str, table.columns))}."
+            )
         if not pd.api.types.is_numeric_dtype(table[column]):
             raise InputError(f"{member.name}: column {column!r} holds text, expected numbers.")
     time = table["time"].to_numpy(np.float64)

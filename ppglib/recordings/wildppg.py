@@ -87,7 +87,9 @@ def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
     content = _load(member, [*PPG_KEYS, HR_KEY], simplify=False)
     ppg_key = next((key for key in PPG_KEYS if key in content), None)
     if ppg_key is None or HR_KEY not in content:
-        raise InputError(f"{member.name} lacks {HR_KEY if ppg_key else PPG_KEYS[0]!r}: not the published file.")
+        raise InputError(
+            f"{member.name} lacks {HR_KEY if ppg_key else PPG_KEYS[0]!r}: not the published file."
+        )
     ppg_cells, hr_cells = np.ravel(content[ppg_key]), np.ravel(content[HR_KEY])
     del content
     if not (ppg_cells.dtype == hr_cells.dtype == object and len(ppg_cells) == len(hr_cells)):
@@ -104,7 +106,9 @@ def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
     finding = window_rate(np.concatenate(ppg), np.concatenate(hr))[1]
     for number, (windows, labels) in enumerate(zip(ppg, hr), start=1):
         person = f"{number:02d}"
-        invalid = f"{person}: {int(np.isnan(labels).sum())} of {len(labels)} windows have HR 0, no valid label."
+        invalid = (
+            f"{person}: {int(np.isnan(labels).sum())} of {len(labels)} windows have HR 0, no valid label."
+        )
         yield Recording(
             dataset, person, person, windows.reshape(1, -1).astype(np.float64), CELL_RATE, labels,
             step=WINDOW_SECONDS, breaks=tuple(range(CELL_LENGTH, windows.size, CELL_LENGTH)),
@@ -119,10 +123,9 @@ def window_rate(windows: np.ndarray, hr: np.ndarray) -> tuple[float, str]:
     are the middle 6.4 s stretched to 200 samples (31.25 Hz), as the public preprocessing makes them.
     Clean are the windows whose ratio is near either: motion puts the peak anywhere.
     """
-    valid = np.isfinite(hr) & np.isfinite(windows).all(axis=1) & (np.ptp(windows, axis=1) > 0)
-    kept = windows[valid]
-    peak = spectral_peak(kept - kept.mean(axis=1, keepdims=True), CELL_RATE)
-    ratio = peak / hr[valid]
+    with np.errstate(all="ignore"):  # constant and non-finite windows become NaN, and drop out below
+        scaled = (windows - windows.mean(axis=1, keepdims=True)) / windows.std(axis=1, keepdims=True)
+        ratio = spectral_peak(scaled, CELL_RATE) / hr
     ratio = ratio[(ratio > CROPPED - 0.1) & (ratio < 1.1)]
     median = float(np.median(ratio)) if len(ratio) else np.nan
     text = f"spectral peak / label is {median:.2f} (median of {len(ratio)} clean windows): "

@@ -62,9 +62,10 @@ def _watch(name: str, person: simulate.Person) -> tuple[dict[str, pd.DataFrame],
         }
     )
     third = len(time) // 3
-    taken = slice(third, third + int(rng.uniform(100, 300)))  # samples taken by a higher priority
+    first, second = (int(min(third - 1, rng.uniform(100, 300))) for _ in range(2))
+    taken = slice(third, third + first)  # samples that a sensor of higher priority took
     table.loc[taken.start : taken.stop - 1, ["ppg", "status"]] = (0, -999)
-    lost = slice(2 * third, 2 * third + int(rng.uniform(100, 300)))  # rows that are not there
+    lost = slice(2 * third, 2 * third + second)  # rows that are not there
     repeated = rng.choice(third, 5, replace=False)
     rows = np.sort(np.concatenate([np.delete(np.arange(len(time)), np.r_[lost]), repeated]))
     stamp = table["timestamp"].to_numpy()

@@ -19,7 +19,9 @@ def write(root: str | Path, people: int = 5, minutes: float = 8.0, seed: int = 0
     A `root` of simulated recordings is replaced; any other that is not empty is refused.
     """
     if not 1 <= people <= MOST or minutes * 60 < 30:
-        raise InputError(f"{people} people and {minutes} minutes: choose 1 to {MOST} people and at least 0.5.")
+        raise InputError(
+            f"{people} people and {minutes} minutes: choose 1 to {MOST} people and at least 0.5."
+        )
     first = 100_000 * seed + 50_000  # other people than those of the open sets' formats
     with simulated_root(root) as folder:
         dalia_files.write(folder / "ppg_dalia", dalia_files.people(people, minutes, first))
@@ -27,7 +29,9 @@ def write(root: str | Path, people: int = 5, minutes: float = 8.0, seed: int = 0
         galaxy_files.write(folder / "galaxyppg", galaxy_files.people(people, minutes, first + 200))
 
 
-def write_own(folder: Path, people: dict[str, simulate.Person], rate: float = 50.0, kind: str = "csv") -> None:
+def write_own(
+    folder: Path, people: dict[str, simulate.Person], rate: float = 50.0, kind: str = "csv"
+) -> None:
     """Write NAME.ppg and NAME.hr tables, csv or parquet: the form of a user's own recordings."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, person in people.items():
