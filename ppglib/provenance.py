@@ -13,6 +13,10 @@ def device_name() -> str:
     """The GPU's name, or the processor's as its maker spells it."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
+    return processor_name()
+
+
+def processor_name() -> str:
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return capabilities.get("cpu_name") or platform.processor() or platform.machine()
 
