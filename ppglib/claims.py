@@ -152,9 +152,8 @@ def saturates(evidence: Evidence) -> Outcome:
     if SATURATED not in blocks or blocks[-1] <= SATURATED:
         return cannot("needs soft students of 6 blocks and more")
     effect, low, high = map(float, interval(100 * (1 - y[-1] / y[blocks == SATURATED][0])))
-    why = (
-        f"from 6 to {blocks[-1]:.0f} blocks MAE falls by {effect:.1f} %; saturated = under {TOLERANCE:.0f} %"
-    )
+    why = f"from 6 to {blocks[-1]:.0f} blocks MAE changes by {-effect:+.1f} %"
+    why += f"; a fall of less than {TOLERANCE:.0f} % is saturation"
     return Outcome(NO if effect >= TOLERANCE or high >= TOLERANCE else YES, why, effect, low, high)
 
 

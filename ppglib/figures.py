@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ppglib import files
+from ppglib import files, tables
 from ppglib.tables import STRATEGIES
 
 # Okabe and Ito's colours: told apart by everyone.
@@ -31,14 +31,13 @@ VERDICTS = {
 
 def save(fig: Figure, data: pd.DataFrame, folder: Path, name: str) -> list[Path]:
     """Write name.png, name.pdf and name.csv (the data behind the figure), each whole or not at all."""
-    paths = [Path(folder) / f"{name}.{kind}" for kind in ("png", "pdf", "csv")]
-    for path in paths[:2]:
+    paths = [Path(folder) / f"{name}.{kind}" for kind in ("png", "pdf")]
+    for path in paths:
         content = io.BytesIO()
         undated = {"metadata": {"CreationDate": None}} if path.suffix == ".pdf" else {}
         fig.savefig(content, format=path.suffix[1:], dpi=150, bbox_inches="tight", **undated)
         files.write(path, content.getvalue())
-    files.write(paths[2], data.to_csv(index=False, float_format="%.6g").encode())
-    return paths
+    return [*paths, tables.save(data, folder, name)]
 
 
 def title(text: str, label: str) -> str:
@@ -140,6 +139,7 @@ def figure2(points: pd.DataFrame, laws: pd.DataFrame, label: str = "") -> Figure
         )
         bottom, top = ax.get_ylim()
         ax.set_ylim(bottom - 0.07 * (2 + len(without)) * (top - bottom) / 2, top)
+    ax.set_xticks(sorted(points.student.unique()))
     ax.set(xlabel="Student (blocks)", ylabel="MAE (BPM)")
     ax.legend(title="Teacher", frameon=False, fontsize=8)
     ax.set_title(title("Distilled MAE and its law", label))
@@ -162,15 +162,8 @@ def foretold(table: pd.DataFrame, label: str = "") -> Figure:
         label="foretold (of the fit)",
     )
     bars = np.nan_to_num([table.observed - table.observed_low, table.observed_high - table.observed])
-    ax.errorbar(
-        x + 0.08,
-        table.observed.to_numpy(),
-        bars,
-        fmt="o",
-        color="#0072b2",
-        capsize=3,
-        label="observed (over people)",
-    )
+    seen = "observed" if table.observed_low.isna().any() else "observed (over people)"
+    ax.errorbar(x + 0.08, table.observed.to_numpy(), bars, fmt="o", color="#0072b2", capsize=3, label=seen)
     ax.set_xticks(x, table.student)
     ax.set(xlabel="Student (blocks)", ylabel="MAE (BPM)", xlim=(-0.6, len(table) - 0.4))
     fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)

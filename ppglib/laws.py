@@ -9,15 +9,14 @@ import pandas as pd
 
 from ppglib import scaling
 from ppglib.intervals import interval
-from ppglib.resnet1d import ResNet1D
+from ppglib.resnet1d import live_parameters
 
 SMALL, UNIT = 5, 1e5  # students to fit on before foretelling the larger ones; parameters are counted in UNIT
 
 
-def live_parameters(blocks) -> np.ndarray:
-    """(n,) live parameters in hundreds of thousands: the other x axis of a law."""
-    unique = {b: sum(p.numel() for p in ResNet1D(int(b)).parameters()) / UNIT for b in set(blocks)}
-    return np.array([unique[b] for b in blocks])
+def parameters(blocks) -> np.ndarray:
+    """(n,) live parameters in UNITs: the other x axis of a law."""
+    return np.array([live_parameters(int(b)) for b in blocks]) / UNIT
 
 
 def curve(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +46,7 @@ def rivals(mae: pd.DataFrame, strategy: str, teacher: int) -> pd.DataFrame:
     """Every law in blocks and in live parameters on one curve: R2, AICc, leave-one-size-out error (BPM)."""
     blocks, y = curve(mae, strategy, teacher)
     rows = []
-    for axis, x in (("blocks", blocks), ("parameters", live_parameters(blocks))):
+    for axis, x in (("blocks", blocks), ("parameters", parameters(blocks))):
         for name, form in scaling.FORMS.items():
             law = scaling.fit(form, x, y[:, 0], weights(y))
             error = (
@@ -65,7 +64,7 @@ def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
     index = mae.index.to_frame(index=False, name=["strategy", "student", "teacher"])
     keep = ((index.strategy == strategy) & (index.student < index.teacher)).to_numpy()
     size, y, rows = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float), []
-    for axis, x in (("blocks", size), ("parameters", np.array([live_parameters(s) for s in size]))):
+    for axis, x in (("blocks", size), ("parameters", np.array([parameters(s) for s in size]))):
         for name, form in scaling.GRID_FORMS.items():
             law = scaling.fit(form, x, y[:, 0], weights(y)) if len(y) else scaling.fit(form, x, [])
             error = np.nan if law.note else scaling.leave_one_out(form, x, y[:, :1], weights(y), size[0])[0]

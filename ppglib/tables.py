@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ppglib import intervals
+from ppglib import files, intervals
 from ppglib.errors import InputError
 from ppglib.intervals import KEY
 
@@ -48,7 +48,7 @@ class Paper(NamedTuple):
 
 
 def load(folder: Path) -> Results:
-    """Read runs.csv, people.csv and, if there, reliability.csv; InputError if something is wrong with them."""
+    """Read runs.csv, people.csv and, if there, reliability.csv; InputError if something is wrong."""
     folder = Path(folder)
     frames = {}
     for name, needed in NEEDED.items():
@@ -71,6 +71,13 @@ def load(folder: Path) -> Results:
     path = folder / "reliability.csv"
     reliability = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["run_id", "bin", "n"])
     return Results(runs, people, reliability, "simulated recordings" if runs.simulated.any() else "")
+
+
+def save(table: pd.DataFrame, folder: Path, name: str) -> Path:
+    """Write name.csv whole or not at all; six significant digits."""
+    path = Path(folder) / f"{name}.csv"
+    files.write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+    return path
 
 
 def load_paper(folder: Path) -> Paper:
