@@ -117,7 +117,7 @@ def _from_stamps(recording, raw, gap, broken, moves):
 
 def _bandpass(signal: np.ndarray, rate: float) -> np.ndarray:
     sos = butter(4, BAND, "bandpass", fs=rate, output="sos")
-    # odd padding of one period of the lowest pass frequency, or what a short piece allows
+    # odd padding of two periods of the lowest pass frequency, or what a short piece allows
     return sosfiltfilt(sos, signal, padlen=min(len(signal) - 1, int(rate / BAND[0]) * 2))
 
 
