@@ -1,0 +1,104 @@
+"""The command line as users use and misuse it, and the runner on a notebook of its own."""
+
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from ppglib import __main__ as cli
+from ppglib import reproduce
+from ppglib.errors import InputError
+
+
+def run(*arguments):
+    return cli.main([str(a) for a in arguments])
+
+
+@pytest.fixture
+def notebooks(tmp_path, monkeypatch):
+    """A folder with one small notebook in place of the eight."""
+    folder = tmp_path / "books"
+    folder.mkdir()
+    notebook = nbformat.v4.new_notebook()
+    cell = nbformat.v4.new_code_cell('results: str = "x"  # tables\nrepeats: int = 1  # how often\nshare: float = 0.5  # part')
+    cell.metadata["tags"] = ["parameters"]
+    notebook.cells = [cell, nbformat.v4.new_code_cell("print(results, repeats + 1, share / 2)")]
+    notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(notebook, folder / "04_small.ipynb")
+    monkeypatch.setattr(reproduce, "NOTEBOOKS", folder)
+    return folder
+
+
+def test_a_notebook_is_run_with_its_parameters_and_indexed(notebooks, tmp_path, capsys):
+    out = tmp_path / "out"
+    code = run("reproduce", "--study", "smoke", "--only", "04", "--out", out, "-p", "repeats=41", "-p", "share=1")
+    assert code == 0
+    executed = nbformat.read(out / "notebooks/04_small.ipynb", as_version=4)
+    assert f"{out / 'results'} 42 0.5" in "".join(o.get("text", "") for c in executed.cells for o in c.get("outputs", []))
+    page = (out / "index.html").read_text()
+    assert 'href="notebooks/04_small.html"' in page
+    assert "42" in (out / "notebooks/04_small.html").read_text()
+    assert "04_small: " in capsys.readouterr().out  # no terminal: one line a notebook
+    assert not list((out / "notebooks").glob(".*"))
+
+
+def test_a_failing_notebook_is_named_and_kept_apart(notebooks, tmp_path, capsys):
+    path = notebooks / "04_small.ipynb"
+    path.write_text(path.read_text().replace("share / 2", "1 / 0"))
+    out = tmp_path / "out"
+    assert run("reproduce", "--study", "smoke", "--only", "04", "--out", out) == 1
+    said = capsys.readouterr().err
+    assert "04_small.ipynb failed" in said and "ZeroDivisionError" in said and "Traceback" not in said
+    assert (out / "notebooks/04_small.failed.ipynb").exists()
+    assert not (out / "notebooks/04_small.ipynb").exists() and not (out / "index.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--study", "opne"], "no study 'opne'"),
+        (["--study", "open"], "needs recordings"),
+        (["--study", "open", "--data", "nowhere"], "nowhere"),
+        (["--study", "smoke", "--jobs", "0"], "--jobs must be at least 1"),
+        (["--study", "smoke", "--only", "04,77"], "no notebook '77'"),
+        (["--study", "smoke", "-p", "repeat=3"], "no selected notebook has a parameter 'repeat'"),
+        (["--study", "smoke", "-p", "repeats=many"], "repeats must be of type int"),
+        (["--study", "smoke", "-p", "repeats=1.5"], "repeats must be of type int"),
+        (["--study", "smoke", "-p", "repeats"], "NAME=VALUE"),
+        (["--study", "smoke", "--results", "nowhere", "--only", "03"], "no notebook '03'"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_nothing_is_left(notebooks, tmp_path, capsys, arguments, message):
+    if "open" in arguments:
+        for number in ("01", "03"):
+            (notebooks / f"{number}_x.ipynb").write_text((notebooks / "04_small.ipynb").read_text())
+    out = tmp_path / "out"
+    assert run("reproduce", "--out", out, *arguments) == 2
+    said = capsys.readouterr().err
+    assert message.lower() in said.lower() and said.count("\n") == 1
+    assert not list(out.rglob("*.ipynb")) and not list(out.rglob("*.html"))
+
+
+def test_an_output_folder_that_cannot_be_written_is_one_sentence(notebooks, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert run("reproduce", "--study", "smoke", "--out", tmp_path / "file" / "out") == 2
+    assert "Cannot write" in capsys.readouterr().err
+
+
+def test_the_module_runs_as_a_command(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "ppglib", "sweep", "--study", "nothing", "--out", tmp_path],
+        capture_output=True, text=True, env={**os.environ, "PYTHONWARNINGS": "error"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("ppglib: There is no study") and "Traceback" not in done.stderr
+
+
+def test_parameters_are_typed():
+    assert reproduce.typed("x", "3", "float") == 3.0
+    assert reproduce.typed("x", "True", "bool") is True
+    assert reproduce.typed("x", "3", "str") == "3"
+    with pytest.raises(InputError):
+        reproduce.typed("x", "__import__('os')", "int")
