@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ppglib import benchmark, intervals, tables
+from ppglib import costs, intervals, tables
 from ppglib.intervals import interval
 from ppglib.memory import PARTS
 from ppglib.tables import BASELINES, Paper, Results, draws
@@ -90,14 +90,14 @@ def printed(paper: Paper) -> Evidence:
 
 
 def compute(folder: Path) -> pd.DataFrame:
-    """COMPUTE columns of every device with tables in `folder` (see `ppglib.benchmark`); empty if none has.
+    """COMPUTE columns of every device with tables in `folder` (see `ppglib.costs`); empty if none has.
 
     One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a
     GPU, as in the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts.
     """
     if not any(Path(folder).glob("*.csv")):
         return pd.DataFrame(columns=COMPUTE)
-    seconds, memory = benchmark.read(Path(folder))
+    seconds, memory = costs.read(Path(folder))
     seconds = seconds[(seconds.batch == 1) & (seconds.threads == 1) & (seconds.variant == "eager")]
     memory = memory[(memory.batch == 1) & (memory["mode"] == "inference")]
     gpu = memory.driver.str.contains("CUDA")
