@@ -143,8 +143,8 @@ def uses_bfloat16(run: Run, device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def autocast(run: Run, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(run, device))
+def autocast(run: Run, device: torch.device, enabled: bool = True) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled and uses_bfloat16(run, device))
 
 
 @torch.no_grad()
