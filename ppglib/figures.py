@@ -29,15 +29,14 @@ VERDICTS = {
 }
 
 
-def save(fig: Figure, data: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+def save(fig: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
     """Write name.png, name.pdf and name.csv (the data behind the figure), each whole or not at all."""
-    paths = [Path(folder) / f"{name}.{kind}" for kind in ("png", "pdf")]
-    for path in paths:
+    for kind in ("png", "pdf"):
         content = io.BytesIO()
-        undated = {"metadata": {"CreationDate": None}} if path.suffix == ".pdf" else {}
-        fig.savefig(content, format=path.suffix[1:], dpi=150, bbox_inches="tight", **undated)
-        files.write(path, content.getvalue())
-    return [*paths, tables.save(data, folder, name)]
+        undated = {"metadata": {"CreationDate": None}} if kind == "pdf" else {}
+        fig.savefig(content, format=kind, dpi=150, bbox_inches="tight", **undated)
+        files.write(Path(folder) / f"{name}.{kind}", content.getvalue())
+    tables.save(data, folder, name)
 
 
 def title(text: str, label: str) -> str:

@@ -73,11 +73,10 @@ def load(folder: Path) -> Results:
     return Results(runs, people, reliability, "simulated recordings" if runs.simulated.any() else "")
 
 
-def save(table: pd.DataFrame, folder: Path, name: str) -> Path:
+def save(table: pd.DataFrame, folder: Path, name: str) -> None:
     """Write name.csv whole or not at all; six significant digits."""
-    path = Path(folder) / f"{name}.csv"
-    files.write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-    return path
+    content = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    files.write(Path(folder) / f"{name}.csv", content.encode())
 
 
 def load_paper(folder: Path) -> Paper:
