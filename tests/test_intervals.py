@@ -42,6 +42,16 @@ def test_seeds_are_averaged_within_a_person_and_do_not_add_people():
     assert spread.seeds == 2 and spread.seed_sd == pytest.approx(np.std([3, 5], ddof=1))
 
 
+def test_folds_with_more_seeds_do_not_weigh_more_and_only_whole_seeds_spread():
+    runs, people = study({"scratch": {(0, "A"): lambda seed: [1.0, 3.0][seed], (1, "B"): 6.0}}, seeds=2)
+    extra = runs.run_id == "scratch-1-1"
+    runs, people = runs[~extra], people[people.run_id != "scratch-1-1"]
+    assert intervals.draws(runs, people).iloc[0, 0] == pytest.approx((2 + 6) / 2)
+    assert intervals.by_person(runs, people, "mae")[1].to_numpy().tolist() == [[10, 10]]
+    spread = intervals.spread(runs, people).iloc[0]
+    assert spread.seeds == 1 and np.isnan(spread.seed_sd)
+
+
 def test_interval_agrees_with_a_plain_bootstrap_and_with_theory():
     rng = np.random.default_rng(0)
     maes = rng.gamma(4, 1, 40)

@@ -106,10 +106,15 @@ def test_weights_pull_the_law_to_the_points_that_are_sure():
 def test_draws_are_fitted_as_one_by_one():
     rng = np.random.default_rng(2)
     y = paper_row("soft")[:, None] + rng.normal(0, 0.1, (8, 5))
-    many = fit_draws(FORMS["exponential"], BLOCKS, y)
-    for draw, column in zip(many.T, y.T):
-        single = predict(FORMS["exponential"], fit(FORMS["exponential"], BLOCKS, column).values, BLOCKS)
-        assert predict(FORMS["exponential"], draw, BLOCKS) == pytest.approx(single, abs=0.02)
+    weights = np.array([1, 1, 1, 50, 1, 1, 1, 20.0])
+    many = fit_draws(FORMS["exponential"], BLOCKS, y, weights)
+    for draw, column in zip(many.T, y.T, strict=True):
+        single = predict(
+            FORMS["exponential"], fit(FORMS["exponential"], BLOCKS, column, weights).values, BLOCKS
+        )
+        assert predict(FORMS["exponential"], draw, BLOCKS) == pytest.approx(
+            single, abs=0.05
+        )  # the grid of rates is that fine
 
 
 def test_aicc_by_hand():
