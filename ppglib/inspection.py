@@ -93,6 +93,18 @@ def window_length(windows: Windows) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["dataset", "ratio", "finding"])
 
 
+def example(windows: Windows) -> pd.DataFrame:
+    """One window per set whose peak fits its label, from the middle of the set: dataset, hr (BPM), time (s), ppg (z)."""
+    close = np.abs(windows.table.hr - _peaks(windows)) < CLOSE
+    rows = [part.index[len(part) // 2] for _, part in windows.table[close].groupby("dataset", sort=False)]
+    picked = windows.table.loc[rows]
+    signals = gather(windows.signal, picked.start.to_numpy())
+    return pd.concat(
+        pd.DataFrame({"dataset": row.dataset, "hr": row.hr, "time": np.arange(len(ppg)) / RATE, "ppg": ppg})
+        for row, ppg in zip(picked.itertuples(), signals)
+    )
+
+
 def _peaks(windows: Windows) -> np.ndarray:
     start, chunk = windows.table.start.to_numpy(), 20_000
     pieces = [
