@@ -16,7 +16,7 @@ from ppglib.intervals import interval
 
 YES, NO, CONTROL, CANNOT = "reproduced", "not reproduced", "explained by a control", "cannot be tested here"
 FOUR = ("hard", "soft", "dkd", "feature")
-SMALL = 4  # blocks: a student too small "to learn a rich representation when trained from scratch"
+SMALL = range(1, 5)  # blocks: "small models may not have the capacity to learn a rich representation"
 SATURATED = 6  # blocks, from where the paper sees saturation
 TOLERANCE = 5.0  # points of per cent within which a percentage agrees, or a gain counts as none
 
@@ -181,8 +181,11 @@ def saving(evidence: Evidence, column: str, number: float) -> Outcome:
     if not {1, 12} <= set(wide.columns) or wide[[1, 12]].dropna().empty:
         return cannot("no device was measured at 1 and 12 blocks")
     percent = 100 * (1 - wide[1] / wide[12]).dropna().astype(float).sort_index(level="gpu", ascending=False)
-    why = "; ".join(f"{value:.1f} % on {device}" for (device, _), value in percent.items())
-    return Outcome(YES if percent.iloc[0] >= number - TOLERANCE else NO, why, percent.iloc[0])
+    alone = ", the network's memory alone" if column == "memory_mb" else ""
+    why = [f"{p:.1f} % on {device}{'' if gpu else alone}" for (device, gpu), p in percent.items()]
+    return Outcome(
+        YES if percent.iloc[0] >= number - TOLERANCE else NO, "; ".join(why), float(percent.iloc[0])
+    )
 
 
 def costs_little(evidence: Evidence, number: float) -> Outcome:
@@ -219,9 +222,7 @@ def agrees_with_prior_work(evidence: Evidence, number: float) -> Outcome:
 
 CLAIMS = {
     1: lambda e, _: always(e, "soft", "scratch", control="gaussian"),
-    2: lambda e, _: always(
-        e, "dkd", "scratch", control="gaussian", students=range(1, SMALL + 1), teachers={top(e.mae)}
-    ),
+    2: lambda e, _: always(e, "dkd", "scratch", "gaussian", students=SMALL, teachers={top(e.mae)}),
     3: lambda e, _: size_helps(e),
     4: lambda e, _: teacher_slope(e, 1),
     5: lambda e, _: teacher_slope(e, 2),
