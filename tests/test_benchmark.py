@@ -1,0 +1,221 @@
+"""Table 3: the clock, the ledger of allocations, and what the paper's numbers say."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ppglib import benchmark, costs, memory
+from ppglib.errors import InputError
+from ppglib.paths import resolve
+from ppglib.resnet1d import SIZES, live_parameters, macs, paper_parameters
+
+PAPER = pd.read_csv(resolve("data/paper/table3_compute.csv")).assign(device="paper")
+
+
+# --- time
+
+
+def test_networks_take_turns_and_no_call_sees_an_input_again():
+    seen = []
+    networks = {b: lambda x, b=b: seen.append((b, x.data_ptr())) for b in (1, 4, 12)}
+    pool = torch.zeros(4 * 3 * (benchmark.WARM_UP + 5), 1, 200)
+    seconds = benchmark.call_times(networks, pool, 4, 5, "eager")
+    assert [b for b, _ in seen] == [1, 4, 12] * (benchmark.WARM_UP + 5)
+    assert len({where for _, where in seen}) == len(seen)
+    assert {b: len(s) for b, s in seconds.items()} == {1: 5, 4: 5, 12: 5}
+
+
+def test_the_pool_is_larger_than_caches_and_holds_whole_batches():
+    assert benchmark.POOL * 200 * 4 > 256e6
+    batches = benchmark.QUICK | benchmark.FULL["cpu"] | benchmark.FULL["cuda"]
+    assert all(benchmark.POOL % batch == 0 for batch in batches)
+
+
+def test_a_slower_call_is_timed_as_slower():
+    waits = {1: 0.002, 2: 0.02}
+    calls = {b: lambda x, s=s: time.sleep(s) for b, s in waits.items()}
+    seconds = benchmark.call_times(calls, torch.zeros(16, 1, 200), 1, 3, "eager")
+    for blocks, wait in waits.items():
+        assert (seconds[blocks] >= wait).all() and np.median(seconds[blocks]) < 3 * wait
+
+
+def test_spread_holds_drift_that_the_standard_deviation_of_a_mean_would_hide():
+    noise = np.tile([0.9, 1.1], 50)
+    steady, drifting = benchmark.summary(noise), benchmark.summary(noise + np.repeat([0, 1], 50))
+    assert steady["spread"] == pytest.approx(0) and steady["n"] == 100
+    assert steady["sd"] == pytest.approx(0.1, rel=0.01) and steady["median"] == pytest.approx(1)
+    assert drifting["spread"] == pytest.approx(1)
+
+
+def test_main_writes_one_pair_of_tables_a_device(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "SIZES", (2,))
+    monkeypatch.setattr(benchmark, "POOL", 128)
+    monkeypatch.setattr(benchmark, "QUICK", {1: 3})
+    monkeypatch.setattr(memory, "SIZES", (2,))
+    monkeypatch.setattr(memory, "MODES", ("inference",))
+    threads = torch.get_num_threads()
+    paths = benchmark.main(tmp_path, "cpu", quick=True)
+    assert sorted(tmp_path.iterdir()) == sorted(paths) and torch.get_num_threads() == threads
+    times, held = costs.read(tmp_path)
+    assert len(times) == times.threads.nunique() and (times.n == 3).all()
+    assert held["mode"].tolist() == ["inference"]
+    for table in (times, held):
+        assert table[["device", "driver", "torch", "threads", "n", "spread"]].notna().all(axis=None)
+    assert costs.table3(times, held).notna().all(axis=None)
+
+
+def test_bad_devices_and_folders_are_named(tmp_path):
+    with pytest.raises(InputError, match="tpu"):
+        benchmark.main(tmp_path, "tpu")
+    with pytest.raises(InputError, match="bench --inference"):
+        costs.read(tmp_path)
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="CUDA"):
+            benchmark.main(tmp_path, "cuda")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="write"):
+        benchmark.main(tmp_path / "file", "cpu")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+# --- memory
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 100)), max_size=40), st.sets(st.integers(0, 4)))
+def test_at_peak_equals_a_brute_force_replay(moves, owned):
+    """Each move allocates at a free address or releases what is there; owners are alive at the end."""
+    held, events, history = {}, [], []
+    for address, size in moves:
+        if address in held:
+            events.append((address, -held.pop(address)[0]))
+        else:
+            held[address] = size, len(events)
+            events.append((address, size))
+        history.append(dict(held))
+    owner = {a: "gradients" for a in owned if a in held}
+    allocated = {held[a][1] for a in owner}  # the events by which the owners came to be
+    found = memory.at_peak(events, owner)
+    totals = [sum(size for size, _ in now.values()) for now in history] or [0]
+    assert sum(found.values()) == max(totals)
+    if history and max(totals):
+        last = max(i for i, total in enumerate(totals) if total == max(totals))
+        assert found["gradients"] == sum(size for size, i in history[last].values() if i in allocated)
+
+
+def test_releases_of_earlier_memory_do_not_count():
+    assert sum(memory.at_peak([(7, -50), (1, 10), (1, -10)], {}).values()) == 10
+
+
+@pytest.mark.parametrize("blocks", [1, 12])
+def test_the_parts_of_a_training_step_are_what_the_shapes_say(blocks):
+    """Batch 1: the peak is at the optimizer's step, when every gradient and moment is there."""
+    network = memory.use(blocks, 1, "inference", "cpu")[0]
+    tensors = len(list(network.parameters()))
+    buffers = sum(b.numel() * b.itemsize for b in network.buffers())
+    step, live = memory.parts(blocks, 1, "training", "cpu"), 4 * live_parameters(blocks)
+    assert step["parameters"] == live + buffers
+    assert step["optimizer"] == 2 * live + 4 * tensors  # two moments, and a counter a tensor
+    assert 0.6 * live < step["gradients"] <= live
+    call = memory.parts(blocks, 1, "inference", "cpu")
+    assert call["parameters"] == live + buffers and call["gradients"] == call["optimizer"] == 0
+    assert call["activations"] >= 2 * 32 * 200 * 4  # two maps at least
+
+
+@pytest.mark.parametrize("case", [(4, 128, "training"), (1, 128, "inference")])
+def test_the_parts_explain_what_the_operating_system_saw(case):
+    with memory.fresh_processes() as pool:
+        constant, peak = pool.submit(memory.peaks, *case, "cpu").result(timeout=120)
+    held = sum(memory.parts(*case, "cpu").values())
+    assert abs(held + constant - peak) < 0.05 * peak
+    assert held == pytest.approx(peak - constant, rel=0.3)  # also without the constant, roughly
+
+
+# --- what the numbers say
+
+
+def test_the_papers_own_savings():
+    found = costs.saved(PAPER, ["seconds", "memory_mb"]).loc["paper"]
+    assert found.round(1).tolist() == [89.2, 59.7]
+
+
+def test_time_laws_name_the_cause_that_made_the_times():
+    rng = np.random.default_rng(0)
+    causes = {
+        "blocks": 0.1 + 0.4 * np.array(SIZES),
+        "MACs": 0.1 + 0.4 * np.array([macs(b) / 1e6 for b in SIZES]),
+    }
+    tables = [
+        pd.DataFrame({"device": k, "blocks": SIZES, "seconds": s * rng.normal(1, 1e-3, len(SIZES))})
+        for k, s in causes.items()
+    ]
+    found = costs.time_laws(pd.concat(tables)).set_index("device")
+    assert found.better.to_dict() == {"blocks": "blocks", "MACs": "MACs"}
+    assert found.loc["blocks", "ms per block"] == pytest.approx(400, rel=0.01)
+    assert found.loc["MACs", "ms per MMAC"] == pytest.approx(400, rel=0.01)
+    assert found.loc["blocks", "AICc blocks - MACs"] < -10 < 10 < found.loc["MACs", "AICc blocks - MACs"]
+
+
+def test_calls_are_even_only_for_the_papers_own_shape():
+    ours = PAPER.assign(device="a", seconds=PAPER.seconds / 1000)
+    flat = PAPER.assign(device="b", seconds=0.001)
+    found = costs.calls(PAPER, pd.concat([ours, flat])).set_index("device")
+    assert found.calls["a"] == pytest.approx(1000) and found.unevenness["a"] == pytest.approx(0, abs=1e-9)
+    assert found.unevenness["b"] > 0.4
+
+
+def test_bytes_law_recovers_a_training_state():
+    blocks = pd.Series(SIZES)
+    law = costs.bytes_law(blocks, 9 + 16 * blocks.map(live_parameters) / 1e6)
+    assert law["bytes per byte"] == pytest.approx(4) and law["constant MB"] == pytest.approx(9)
+
+
+def test_allocated_state_by_hand():
+    """From 2 to 3 blocks: two convolutions of 32 x 32 x 5 with bias and two batch norms of 32."""
+    block = 2 * (32 * 32 * 5 * 4 + 512) + 4 * 512  # parameters; biases and norms fill 512 bytes each
+    statistics = 4 * 512
+    for copies in (1, 4):
+        grown = costs.allocated_state(3, copies) - costs.allocated_state(2, copies)
+        assert grown == copies * block + statistics
+    idle = 4 * (paper_parameters(1) - live_parameters(1))
+    assert costs.allocated_state(1, 0) >= idle
+
+
+def test_the_parts_add_up_in_the_committed_tables():
+    times, held = costs.read(resolve("data/results/compute"))
+    assert set(times.blocks) == set(held.blocks) == set(SIZES) and set(times.device) == set(held.device)
+    parts = held[[*memory.PARTS, "constant"]].sum(axis=1)
+    assert ((parts - held.measured).abs() <= 0.05 * held.measured).all()
+
+
+@pytest.mark.xfail(reason="until a full measurement is committed, the table is a quick one", strict=False)
+def test_the_committed_tables_are_full_measurements():
+    times, _ = costs.read(resolve("data/results/compute"))
+    for device, rows in times.groupby("device"):
+        assert set(rows.batch) == {1, 128, 4096} and rows.run.nunique() == 2, device
+        assert (rows.n[rows.batch <= 128] >= 100).all(), device
+    runs = times.pivot(index=["device", "variant", "threads", "batch", "blocks"], columns="run")
+    agree = (runs["median"][1] - runs["median"][0]).abs() <= runs["spread"].max(axis=1)
+    assert agree.mean() >= 0.95
+
+
+def test_no_two_tables_claim_one_device():
+    folder = resolve("data/results/compute")
+    names = [pd.read_csv(path).device.unique().tolist() for path in folder.glob("*.memory.csv")]
+    assert len(names) == len({name for one in names for name in one}) == sum(map(len, names))
+
+
+def test_verdicts_follow_the_numbers():
+    """The paper's row; then the same with times and bytes made by arithmetic and inference."""
+    printed = costs.verdicts(PAPER).verdict.tolist()
+    assert printed[1] == "follows blocks" and printed[2].startswith("4")
+    made = PAPER.assign(
+        seconds=PAPER.blocks.map(macs) / 1e7,
+        memory_mb=9 + PAPER.blocks.map(lambda b: costs.allocated_state(b, 1)) / 1e6,
+    )
+    made.seconds *= np.random.default_rng(0).normal(1, 1e-3, len(made))
+    assert costs.verdicts(made).verdict.tolist() == ["follows MACs", "follows MACs", "1: inference"]
