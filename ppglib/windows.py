@@ -97,7 +97,10 @@ def even_signal(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarra
     if recording.time is not None:
         return _from_stamps(recording, raw, gap, broken, moves)
     pieces = np.split(raw, list(recording.breaks))
-    signal = np.concatenate([_resample(_bandpass(piece, recording.rate), recording.rate) for piece in pieces])
+    if len({len(piece) for piece in pieces}) == 1:  # thousands of equal ones are filtered in one go
+        pieces = [np.stack(pieces)]
+    filtered = [_resample(_bandpass(piece, recording.rate), recording.rate).ravel() for piece in pieces]
+    signal = np.concatenate(filtered)
     native = np.minimum(np.round(np.arange(len(signal)) * recording.rate / RATE).astype(int), len(raw) - 1)
     # The neighbours of a bad sample leak into the even grid, so masks are widened by one grid step.
     return signal, _widen(gap, native), _widen(broken, native), _moved(moves[native])
@@ -105,8 +108,10 @@ def even_signal(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def _from_stamps(recording, raw, gap, broken, moves):
     time = recording.time
-    grid = np.arange(int(np.floor(time[-1] * RATE)) + 1) / RATE
-    signal = _bandpass(np.interp(grid, time, raw), RATE)
+    finer = max(1, round(recording.rate / RATE))  # filtered before it is thinned, or noise would fold in
+    grid = np.arange(int(np.floor(time[-1] * RATE)) * finer + 1) / (RATE * finer)
+    signal = _bandpass(np.interp(grid, time, raw), RATE * finer)[::finer]
+    grid = grid[::finer]
     after = np.clip(np.searchsorted(time, grid), 1, len(time) - 1)
     before = after - 1
     far = (time[after] - time[before]) * recording.rate > MAX_STAMP_GAP
@@ -118,14 +123,14 @@ def _from_stamps(recording, raw, gap, broken, moves):
 def _bandpass(signal: np.ndarray, rate: float) -> np.ndarray:
     sos = butter(4, BAND, "bandpass", fs=rate, output="sos")
     # odd padding of two periods of the lowest pass frequency, or what a short piece allows
-    return sosfiltfilt(sos, signal, padlen=min(len(signal) - 1, int(rate / BAND[0]) * 2))
+    return sosfiltfilt(sos, signal, padlen=min(signal.shape[-1] - 1, int(rate / BAND[0]) * 2))
 
 
 def _resample(signal: np.ndarray, rate: float) -> np.ndarray:
     if rate == RATE:
         return signal
     up, down = RATE * 1000, round(rate * 1000)
-    return resample_poly(signal, up, down)  # reduces up/down by their common divisor itself
+    return resample_poly(signal, up, down, axis=-1)  # reduces up/down by their common divisor itself
 
 
 def _moved(moves: np.ndarray) -> np.ndarray:

@@ -45,6 +45,18 @@ def test_uneven_stamps_give_nearly_the_signal_of_even_ones(people, tmp_path):
     assert np.corrcoef(one, other)[0, 1] > 0.99
 
 
+def test_fast_noise_on_uneven_stamps_does_not_fold_into_the_band():
+    rng = np.random.default_rng(0)
+    time = np.arange(6000) / 100 + rng.uniform(-0.003, 0.003, 6000)
+    time -= time[0]
+    pulse, lamp = np.sin(2 * np.pi * 1.5 * time), 3 * np.sin(2 * np.pi * 24 * time)  # 24 Hz would pass for 1 Hz
+    quiet, noisy = (
+        windows.even_signal(recordings.Recording("own", "a", "a", ppg[None], 100.0, np.zeros(1), time=time))[0]
+        for ppg in (pulse, pulse + lamp)
+    )
+    assert np.abs(quiet - noisy)[50:-50].max() < 0.5
+
+
 def test_a_hole_in_the_stamps_is_a_gap(people, tmp_path):
     write_own(tmp_path / "own", people, 50.0)
     path = tmp_path / "own/ann.ppg.csv"
