@@ -13,7 +13,7 @@ from scipy.signal import resample_poly
 
 from ppglib import recordings, simulate, windows
 from ppglib.errors import InputError
-from ppglib.recordings import array_pickle, dalia
+from ppglib.recordings import archives, array_pickle, dalia
 from ppglib.simulate import dalia_files, python2_pickle
 
 MINUTES = 1.0
@@ -246,6 +246,20 @@ def test_archive_members_outside_the_archive_are_refused(tmp_path, member):
         archive.writestr(member, b"x")
     with pytest.raises(InputError, match=r"data\.zip holds .* outside the archive"):
         list(recordings.load("ppg_dalia", tmp_path))
+
+
+def test_a_member_is_checked_to_its_end_however_little_was_read(tmp_path):
+    path = tmp_path / "data.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("S1.pkl", bytes(3 << 20))
+    content = bytearray(path.read_bytes())
+    content[3 << 20] = 1
+    path.write_bytes(content)
+    with archives.members(tmp_path) as (member,):
+        with pytest.raises(InputError, match=r"S1\.pkl is damaged.*CRC"), member.open() as stream:
+            assert stream.read(10) == bytes(10)
+        with pytest.raises(InputError, match=r"S1\.pkl is damaged.*CRC"):
+            member.verify()
 
 
 def test_empty_folder(tmp_path):

@@ -1,5 +1,7 @@
 """WildPPG: raw files and the Hugging Face file, gaps, labels from the ECG, and what is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -73,6 +75,13 @@ def test_hugging_face_file(people, tmp_path, key, dataset):
         kept = windows.build([recording])
         assert len(kept.table) == valid.sum() and (kept.table.start % 200 == 0).all()
         assert kept.dropped.windows.sum() == invalid[name]
+        for row in (0, len(valid) - 1):  # each window is filtered on its own, not across the 8 s between two
+            alone = dataclasses.replace(
+                recording, ppg=recording.ppg[:, 200 * row : 200 * row + 200], breaks=()
+            )
+            np.testing.assert_allclose(
+                windows.even_signal(alone)[0], kept.signal[200 * row :][:200], atol=1e-5
+            )
 
 
 @pytest.mark.parametrize(("cropped", "ratio"), [(False, 1.0), (True, 0.8)])
