@@ -134,7 +134,7 @@ BAD = [
     (PPG, lambda t: t.drop(columns="ppg"), "has no column 'ppg'"),
     (PPG, lambda t: t.drop(columns="status"), "has no column 'status'"),
     (ECG, lambda t: t.drop(columns="phoneTimestamp"), "has no column 'phoneTimestamp'"),
-    (PPG, lambda t: t.iloc[:1], "holds 1 samples"),
+    (PPG, lambda t: t.iloc[:1], "holds 1 rows"),
     (PPG, backwards("timestamp"), r"time stamps run backwards at row \d+"),
     (ECG, backwards("phoneTimestamp"), "time stamps run backwards"),
     (PPG, lambda t: t.assign(**FASTER), "sampled at 25.6. Hz, published is 24.897"),

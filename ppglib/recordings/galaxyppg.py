@@ -5,6 +5,7 @@ wrist's, in ms UTC, is the one used here.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,80 +38,81 @@ def read(folder: Path) -> Iterator[Recording]:
                 f"No P02/GalaxyWatch/PPG.csv and the like in {folder}: "
                 "get the set with `python -m ppglib fetch paper --only galaxyppg`."
             )
-        notes = tuple(
-            f"{p} wore no Galaxy Watch and is left out." for p in people if _without_watch(p, watch)
-        )
+        notes: tuple[str, ...] = ()
         for person in people:
-            if _without_watch(person, watch):
+            if person in WITHOUT_WATCH and person not in watch:
+                notes += (f"{person} wore no Galaxy Watch and is left out.",)
                 continue
-            for files, name in (
-                (watch, "GalaxyWatch/PPG.csv"),
-                (heart, "PolarH10/ECG.csv"),
-                (events, "Event.csv"),
-            ):
-                if person not in files:
+            files = {"GalaxyWatch/PPG.csv": watch, "PolarH10/ECG.csv": heart, "Event.csv": events}
+            for name, of_person in files.items():
+                if person not in of_person:
                     raise InputError(
                         f"{folder}: {person} has no {name}: fetch the set again or leave {person} out."
                     )
-            yield _recording(person, watch[person], heart[person], events[person], notes)
+            recording = _recording(person, watch[person], heart[person], events[person])
+            yield replace(recording, notes=notes + recording.notes)
+            del recording  # or it would stay while the next one is read
             notes = ()
 
 
-def _without_watch(person: str, watch: dict) -> bool:
-    return person in WITHOUT_WATCH and person not in watch
-
-
-def _recording(person: str, watch, heart, events, notes: tuple[str, ...]) -> Recording:
-    table = _table(watch, {"timestamp": float, "ppg": float, "status": float})
-    stamp = table["timestamp"].to_numpy() / 1000
-    _check_stamps(watch.name, stamp)
+def _recording(person: str, watch, heart, events) -> Recording:
+    ppg = _table(watch, "timestamp", ["timestamp", "ppg", "status"])
+    stamp = _stamps(watch.name, ppg["timestamp"])
     first = np.concatenate([[True], np.diff(stamp) > 0])  # a sample sent twice counts once
-    table, stamp = table[first], stamp[first]
+    ppg, stamp = ppg[first], stamp[first]
     _check_rate(watch.name, stamp, PPG_RATE)
-    ecg_table = _table(heart, {"phoneTimestamp": float, "ecg": float})
-    ecg_stamp = (ecg_table["phoneTimestamp"].to_numpy() - KST) / 1000
-    _check_stamps(heart.name, ecg_stamp)
-    ecg_stamp = _spread(ecg_stamp)
-    _check_rate(heart.name, ecg_stamp, ECG_RATE)
-    if ecg_stamp[0] > stamp[-1] or stamp[0] > ecg_stamp[-1]:
+    chest = _table(heart, "phoneTimestamp", ["phoneTimestamp", "ecg"])
+    chest_stamp = _spread(_stamps(heart.name, chest["phoneTimestamp"] - KST))
+    _check_rate(heart.name, chest_stamp, ECG_RATE)
+    if chest_stamp[0] > stamp[-1] or stamp[0] > chest_stamp[-1]:
         raise InputError(
             f"{heart.name} and {watch.name} do not overlap in time once the ECG's clock, UTC+9, "
             "is set back by nine hours."
         )
-    time = stamp - stamp[0]
+    time, signal = stamp - stamp[0], chest["ecg"].to_numpy()
     windows = window_count(time[-1], 1.0)
-    hr, vetoed = ecg.window_hr(
-        ecg_table["ecg"].to_numpy(), ECG_RATE, windows, heart.name, ecg_stamp - stamp[0]
+    hr, vetoed = ecg.window_hr(signal, ECG_RATE, windows, heart.name, chest_stamp - stamp[0])
+    bad, steps = ~ppg["status"].isin(USABLE).to_numpy(), np.diff(time)
+    missing = steps[steps * PPG_RATE > PERIODS]
+    faults = (
+        f"{person}: {int((~first).sum())} repeated time stamps, {int(bad.sum())} samples with a bad status, "
+        f"{len(missing)} gaps of {missing.sum():.1f} s."
     )
-    bad = ~table["status"].isin(USABLE).to_numpy()
-    missing = np.diff(time)[np.diff(time) * PPG_RATE > PERIODS]
-    notes += (
-        (f"{person}: {int((~first).sum())} repeated time stamps, {int(bad.sum())} samples with a bad status, "
-        f"{len(missing)} gaps of {missing.sum():.1f} s."),
-        f"{person}: {int(np.isnan(hr).sum())} of {windows} windows without a heart rate, {vetoed} by the veto.",
-    )
+    labels = f"{person}: {int(np.isnan(hr).sum())} of {windows} windows without a heart rate, {vetoed} by the veto."
     return Recording(
-        DATASET, person, person, -table["ppg"].to_numpy()[None], PPG_RATE, hr,  # inverted, see formats
-        time=time, gaps=_ranges(bad), activity=_sessions(events, stamp[0], windows), notes=notes,
-    )  # fmt: skip
+        DATASET,
+        person,
+        person,
+        -ppg["ppg"].to_numpy()[None],  # upside down against the other sets
+        PPG_RATE,
+        hr,
+        time=time,
+        gaps=_ranges(bad),
+        activity=_sessions(events, stamp[0], windows),
+        notes=(faults, labels),
+    )
 
 
-def _table(member: archives.Member, columns: dict) -> pd.DataFrame:
+def _table(
+    member: archives.Member, clock: str, numbers: list[str], texts: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """Columns of a CSV file, numbers as float64; the column `clock` must be finite in every row."""
+    kinds = dict.fromkeys(numbers, float) | dict.fromkeys(texts, str)
     with member.open() as stream:
-        table = pd.read_csv(
-            stream, usecols=lambda name: name in columns, dtype=columns, encoding_errors="strict"
-        )
-    for column, kind in columns.items():
+        table = pd.read_csv(stream, usecols=lambda name: name in kinds, dtype=kinds)
+    for column in kinds:
         if column not in table:
             raise InputError(f"{member.name} has no column {column!r}: it is not the published file.")
-        if kind is float and column != "ppg" and column != "ecg" and not np.isfinite(table[column]).all():
-            raise InputError(f"{member.name}: {column!r} is empty or not finite in some row.")
     if len(table) < 2:
-        raise InputError(f"{member.name} holds {len(table)} samples, too few for one window.")
+        raise InputError(f"{member.name} holds {len(table)} rows, too few for one window.")
+    if not np.isfinite(table[clock]).all():
+        raise InputError(f"{member.name}: {clock!r} is empty or not finite in some row.")
     return table
 
 
-def _check_stamps(name: str, stamp: np.ndarray) -> None:
+def _stamps(name: str, milliseconds: pd.Series) -> np.ndarray:
+    """Time stamps in seconds, checked to run forwards and over a span that a recording can have."""
+    stamp = milliseconds.to_numpy() / 1000
     back = np.flatnonzero(np.diff(stamp) < 0)
     if len(back):
         raise InputError(
@@ -118,6 +120,7 @@ def _check_stamps(name: str, stamp: np.ndarray) -> None:
         )
     if stamp[-1] - stamp[0] > LONGEST * 3600:
         raise InputError(f"{name} spans {(stamp[-1] - stamp[0]) / 3600:.0f} h: a time stamp must be wrong.")
+    return stamp
 
 
 def _check_rate(name: str, stamp: np.ndarray, published: float) -> None:
@@ -142,7 +145,7 @@ def _ranges(mask: np.ndarray) -> tuple[tuple[int, int], ...]:
 
 def _sessions(events: archives.Member, origin: float, windows: int) -> np.ndarray:
     """The session that a window lies in from end to end, "" between sessions, (windows,) str."""
-    table = _table(events, {"timestamp": float, "session": str, "status": str})
+    table = _table(events, "timestamp", ["timestamp"], ("session", "status"))
     start = origin + STEP_SECONDS * np.arange(windows)
     names = np.full(windows, "", dtype=object)
     entered = {}
