@@ -48,29 +48,23 @@ def always(evidence: Evidence, better: str, worse: str, control: str = "", found
         return cannot(f"no {better} student with {worse} beside it at the same size was run")
     gaps = [(evidence.mae.loc[a, 0] - evidence.mae.loc[b, 0], a) for a, b in found]
     wins, (worst, (_, student, teacher)) = sum(g < 0 for g, _ in gaps), max(gaps)
-    effect, low, high, seed_sd = mean_gap(evidence, found)
-    why = f"better in {wins} of {len(gaps)} pairs"
-    if wins < len(gaps):
-        why += f", worst {worst:+.2f} BPM at {student} blocks from {teacher}"
-    if effect < 0 <= high:
-        why += "; the mean's interval includes 0"
-    if wins < len(gaps) or not below(high, effect):
-        return Outcome(NO, why, effect, low, high, seed_sd)
-    rivals = pairs(
-        evidence.mae, better, control, teachers={top(evidence.mae)}, students={a[1] for a, _ in found}
+    effect, low, high, _ = measured = mean_gap(evidence, found)
+    students = {pair[0][1] for pair in found}
+    why = (
+        f"better in {wins} of {len(gaps)} pairs (students of {', '.join(map(str, sorted(students)))} blocks)"
     )
+    if wins < len(gaps):
+        why += f", worst {worst:+.2f} BPM for the {student}-block student of {teacher}"
+    if effect >= 0 or high >= 0:
+        why += "; the mean is surely the other way" if low > 0 else "; the mean is not surely below 0"
+    if wins < len(gaps) or not below(high, effect):
+        return Outcome(NO, why, *measured)
+    rivals = pairs(evidence.mae, better, control, {top(evidence.mae)}, students)
     if not rivals:
-        return Outcome(
-            YES,
-            why + (f"; {control}, its control, was not run" if control else ""),
-            effect,
-            low,
-            high,
-            seed_sd,
-        )
+        return Outcome(YES, why + (f"; {control}, its control, was not run" if control else ""), *measured)
     rest, rest_low, rest_high, _ = mean_gap(evidence, rivals)
     why += f"; against {control}, its control, {rest:+.2f} [{rest_low:+.2f}, {rest_high:+.2f}]"
-    return Outcome(YES if below(rest_high, rest) else CONTROL, why, effect, low, high, seed_sd)
+    return Outcome(YES if below(rest_high, rest) else CONTROL, why, *measured)
 
 
 def best_elsewhere(evidence: Evidence) -> Outcome:

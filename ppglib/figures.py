@@ -21,6 +21,7 @@ COLORS = dict(
     )
 )
 AREAS = (60, 620)  # points^2: the smallest and the largest MAE of Figure 1
+ENOUGH = 50  # windows behind a point of the reliability diagram
 VERDICTS = {
     "reproduced": "#009e73",
     "not reproduced": "#d55e00",
@@ -171,10 +172,13 @@ def foretold(table: pd.DataFrame, label: str = "") -> Figure:
 
 
 def reliability(table: pd.DataFrame, label: str = "") -> Figure:
-    """Share of windows whose bin is right against the network's confidence: below the diagonal = too sure."""
+    """Share of windows whose bin is right against the network's confidence: below the diagonal = too sure.
+
+    Tenths of the confidence with fewer than ENOUGH windows are left out: their share is chance.
+    """
     fig, ax = plt.subplots(figsize=(5, 4.6), layout="constrained")
     ax.plot([0, 1], [0, 1], color="0.7", lw=1, label="calibrated")
-    for name, rows in table.groupby("strategy"):
+    for name, rows in table[table.n >= ENOUGH].groupby("strategy"):
         ax.plot(rows.confidence, rows.accuracy, "o-", ms=4, lw=1.2, color=COLORS.get(name), label=name)
     ax.set(
         xlabel="Confidence (largest probability)",

@@ -80,7 +80,7 @@ def test_distillation_explained_by_smooth_labels(tmp_path):
 def test_one_pair_that_got_worse_is_enough_against_always(tmp_path):
     worse = lambda k, s, t: truth(k, s, t) + (0.7 if (k, s, t) == ("soft", 3, 8) else 0)  # noqa: E731
     row = verdicts(tmp_path, formula=worse).loc[1]
-    assert row.verdict == NO and row.high < 0 and "35 of 36" in row.why and "3 blocks from 8" in row.why
+    assert row.verdict == NO and row.high < 0 and "35 of 36" in row.why and "3-block student of 8" in row.why
 
 
 def test_better_everywhere_but_not_surely_is_not_enough(tmp_path):
@@ -153,7 +153,10 @@ def test_small_grids_degrade_to_a_reason(tmp_path, students, teachers):
 
 def test_seeds_say_how_far_an_effect_may_move(tmp_path):
     results = tables.load(make(tmp_path, noise=0.2))
-    row = claims.always(evidence.ours(results, "public"), "dkd", "feature")
+    own = evidence.ours(results, "public")
+    variance = own.seed_variance.xs("dkd")
+    assert variance[1, 12] == pytest.approx(variance[2, 12] / 3)  # three seeds against one
+    row = claims.always(own, "dkd", "feature")
     # 8 pairs; 3 sizes with three seeds, 5 with one: sd of the mean gap, 2 folds averaged
     expected = np.sqrt(2 * (0.2**2 / 2) * (5 + 3 / 3)) / 8
     assert row.seed_sd == pytest.approx(expected, rel=0.35)
