@@ -23,7 +23,7 @@ from ppglib.windows import LENGTH
 
 # Timed calls of each network, by batch; n is in every row. On a CPU 4,096 windows take a second.
 FULL = {"cpu": {1: 500, 128: 100, 4096: 20}, "cuda": {1: 500, 128: 500, 4096: 200}}
-QUICK = {1: 50, 128: 10}  # a look at this machine in under a minute
+QUICK = {1: 20, 128: 5}  # a look at this machine in under a minute
 WARM_UP = 3  # untimed calls of each network before the timed ones
 POOL = 81 * 4096  # windows that inputs come from: 265 MB, so that no call finds its input in a cache
 
