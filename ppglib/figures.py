@@ -177,15 +177,13 @@ def reliability(table: pd.DataFrame, label: str = "") -> Figure:
     Tenths of the confidence with fewer than ENOUGH windows are left out: their share is chance.
     """
     fig, ax = plt.subplots(figsize=(5, 4.6), layout="constrained")
+    table = table[table.n >= ENOUGH]
+    end = min(1, 1.15 * table[["confidence", "accuracy"]].max(axis=None)) if len(table) else 1
     ax.plot([0, 1], [0, 1], color="0.7", lw=1, label="calibrated")
-    for name, rows in table[table.n >= ENOUGH].groupby("strategy"):
+    for name, rows in table.groupby("strategy"):
         ax.plot(rows.confidence, rows.accuracy, "o-", ms=4, lw=1.2, color=COLORS.get(name), label=name)
-    ax.set(
-        xlabel="Confidence (largest probability)",
-        ylabel="Share of windows in the right bin",
-        xlim=(0, 1),
-        ylim=(0, 1),
-    )
+    ax.set(xlabel="Confidence (largest probability)", ylabel="Share of windows in the right bin")
+    ax.set(xlim=(0, end), ylim=(0, end))
     ax.legend(frameon=False, fontsize=8)
     ax.set_title(title("Reliability", label))
     return fig
