@@ -96,13 +96,20 @@ def test_short_s6_and_repeated_peaks_are_told(tree):
     assert not any("duplicate" in note for note in s1.notes)
 
 
-def test_one_participant_in_memory_at_a_time(tree):
+def test_one_participant_in_memory_at_a_time(tree, monkeypatch):
+    made, read_one = [], dalia._recording
+
+    def watched(*arguments):
+        assert not any(ppg() is not None for ppg in made)  # none is left when the next one is read
+        recording = read_one(*arguments)
+        made.append(weakref.ref(recording.ppg))
+        return recording
+
+    monkeypatch.setattr(dalia, "_recording", watched)
     stream = recordings.load("ppg_dalia", tree)
-    recording = next(stream)
-    first = weakref.ref(recording.ppg)
-    del recording
-    recording = next(stream)
-    assert recording.person == "S2" and first() is None
+    while next(stream, None) is not None:
+        pass
+    assert len(made) == 6
 
 
 def test_activity_is_the_one_that_fills_most_of_a_window():
@@ -246,6 +253,22 @@ def test_archive_members_outside_the_archive_are_refused(tmp_path, member):
         archive.writestr(member, b"x")
     with pytest.raises(InputError, match=r"data\.zip holds .* outside the archive"):
         list(recordings.load("ppg_dalia", tmp_path))
+
+
+def test_a_zip_that_lists_fewer_files_than_it_states(tmp_path):
+    path = tmp_path / "data.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("S1.pkl", b"x")
+        archive.writestr("S2.pkl", b"x")
+    content = path.read_bytes()
+    entry, end = 46 + len("S2.pkl"), bytearray(content[-22:])  # of the list of files, and what follows it
+    end[12:16] = entry.to_bytes(4, "little")  # the size of the list, one entry less
+    path.write_bytes(content[: -22 - entry] + end)
+    with (
+        pytest.raises(InputError, match=r"data\.zip is damaged.*it lists 1 of its 2 files"),
+        archives.members(tmp_path),
+    ):
+        pass
 
 
 def test_a_member_is_checked_to_its_end_however_little_was_read(tmp_path):
