@@ -5,6 +5,7 @@ run is claimed by a file lock that the system releases when its holder dies, and
 done only when its record stands whole under its final name.
 """
 
+import importlib
 import io
 import math
 import sys
@@ -39,6 +40,7 @@ def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str
     """
     if jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {jobs}.")
+    folder = folder.resolve()  # workers may have another working folder
     digest = windows.digest()
     every = runs(study)
     report_damaged(every, digest, folder)
@@ -151,9 +153,13 @@ def backend(dask: str | None, jobs: int):
     except ImportError:
         raise InputError("--dask needs the package `distributed`: pip install distributed.") from None
     try:
-        Client(dask, timeout="10s")
+        client = Client(dask, timeout="10s")
     except OSError as error:
         raise InputError(f"No Dask scheduler answers at {dask} ({error}): check the address.") from None
+    try:  # before the work is sent, because a worker that lacks the library would never answer
+        client.run(importlib.import_module, "ppglib.sweep")
+    except ImportError as error:
+        raise InputError(f"The Dask workers of {dask} lack a package ({error}): install ppglib there.") from None
     return joblib.parallel_config(backend="dask", n_jobs=-1)
 
 

@@ -1,0 +1,58 @@
+"""The same sweep on a real Dask scheduler with two worker processes, one of which is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from test_sweep import runs_csv, study, study_file, undisturbed, windows  # noqa: F401  (fixtures)
+
+from ppglib import sweep
+from ppglib.errors import InputError
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Address of a scheduler in its own process, and the two worker processes, each without a nanny."""
+    port = 18786
+    address = f"tcp://127.0.0.1:{port}"
+    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"],
+        **quiet,
+    )
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    workers = [subprocess.Popen(command, **quiet) for _ in range(2)]
+    from distributed import Client
+
+    with Client(address, timeout="60s") as client:
+        client.wait_for_workers(2, timeout=60)
+    yield address, workers
+    for process in (*workers, scheduler):
+        process.kill()
+        process.wait()
+
+
+def test_a_cluster_that_loses_a_worker_makes_the_same_table(cluster, study, windows, undisturbed, tmp_path):  # noqa: F811
+    address, workers = cluster
+    folder = tmp_path / "shared"
+
+    def kill_one():
+        while len(list(folder.glob("runs/*.json"))) < 2:
+            time.sleep(0.02)
+        os.kill(workers[0].pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one, daemon=True)
+    killer.start()
+    sweep.sweep(study, windows, folder, jobs=1, dask=address)
+    killer.join(10)
+    assert workers[0].wait(10) == -signal.SIGKILL and workers[1].poll() is None
+    assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
+
+
+def test_no_scheduler_is_one_sentence(study, windows, tmp_path):  # noqa: F811
+    with pytest.raises(InputError, match="No Dask scheduler answers"):
+        sweep.sweep(study, windows, tmp_path, dask="tcp://127.0.0.1:9")
