@@ -1,5 +1,7 @@
 """One's own recordings: CSV and Parquet tables, even and uneven sampling, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,11 +51,10 @@ def test_fast_noise_on_uneven_stamps_does_not_fold_into_the_band():
     rng = np.random.default_rng(0)
     time = np.arange(6000) / 100 + rng.uniform(-0.003, 0.003, 6000)
     time -= time[0]
-    pulse, lamp = np.sin(2 * np.pi * 1.5 * time), 3 * np.sin(2 * np.pi * 24 * time)  # 24 Hz would pass for 1 Hz
-    quiet, noisy = (
-        windows.even_signal(recordings.Recording("own", "a", "a", ppg[None], 100.0, np.zeros(1), time=time))[0]
-        for ppg in (pulse, pulse + lamp)
-    )
+    pulse = np.sin(2 * np.pi * 1.5 * time)
+    lamp = 3 * np.sin(2 * np.pi * 24 * time)  # thinned to 25 Hz, it would pass for 1 Hz
+    made = recordings.Recording("own", "a", "a", pulse[None], 100.0, np.zeros(1), time=time)
+    quiet, noisy = (windows.even_signal(replace(made, ppg=ppg[None]))[0] for ppg in (pulse, pulse + lamp))
     assert np.abs(quiet - noisy)[50:-50].max() < 0.5
 
 

@@ -11,7 +11,7 @@ from ppglib import simulate
 from ppglib.recordings.base import WINDOW_SECONDS, window_count
 
 RATE = 128
-IDS = ["an0", "e61", "fex", "k2s", "kjd", "l38", "n31", "ngh", "p5d", "p9p", "qm9", "ssx", "trh", "tz8", "u7y", "w4p"]
+IDS = "an0 e61 fex k2s kjd l38 n31 ngh p5d p9p qm9 ssx trh tz8 u7y w4p".split()  # noqa: SIM905
 NOISY = ("fex", "kjd", "p5d")  # their ECG is noisy at times
 SITES = ("sternum", "head", "wrist", "ankle")
 FAULT_EVERY = 240.0  # seconds of recording between two faults
