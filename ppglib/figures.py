@@ -81,7 +81,7 @@ def strategies(table: pd.DataFrame, label: str = "") -> Figure:
     names = [k for k in dict.fromkeys(table.strategy)]
     fig, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
     for i, (name, rows) in enumerate(table.groupby("strategy", sort=False)):
-        x = rows.student.map(students.index) + 0.08 * (i - (len(names) - 1) / 2)
+        x = rows.student.map(students.index) + 0.05 * (i - (len(names) - 1) / 2)
         errors = np.array([rows.mae - rows.low, rows.high - rows.mae])
         ax.errorbar(
             x.to_numpy(),
