@@ -65,6 +65,7 @@ def test_figure1_encodes_mae_by_colour_and_by_size_and_starts_with_scratch(resul
     order = np.argsort(table.mae.to_numpy())
     assert (np.diff(dots.get_array()[order]) >= 0).all() and (np.diff(dots.get_sizes()[order]) >= 0).all()
     assert np.allclose(dots.get_array(), table.mae)
+    assert (dots.get_sizes().min(), dots.get_sizes().max()) == figures.AREAS
     assert ax.get_xticklabels()[0].get_text() == "From\nscratch"
     assert "simulated" in ax.get_title()
     scratch = dots.get_offsets()[:, 0] == 0

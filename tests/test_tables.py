@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from fake_results import LAW, OFFSETS, make
 
-from ppglib import evidence, laws, tables
+from ppglib import evidence, laws, scaling, tables
 from ppglib.errors import InputError
 from ppglib.paths import ROOT
 
@@ -93,6 +93,15 @@ def test_the_laws_of_figure_2_recover_the_truth_and_note_where_there_is_none(res
     assert (table.note[table.index < 6] != "").all() and (table.note[table.index >= 6] == "").all()
     a, b, c = LAW
     assert table.loc[12, ["a", "b", "c"]].astype(float).tolist() == pytest.approx([a, b, c], rel=0.06)
+
+
+def test_laws_are_weighted_by_the_variance_over_people(results):
+    mae = evidence.ours(results, "public").mae
+    blocks, y = laws.curve(mae, "soft", 12)
+    law = laws.table(mae).set_index("teacher").loc[12]
+    weighted = scaling.fit_exponential(blocks, y[:, 0], 1 / y[:, 1:].var(axis=1))
+    assert (law.a, law.b_se) == pytest.approx((weighted.a, weighted.b_se))
+    assert abs(law.a - scaling.fit_exponential(blocks, y[:, 0]).a) > 1e-4
 
 
 def test_larger_students_are_foretold_within_the_noise(results):
