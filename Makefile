@@ -2,7 +2,6 @@
 PYTHON ?= python3
 STUDY ?= demo
 OUT ?= out/$(notdir $(basename $(STUDY)))
-JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 RUN := .venv/bin/python -m
 
 .PHONY: help reproduce test lab clean
@@ -13,9 +12,9 @@ help:  ## list these targets
 
 reproduce: .venv/ready  ## every notebook, figure and table; STUDY=demo|open|paper|FILE.toml DATA=folder OUT=folder
 ifeq ($(STUDY),demo)
-	$(RUN) ppglib reproduce --results data/results/open --out $(OUT)/open
+	$(RUN) ppglib reproduce --results data/results/open --out "$(OUT)/open"
 endif
-	$(RUN) ppglib reproduce --study $(STUDY) --out $(OUT) --jobs $(JOBS) $(if $(DATA),--data $(DATA))
+	$(RUN) ppglib reproduce --study "$(STUDY)" --out "$(OUT)" $(if $(JOBS),--jobs $(JOBS)) $(if $(DATA),--data "$(DATA)")
 
 test: .venv/ready  ## pytest and nbval
 	$(RUN) pytest
@@ -29,7 +28,7 @@ clean:  ## remove what was built (not data/raw)
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
-	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv
 	$(RUN) pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@

@@ -2,9 +2,10 @@
 
 import argparse
 import logging
-import os
 import sys
 from pathlib import Path
+
+import joblib
 
 from ppglib.errors import InputError
 
@@ -15,17 +16,13 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("papermill").setLevel(logging.ERROR)
     try:
-        options.command(options)
+        return options.command(options) or 0
     except InputError as error:
         print(f"ppglib: {error}", file=sys.stderr)
         return 2
-    except RuntimeError as error:
-        print(f"ppglib: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("ppglib: stopped; what is finished is kept, start again to go on.", file=sys.stderr)
         return 130
-    return 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,7 +62,7 @@ def study_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--study", default="demo", help="demo, open, paper, smoke or the path of a .toml file")
     p.add_argument("--data", type=Path, help="folder that holds one folder per dataset")
     p.add_argument("--out", type=Path, help="folder to write to (out/STUDY)")
-    p.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes of one thread each")
+    p.add_argument("--jobs", type=int, default=joblib.cpu_count(), help="processes of one thread each")
     p.add_argument("--dask", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers see the out folder")
 
 
@@ -73,24 +70,29 @@ def out_of(options: argparse.Namespace) -> Path:
     return (options.out or Path("out") / Path(options.study).stem).resolve()
 
 
-def reproduce(options: argparse.Namespace) -> None:
-    from ppglib.reproduce import reproduce
+def reproduce(options: argparse.Namespace) -> int:
+    from ppglib.reproduce import NotebookError, reproduce
 
     pairs = [text.partition("=") for text in options.given]
     for name, equals, _ in pairs:
         if not equals:
             raise InputError(f"-p takes NAME=VALUE, not {name!r}.")
-    index = reproduce(
-        options.study,
-        options.data and options.data.resolve(),
-        out_of(options),
-        options.only.split(",") if options.only else None,
-        options.jobs,
-        options.dask,
-        options.results and options.results.resolve(),
-        {name: value for name, _, value in pairs},
-    )
+    try:
+        index = reproduce(
+            options.study,
+            options.data and options.data.resolve(),
+            out_of(options),
+            options.only.split(",") if options.only else None,
+            options.jobs,
+            options.dask,
+            options.results and options.results.resolve(),
+            {name: value for name, _, value in pairs},
+        )
+    except NotebookError as error:
+        print(f"ppglib: {error}", file=sys.stderr)
+        return 1
     print(f"Done: {index}")
+    return 0
 
 
 def run_sweep(options: argparse.Namespace) -> None:
@@ -99,6 +101,8 @@ def run_sweep(options: argparse.Namespace) -> None:
     from ppglib.workspace import study_windows
 
     study, out = studies.read(options.study), out_of(options)
+    if options.jobs < 1:  # before anything is written
+        raise InputError(f"--jobs must be at least 1, not {options.jobs}.")
     windows = study_windows(study, options.data, out)
     sweep(study, windows, out, options.jobs, options.dask)
     tables = records.tables(study, windows, out) | {"windows": prepare.summary(windows)}

@@ -6,7 +6,6 @@ import platform
 import numpy as np
 import torch
 
-RESULTS_FORMAT = 1  # raised when a change to the code makes older run records incomparable
 
 
 def device_name() -> str:

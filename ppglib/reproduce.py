@@ -23,6 +23,10 @@ READING = ("02", "04", "05", "06", "08")  # need no recordings and train nothing
 TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 
 
+class NotebookError(Exception):
+    """A notebook failed; the message names it, its cell and its error."""
+
+
 def reproduce(
     study: str,
     data: Path | None,
@@ -38,13 +42,13 @@ def reproduce(
     results: a folder of result tables to show instead of training; only reading notebooks run then.
     given: further notebook parameters by name, as the user typed them.
     Everything that can be checked is checked before the first notebook runs. Raises InputError for
-    wrong input, and RuntimeError, naming the notebook and its error, if a notebook fails.
+    wrong input, and NotebookError if a notebook fails.
     """
     parsed = studies.read(study)
     if jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {jobs}.")
     notebooks = select(only, READING if results else None)
-    check_writable(out)
+    check_results(notebooks, results or out / "results")
     values = {
         "study": study if not study.endswith(".toml") else str(Path(study).resolve()),
         "data": str(data or ""),
@@ -54,7 +58,8 @@ def reproduce(
         "measure": True,
     }
     plan = {path: parameters_of(path, values) for path in notebooks}
-    add_given(plan, given or {})
+    add_given(plan, given or {}, taken=set(values))
+    check_writable(out)
     if results is None and any(path.name[:2] in ("01", "03") for path in notebooks):
         windows = study_windows(parsed, data, out)
         if any(path.name.startswith("03") for path in notebooks):
@@ -81,11 +86,13 @@ def parameters_of(path: Path, values: dict) -> dict:
     return {name: values[name] for name in papermill.inspect_notebook(str(path)) if name in values}
 
 
-def add_given(plan: dict[Path, dict], given: dict[str, str]) -> None:
+def add_given(plan: dict[Path, dict], given: dict[str, str], taken: set[str]) -> None:
     """Add the user's own parameters, each checked for name and type against the notebooks' own."""
     declared = {path: papermill.inspect_notebook(str(path)) for path in plan}
     known = sorted({name for names in declared.values() for name in names})
     for name, text in given.items():
+        if name in taken - {"measure"}:
+            raise InputError(f"Parameter {name} follows from the command line: use --{name}.")
         if name not in known:
             raise InputError(f"No selected notebook has a parameter {name!r}; they have {', '.join(known)}.")
         for path, names in declared.items():
@@ -109,7 +116,13 @@ def typed(name: str, text: str, kind: str):
 
 def check_writable(out: Path) -> None:
     files.write(out / ".writable", b"")
-    (out / ".writable").unlink()
+    (out / ".writable").unlink(missing_ok=True)
+
+
+def check_results(notebooks: list[Path], results: Path) -> None:
+    numbers = {path.name[:2] for path in notebooks}
+    if "03" not in numbers and numbers & {"04", "05", "06", "08"} and not (results / "runs.csv").is_file():
+        raise InputError(f"There are no results in {results}: run notebook 03 too, or name them with --results.")
 
 
 def execute(plan: dict[Path, dict], out: Path) -> None:
@@ -140,7 +153,7 @@ def execute_one(path: Path, parameters: dict, folder: Path) -> None:
     except PapermillExecutionError as error:
         failed = folder / f"{path.stem}.failed.ipynb"
         os.replace(beside, failed)
-        raise RuntimeError(
+        raise NotebookError(
             f"{path.name} failed in cell {error.cell_index}: {error.ename}: {error.evalue} (see {failed})"
         ) from None
     notebook = nbformat.read(beside, as_version=4)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from tqdm import tqdm
 
@@ -47,7 +48,7 @@ def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str
     missing = to_do(every, digest, folder)
     say(f"{study.name}: {len(every)} runs, {len(every) - len(missing)} done before, {len(missing)} to do")
     progress = Progress(missing)
-    with backend(dask, jobs):
+    with backend(dask, jobs, windows):
         for phase in ([r for r in missing if not r.teacher], [r for r in missing if r.teacher]):
             complete(phase, windows, digest, folder, progress)
     progress.close()
@@ -72,9 +73,8 @@ def complete(phase: list[Run], windows: Windows, digest: str, folder: Path, prog
             for run, seconds in joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")(
                 joblib.delayed(work)(run, windows, digest, folder) for run in phase
             ):
-                if seconds is not None:
-                    progress.done(run, seconds)
-        except TerminatedWorkerError:
+                progress.done(run, seconds)
+        except worker_deaths():
             say("A worker was killed; its run starts again.")
             failures += 1
         phase = [run for run in phase if not records.path_of(folder, run.id(digest)).exists()]
@@ -100,7 +100,8 @@ def work(run: Run, windows: Windows, digest: str, folder: Path) -> tuple[Run, fl
             if run.strategy == "scratch" and run.seed == 0:  # it may teach
                 save_network(network, weights_path(folder, run_id))
             machine = {"device": device_name(), "torch": torch.__version__}
-            records.write(folder, run_id, record | records.identity(run) | machine | {"run_id": run_id})
+            # The record last: its precision is what was used, the constant's may be "auto".
+            records.write(folder, run_id, records.identity(run) | machine | record | {"run_id": run_id})
             return run, record["seconds"]
     except Timeout:
         return run, None
@@ -111,19 +112,27 @@ def teacher_outputs(run: Run, windows: Windows, digest: str, folder: Path) -> di
 
     All processes share the pages. The file is keyed by the teacher's run, and so by its windows.
     """
-    teacher = teacher_of(run)
-    teacher_id = teacher.id(digest)
+    teacher_id = teacher_of(run).id(digest)
     names = ("logits", "map") if run.strategy == "feature" else ("logits",)
     paths = {name: folder / "teachers" / f"{teacher_id}.{name}.npy" for name in names}
-    if not all(path.exists() for path in paths.values()):
-        network = ResNet1D(run.teacher)
-        network.load_state_dict(load_file(weights_path(folder, teacher_id)))
-        said = teach(network, run, windows)
-        for name, path in paths.items():
-            content = io.BytesIO()
-            np.save(content, said[name], allow_pickle=False)
-            files.write(path, content.getvalue())
-    return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in paths.items()}
+    try:
+        return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in paths.items()}
+    except (FileNotFoundError, ValueError, EOFError):  # not there yet, or cut short
+        said = teach(load_network(run.teacher, weights_path(folder, teacher_id)), run, windows)
+    for name, path in paths.items():
+        content = io.BytesIO()
+        np.save(content, said[name], allow_pickle=False)
+        files.write(path, content.getvalue())
+    return {name: said[name] for name in names}
+
+
+def load_network(blocks: int, path: Path) -> ResNet1D:
+    network = ResNet1D(blocks)
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(f"{path} is damaged ({error}): remove it, and the teacher is trained again.") from None
+    return network
 
 
 def weights_path(folder: Path, run_id: str) -> Path:
@@ -131,6 +140,9 @@ def weights_path(folder: Path, run_id: str) -> Path:
 
 
 def save_network(network: ResNet1D, path: Path) -> None:
+    """Keep a teacher's weights, and drop what an earlier teacher of that name said."""
+    for outdated in path.parent.glob(f"{path.stem}.*.npy"):
+        outdated.unlink()
     files.write(path, save({k: v.cpu().contiguous() for k, v in network.state_dict().items()}))
 
 
@@ -144,7 +156,16 @@ def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
             records.path_of(folder, run.id(digest)).unlink()
 
 
-def backend(dask: str | None, jobs: int):
+def worker_deaths() -> tuple[type[Exception], ...]:
+    """What a pool raises when a worker dies; Dask's only after several of them died of one run."""
+    if "distributed" not in sys.modules:
+        return (TerminatedWorkerError,)
+    from distributed import KilledWorker
+
+    return TerminatedWorkerError, KilledWorker
+
+
+def backend(dask: str | None, jobs: int, windows: Windows):
     if dask is None:
         jobs = 1 if torch.cuda.is_available() else jobs
         return joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1) if jobs > 1 else nullcontext()
@@ -160,7 +181,8 @@ def backend(dask: str | None, jobs: int):
         client.run(importlib.import_module, "ppglib.sweep")
     except ImportError as error:
         raise InputError(f"The Dask workers of {dask} lack a package ({error}): install ppglib there.") from None
-    return joblib.parallel_config(backend="dask", n_jobs=-1)
+    # Scattered: every worker gets the windows once, and not with every run.
+    return joblib.parallel_config(backend="dask", n_jobs=-1, scatter=[windows])
 
 
 class Progress:
@@ -171,8 +193,11 @@ class Progress:
         self.total, self.started = sum(self.left.values()), time.perf_counter()
         self.bar = tqdm(total=len(missing), unit="run", disable=not sys.stderr.isatty())
 
-    def done(self, run: Run, seconds: float) -> None:
+    def done(self, run: Run, seconds: float | None) -> None:
+        """seconds: None if the run was not done here but by another sweep."""
         self.left.pop(run, None)
+        if seconds is None:
+            return
         elapsed = time.perf_counter() - self.started
         left = sum(self.left.values())
         remaining = elapsed * left / max(self.total - left, 1e-9)
@@ -181,6 +206,7 @@ class Progress:
         if self.bar.disable:
             teacher = f" from {run.teacher}" if run.teacher else ""
             name = f"{run.strategy} {run.student} blocks{teacher}, fold {run.fold}, seed {run.seed}"
+            name += "" if run.split == "person" else f", {run.split}"
             say(f"{name}: {seconds:.0f} s, {len(self.left)} to go, about {minutes(remaining)}")
 
     def close(self) -> None:

@@ -56,7 +56,10 @@ def train(run: Run, windows: Windows, teacher: dict[str, np.ndarray] | None) -> 
             total += value.detach()
         curve.append(float(total) / steps)
         if not np.isfinite(curve[-1]):
-            raise FloatingPointError(f"{run} diverged in epoch {epoch}: its loss is {curve[-1]}")
+            raise InputError(
+                f"Study {run.study}: {run.strategy} with {run.student} blocks diverged in epoch {epoch} "
+                f"(loss {curve[-1]}): choose a lower rate than {run.get('rate')}."
+            )
     table = windows.table.iloc[test]
     logits = predict(network, windows.signal, table.start.to_numpy())[0]
     probabilities = torch.softmax(torch.from_numpy(logits).double(), 1).numpy()

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from filelock import FileLock
+
+from ppglib import files
 from ppglib.errors import InputError
 from ppglib.prepare import prepare
 from ppglib.simulate import open_formats
@@ -22,8 +25,10 @@ def recordings_folder(study: Study, data: Path | str | None, out: Path) -> Path:
     # The name says all that decides the content, and the writer leaves a whole folder or none.
     name = "-".join(f"{d}-{n}" for d, n in people.items())
     root = out / "recordings" / f"{name}-{study.simulate_minutes:g}min"
-    if not root.is_dir():
-        open_formats.write(root, people, study.simulate_minutes)
+    files.write(out / "recordings" / "README.txt", b"Simulated recordings, one folder for each size.\n")
+    with FileLock(out / "recordings" / "lock"):  # two sweeps that start together write it once
+        if not root.is_dir():
+            open_formats.write(root, people, study.simulate_minutes)
     return root
 
 

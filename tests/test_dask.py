@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 
 import pytest
+from distributed import Client
 from test_sweep import runs_csv, study, study_file, undisturbed, windows  # noqa: F401  (fixtures)
 
 from ppglib import sweep
@@ -17,23 +19,24 @@ from ppglib.errors import InputError
 @pytest.fixture
 def cluster(tmp_path):
     """Address of a scheduler in its own process, and the two worker processes, each without a nanny."""
-    port = 18786
-    address = f"tcp://127.0.0.1:{port}"
-    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
-    scheduler = subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"],
-        **quiet,
-    )
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-    workers = [subprocess.Popen(command, **quiet) for _ in range(2)]
-    from distributed import Client
-
-    with Client(address, timeout="60s") as client:
-        client.wait_for_workers(2, timeout=60)
-    yield address, workers
-    for process in (*workers, scheduler):
-        process.kill()
-        process.wait()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    address, processes = f"tcp://127.0.0.1:{port}", []
+    scheduler = ["dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"]
+    worker = ["dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    try:
+        for command, *arguments in (scheduler, worker, worker):
+            command = [sys.executable, "-m", f"distributed.cli.{command}", *arguments]
+            quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
+            processes.append(subprocess.Popen(command, **quiet))
+        with Client(address, timeout="60s") as client:
+            client.wait_for_workers(2, timeout=60)
+        yield address, processes[1:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def test_a_cluster_that_loses_a_worker_makes_the_same_table(cluster, study, windows, undisturbed, tmp_path):  # noqa: F811

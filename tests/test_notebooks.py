@@ -46,7 +46,7 @@ def code_cells(notebook):
 
 def test_cells_are_short_and_say_nothing_that_breaks_a_rerun(notebook):
     _, content = notebook
-    assert 10 <= len(content.cells) <= 40
+    assert 12 <= len(content.cells) <= 30
     for cell in code_cells(content):
         assert len(cell.source.splitlines()) <= 13, cell.id
         for pattern, what in FORBIDDEN.items():

@@ -26,33 +26,33 @@ def notebooks(tmp_path, monkeypatch):
     cell.metadata["tags"] = ["parameters"]
     notebook.cells = [cell, nbformat.v4.new_code_cell("print(results, repeats + 1, share / 2)")]
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(notebook, folder / "04_small.ipynb")
+    nbformat.write(notebook, folder / "07_small.ipynb")
     monkeypatch.setattr(reproduce, "NOTEBOOKS", folder)
     return folder
 
 
 def test_a_notebook_is_run_with_its_parameters_and_indexed(notebooks, tmp_path, capsys):
     out = tmp_path / "out"
-    code = run("reproduce", "--study", "smoke", "--only", "04", "--out", out, "-p", "repeats=41", "-p", "share=1")
+    code = run("reproduce", "--study", "smoke", "--only", "07", "--out", out, "-p", "repeats=41", "-p", "share=1")
     assert code == 0
-    executed = nbformat.read(out / "notebooks/04_small.ipynb", as_version=4)
+    executed = nbformat.read(out / "notebooks/07_small.ipynb", as_version=4)
     assert f"{out / 'results'} 42 0.5" in "".join(o.get("text", "") for c in executed.cells for o in c.get("outputs", []))
     page = (out / "index.html").read_text()
-    assert 'href="notebooks/04_small.html"' in page
-    assert "42" in (out / "notebooks/04_small.html").read_text()
-    assert "04_small: " in capsys.readouterr().out  # no terminal: one line a notebook
+    assert 'href="notebooks/07_small.html"' in page
+    assert "42" in (out / "notebooks/07_small.html").read_text()
+    assert "07_small: " in capsys.readouterr().out  # no terminal: one line a notebook
     assert not list((out / "notebooks").glob(".*"))
 
 
 def test_a_failing_notebook_is_named_and_kept_apart(notebooks, tmp_path, capsys):
-    path = notebooks / "04_small.ipynb"
+    path = notebooks / "07_small.ipynb"
     path.write_text(path.read_text().replace("share / 2", "1 / 0"))
     out = tmp_path / "out"
-    assert run("reproduce", "--study", "smoke", "--only", "04", "--out", out) == 1
+    assert run("reproduce", "--study", "smoke", "--only", "07", "--out", out) == 1
     said = capsys.readouterr().err
-    assert "04_small.ipynb failed" in said and "ZeroDivisionError" in said and "Traceback" not in said
-    assert (out / "notebooks/04_small.failed.ipynb").exists()
-    assert not (out / "notebooks/04_small.ipynb").exists() and not (out / "index.html").exists()
+    assert "07_small.ipynb failed" in said and "ZeroDivisionError" in said and "Traceback" not in said
+    assert (out / "notebooks/07_small.failed.ipynb").exists()
+    assert not (out / "notebooks/07_small.ipynb").exists() and not (out / "index.html").exists()
 
 
 @pytest.mark.parametrize(
@@ -62,23 +62,37 @@ def test_a_failing_notebook_is_named_and_kept_apart(notebooks, tmp_path, capsys)
         (["--study", "open"], "needs recordings"),
         (["--study", "open", "--data", "nowhere"], "nowhere"),
         (["--study", "smoke", "--jobs", "0"], "--jobs must be at least 1"),
-        (["--study", "smoke", "--only", "04,77"], "no notebook '77'"),
+        (["--study", "smoke", "--only", "07,77"], "no notebook '77'"),
         (["--study", "smoke", "-p", "repeat=3"], "no selected notebook has a parameter 'repeat'"),
         (["--study", "smoke", "-p", "repeats=many"], "repeats must be of type int"),
         (["--study", "smoke", "-p", "repeats=1.5"], "repeats must be of type int"),
         (["--study", "smoke", "-p", "repeats"], "NAME=VALUE"),
+        (["--study", "smoke", "-p", "results=elsewhere"], "use --results"),
+        (["--study", "smoke", "--only", "04"], "no notebook '04'"),
         (["--study", "smoke", "--results", "nowhere", "--only", "03"], "no notebook '03'"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_nothing_is_left(notebooks, tmp_path, capsys, arguments, message):
     if "open" in arguments:
         for number in ("01", "03"):
-            (notebooks / f"{number}_x.ipynb").write_text((notebooks / "04_small.ipynb").read_text())
+            (notebooks / f"{number}_x.ipynb").write_text((notebooks / "07_small.ipynb").read_text())
     out = tmp_path / "out"
     assert run("reproduce", "--out", out, *arguments) == 2
     said = capsys.readouterr().err
     assert message.lower() in said.lower() and said.count("\n") == 1
-    assert not list(out.rglob("*.ipynb")) and not list(out.rglob("*.html"))
+    assert not out.exists() or not list(out.rglob("*"))
+
+
+def test_reading_notebooks_need_results(tmp_path, capsys):
+    assert run("reproduce", "--study", "smoke", "--only", "04,08", "--out", tmp_path / "out") == 2
+    assert run("reproduce", "--results", tmp_path, "--out", tmp_path / "out") == 2
+    assert capsys.readouterr().err.count("There are no results in") == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sweep_without_jobs_writes_nothing(tmp_path, capsys):
+    assert run("sweep", "--study", "smoke", "--jobs", "0", "--out", tmp_path / "out") == 2
+    assert "--jobs" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_an_output_folder_that_cannot_be_written_is_one_sentence(notebooks, tmp_path, capsys):

@@ -1,15 +1,19 @@
 """Many runs: killed, shared, damaged, distributed, and still the same table."""
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from ppglib import records, studies, sweep
@@ -117,8 +121,9 @@ def test_killed_half_way_and_started_again_it_ends_with_the_same_table(study, st
 def test_a_killed_worker_is_replaced(study, study_file, windows, undisturbed, tmp_path):
     process = start(study_file, tmp_path, "--jobs", "2")
     wait_for_records(tmp_path, 2)
-    workers = subprocess.run(["pgrep", "-g", str(process.pid), "-f", "loky.backend.popen"], capture_output=True, text=True)
-    os.kill(int(workers.stdout.split()[0]), signal.SIGKILL)
+    children = psutil.Process(process.pid).children(recursive=True)
+    worker = next(child for child in children if "loky.backend.popen" in " ".join(child.cmdline()))
+    worker.kill()
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     assert "A worker was killed" in output
@@ -136,8 +141,6 @@ def test_two_sweeps_share_the_work_and_do_no_run_twice(study, study_file, window
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "another", "no json"])
 def test_a_damaged_record_is_found_reported_and_made_again(study, windows, undisturbed, tmp_path, capsys, damage):
-    import shutil
-
     folder = tmp_path / "copy"
     shutil.copytree(undisturbed, folder)
     path, other = sorted((folder / "runs").glob("gaussian*.json"))[:2]
@@ -157,14 +160,37 @@ def test_a_damaged_record_is_found_reported_and_made_again(study, windows, undis
 
 
 def test_a_lost_teacher_is_trained_again_when_it_is_needed(study, windows, undisturbed, tmp_path):
-    import shutil
-
     folder = tmp_path / "copy"
     shutil.copytree(undisturbed, folder)
     shutil.rmtree(folder / "teachers")
     next((folder / "runs").glob("dkd*.json")).unlink()
     sweep.sweep(study, windows, folder)
     assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
+
+
+@pytest.mark.parametrize("name", ["*.logits.npy", "*.map.npy"])
+def test_damaged_teacher_outputs_are_made_again(study, windows, undisturbed, tmp_path, name):
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    path = next((folder / "teachers").glob(name))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    next((folder / "runs").glob("feature*.json")).unlink()
+    sweep.sweep(study, windows, folder)
+    assert path.read_bytes() == whole
+    assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
+
+
+def test_a_damaged_teacher_is_one_sentence(study, windows, undisturbed, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    logits = next((folder / "teachers").glob("*.logits.npy"))
+    path = folder / "teachers" / logits.name.replace(".logits.npy", ".safetensors")
+    path.write_bytes(path.read_bytes()[:1000])
+    logits.unlink()
+    next((folder / "runs").glob("dkd*.json")).unlink()
+    with pytest.raises(InputError, match=f"{path.name} is damaged"):
+        sweep.sweep(study, windows, folder)
 
 
 def test_teacher_outputs_are_made_once_and_mapped(study, windows, undisturbed):
@@ -174,15 +200,15 @@ def test_teacher_outputs_are_made_once_and_mapped(study, windows, undisturbed):
 
 
 def test_a_full_disk_is_one_sentence(study, windows, tmp_path, monkeypatch):
-    from ppglib import files
-
     def full(path, content):
-        raise InputError(f"Cannot write {path} (No space left on device): choose another folder.")
+        with open(path, "wb") as file:
+            file.write(content[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files, "write", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match="No space left"):
         sweep.sweep(study, windows, tmp_path)
-    assert not list(tmp_path.glob("runs/*"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 @pytest.mark.parametrize("jobs", [0, -1])

@@ -1,0 +1,61 @@
+"""The README's table says what the committed results say."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from ppglib import tables
+from ppglib.paths import ROOT, resolve
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def rows():
+    """Strategy -> its cells, from the table whose head names the students."""
+    lines = README.split("| MAE in BPM |")[1].splitlines()
+    head = [int(n) for n in re.findall(r"(\d+) block", lines[0])]
+    found = {}
+    for line in lines[2:]:
+        if not line.startswith("|"):
+            break
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        found[re.match(r"\w+", name)[0]] = dict(zip(head, cells, strict=True))
+    return found
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return tables.conditions(tables.load(resolve("data/results/open")))
+
+
+def test_every_cell_is_the_measured_one(measured):
+    table = tables.table2(measured, "public").set_index(["strategy", "student"])
+    paper = pd.read_csv(resolve("data/paper/table2_strategies.csv")).set_index(["strategy", "student"]).mae
+    shown = rows()
+    assert {"scratch", "hard", "soft", "dkd", "feature", "soft8", "gaussian"} <= set(shown)
+    for strategy, cells in shown.items():
+        for student, cell in cells.items():
+            key = (strategy, student)
+            if key in table.index:
+                row = table.loc[key]
+                expected = f"{row.mae:.2f} [{row.low:.2f}, {row.high:.2f}]"
+                if key in paper:
+                    expected += f" / {paper[key]:.2f}"
+                assert cell == expected, key
+            elif strategy not in tables.BASELINES:
+                assert cell == "", key
+
+
+def test_the_baselines_are_the_measured_ones(measured):
+    for row in tables.baselines(measured).itertuples():
+        assert f"{row.mae:.1f} [{row.low:.1f}, {row.high:.1f}]" in README
+
+
+def test_nothing_is_left_to_fill_in():
+    assert not re.search(r"\b[A-Z]{8,}\b", README.replace("CITATION", ""))
+
+
+def test_every_file_that_it_names_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
