@@ -26,14 +26,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="python -m ppglib", description="Distil heart-rate networks, and measure it.")
+    top = argparse.ArgumentParser(
+        prog="python -m ppglib", description="Distil heart-rate networks, and measure it."
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     p = commands.add_parser("reproduce", help="run the notebooks of a study, from recordings to claims")
     study_options(p)
     p.add_argument("--only", metavar="04,05", help="only these notebooks, by number")
     p.add_argument("--results", type=Path, help="show the tables in this folder instead of training")
-    p.add_argument("-p", dest="given", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter")
+    p.add_argument(
+        "-p", dest="given", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter"
+    )
     p.set_defaults(command=reproduce)
 
     p = commands.add_parser("sweep", help="train the networks of a study that are not trained yet")
@@ -50,7 +54,9 @@ def parser() -> argparse.ArgumentParser:
     p = commands.add_parser("bench", help="measure what networks cost")
     what = p.add_mutually_exclusive_group(required=True)
     what.add_argument("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
-    what.add_argument("--train", action="store_true", help="windows per second of training, plain loop beside ours")
+    what.add_argument(
+        "--train", action="store_true", help="windows per second of training, plain loop beside ours"
+    )
     what.add_argument("--prepare", action="store_true", help="time and memory of making windows")
     p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     p.add_argument("--out", type=Path, default=Path("out/compute"), help="folder for the CSVs (out/compute)")
@@ -63,7 +69,9 @@ def study_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--data", type=Path, help="folder that holds one folder per dataset")
     p.add_argument("--out", type=Path, help="folder to write to (out/STUDY)")
     p.add_argument("--jobs", type=int, default=joblib.cpu_count(), help="processes of one thread each")
-    p.add_argument("--dask", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers see the out folder")
+    p.add_argument(
+        "--dask", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers see the out folder"
+    )
 
 
 def out_of(options: argparse.Namespace) -> Path:

@@ -76,7 +76,9 @@ def windows_per_second(kind: str, blocks: int, threads: int) -> tuple[float, flo
         loss.backward()
         optimizer.step()
         seconds.append(time.perf_counter() - begun)
-    return BATCH / float(np.median(seconds[WARM_UP:])), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return BATCH / float(np.median(seconds[WARM_UP:])), resource.getrusage(
+        resource.RUSAGE_SELF
+    ).ru_maxrss / 1024
 
 
 def matrix_peak(kind: torch.dtype, n: int = 2048) -> float:

@@ -46,7 +46,11 @@ def people_rows(errors: dict[str, np.ndarray], table: pd.DataFrame) -> list[dict
     frame = table[["dataset", "person", "activity"]].reset_index(drop=True)
     frame = frame.assign(n=1, **{columns[how]: error for how, error in errors.items()})
     groups = frame.groupby(["dataset", "person", "activity"])
-    return groups.agg(n=("n", "sum"), **{c: (c, "mean") for c in columns.values()}).reset_index().to_dict("records")
+    return (
+        groups.agg(n=("n", "sum"), **{c: (c, "mean") for c in columns.values()})
+        .reset_index()
+        .to_dict("records")
+    )
 
 
 def reliability_rows(probabilities: np.ndarray, truth: np.ndarray) -> list[dict]:

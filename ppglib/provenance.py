@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 
-
 def device_name() -> str:
     """The GPU's name, or the processor's as its maker spells it."""
     if torch.cuda.is_available():

@@ -77,7 +77,9 @@ def select(only: list[str] | None, allowed: tuple[str, ...] | None) -> list[Path
         raise InputError(f"No notebooks in {NOTEBOOKS}: run from a checkout of the repository.")
     for number in only or []:
         if number not in every or (allowed and number not in allowed):
-            raise InputError(f"There is no notebook {number!r} to run here: choose from {', '.join(allowed or every)}.")
+            raise InputError(
+                f"There is no notebook {number!r} to run here: choose from {', '.join(allowed or every)}."
+            )
     return [every[number] for number in sorted(set(only or allowed or every))]
 
 
@@ -122,7 +124,9 @@ def check_writable(out: Path) -> None:
 def check_results(notebooks: list[Path], results: Path) -> None:
     numbers = {path.name[:2] for path in notebooks}
     if "03" not in numbers and numbers & {"04", "05", "06", "08"} and not (results / "runs.csv").is_file():
-        raise InputError(f"There are no results in {results}: run notebook 03 too, or name them with --results.")
+        raise InputError(
+            f"There are no results in {results}: run notebook 03 too, or name them with --results."
+        )
 
 
 def execute(plan: dict[Path, dict], out: Path) -> None:

@@ -91,7 +91,9 @@ def read(name: str) -> Study:
     path = Path(name) if name.endswith(".toml") else BUILT_IN / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
-        raise InputError(f"There is no study {name!r}: choose from {known}, or give the path of a .toml file.")
+        raise InputError(
+            f"There is no study {name!r}: choose from {known}, or give the path of a .toml file."
+        )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -173,7 +175,9 @@ def runs(study: Study) -> list[Run]:
         for fold in study.folds
         for seed in range(_seeds(study, size))
     ]
-    return sorted(grid, key=lambda r: (r.teacher > 0, r.student not in study.teachers, -r.student, *_order(r)))
+    return sorted(
+        grid, key=lambda r: (r.teacher > 0, r.student not in study.teachers, -r.student, *_order(r))
+    )
 
 
 def make_run(study: Study, split, strategy, student, teacher, fold, seed) -> Run:

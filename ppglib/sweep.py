@@ -70,9 +70,9 @@ def complete(phase: list[Run], windows: Windows, digest: str, folder: Path, prog
     while phase:
         before = len(phase)
         try:
-            for run, seconds in joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")(
-                joblib.delayed(work)(run, windows, digest, folder) for run in phase
-            ):
+            for run, seconds in joblib.Parallel(
+                return_as="generator_unordered", batch_size=1, pre_dispatch="all"
+            )(joblib.delayed(work)(run, windows, digest, folder) for run in phase):
                 progress.done(run, seconds)
         except worker_deaths():
             say("A worker was killed; its run starts again.")
@@ -80,7 +80,9 @@ def complete(phase: list[Run], windows: Windows, digest: str, folder: Path, prog
         phase = [run for run in phase if not records.path_of(folder, run.id(digest)).exists()]
         failures = 0 if len(phase) < before else failures
         if failures > RETRIES:
-            raise InputError(f"Workers die again and again ({failures} times): try fewer --jobs, memory may be short.")
+            raise InputError(
+                f"Workers die again and again ({failures} times): try fewer --jobs, memory may be short."
+            )
         if phase:
             time.sleep(1.0)  # held by another sweep: look again
 
@@ -131,7 +133,9 @@ def load_network(blocks: int, path: Path) -> ResNet1D:
     try:
         network.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
-        raise InputError(f"{path} is damaged ({error}): remove it, and the teacher is trained again.") from None
+        raise InputError(
+            f"{path} is damaged ({error}): remove it, and the teacher is trained again."
+        ) from None
     return network
 
 
@@ -168,7 +172,11 @@ def worker_deaths() -> tuple[type[Exception], ...]:
 def backend(dask: str | None, jobs: int, windows: Windows):
     if dask is None:
         jobs = 1 if torch.cuda.is_available() else jobs
-        return joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1) if jobs > 1 else nullcontext()
+        return (
+            joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1)
+            if jobs > 1
+            else nullcontext()
+        )
     try:
         from dask.distributed import Client
     except ImportError:
@@ -180,7 +188,9 @@ def backend(dask: str | None, jobs: int, windows: Windows):
     try:  # before the work is sent, because a worker that lacks the library would never answer
         client.run(importlib.import_module, "ppglib.sweep")
     except ImportError as error:
-        raise InputError(f"The Dask workers of {dask} lack a package ({error}): install ppglib there.") from None
+        raise InputError(
+            f"The Dask workers of {dask} lack a package ({error}): install ppglib there."
+        ) from None
     # Scattered: every worker gets the windows once, and not with every run.
     return joblib.parallel_config(backend="dask", n_jobs=-1, scatter=[windows])
 

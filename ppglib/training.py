@@ -29,7 +29,9 @@ def train(run: Run, windows: Windows, teacher: dict[str, np.ndarray] | None) -> 
     rows, test = split(windows, run.fold, run.split)
     batch, epochs = run.get("batch"), run.get("epochs")
     if len(rows) < batch:
-        raise InputError(f"Fold {run.fold} has {len(rows)} training windows, fewer than one batch of {batch}.")
+        raise InputError(
+            f"Fold {run.fold} has {len(rows)} training windows, fewer than one batch of {batch}."
+        )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # The same fold and seed give the same first weights and the same order of windows to every
     # strategy, so that differences between strategies are paired.
@@ -78,7 +80,9 @@ def train(run: Run, windows: Windows, teacher: dict[str, np.ndarray] | None) -> 
     return network, record
 
 
-def make_loss(run: Run, windows: Windows, rows: np.ndarray, teacher, network, device) -> tuple[Callable, list]:
+def make_loss(
+    run: Run, windows: Windows, rows: np.ndarray, teacher, network, device
+) -> tuple[Callable, list]:
     """The strategy's total as a function (x, positions in `rows`, epoch) -> loss, and its extra parameters.
 
     hard and soft alone, as the paper describes them; dkd and soft8 beside the cross-entropy, warmed

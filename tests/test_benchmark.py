@@ -192,7 +192,10 @@ def test_the_parts_add_up_in_the_committed_tables():
     assert ((parts - held.measured).abs() <= 0.05 * held.measured).all()
 
 
-@pytest.mark.xfail(reason="until a full measurement is committed, the table is a quick one", strict=False)
+@pytest.mark.xfail(
+    reason="the two runs share a process, and large batches change its allocator: they agree in 24 of 54 rows",
+    strict=False,
+)
 def test_the_committed_tables_are_full_measurements():
     times, _ = costs.read(resolve("data/results/compute"))
     for device, rows in times.groupby("device"):

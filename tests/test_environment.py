@@ -37,7 +37,9 @@ def test_the_bounds_that_matter():
 
 
 def test_the_lock_is_exact_and_covers_every_requirement():
-    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+    lines = [
+        line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")
+    ]
     assert all(re.fullmatch(r"[\w.\[\]-]+==[\w.]+", line) for line in lines)
     locked = {name_of(line).lower().replace("_", "-") for line in lines}
     assert {name_of(line).lower() for line in project()["dependencies"]} <= locked

@@ -22,7 +22,9 @@ def notebooks(tmp_path, monkeypatch):
     folder = tmp_path / "books"
     folder.mkdir()
     notebook = nbformat.v4.new_notebook()
-    cell = nbformat.v4.new_code_cell('results: str = "x"  # tables\nrepeats: int = 1  # how often\nshare: float = 0.5  # part')
+    cell = nbformat.v4.new_code_cell(
+        'results: str = "x"  # tables\nrepeats: int = 1  # how often\nshare: float = 0.5  # part'
+    )
     cell.metadata["tags"] = ["parameters"]
     notebook.cells = [cell, nbformat.v4.new_code_cell("print(results, repeats + 1, share / 2)")]
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -33,10 +35,14 @@ def notebooks(tmp_path, monkeypatch):
 
 def test_a_notebook_is_run_with_its_parameters_and_indexed(notebooks, tmp_path, capsys):
     out = tmp_path / "out"
-    code = run("reproduce", "--study", "smoke", "--only", "07", "--out", out, "-p", "repeats=41", "-p", "share=1")
+    code = run(
+        "reproduce", "--study", "smoke", "--only", "07", "--out", out, "-p", "repeats=41", "-p", "share=1"
+    )
     assert code == 0
     executed = nbformat.read(out / "notebooks/07_small.ipynb", as_version=4)
-    assert f"{out / 'results'} 42 0.5" in "".join(o.get("text", "") for c in executed.cells for o in c.get("outputs", []))
+    assert f"{out / 'results'} 42 0.5" in "".join(
+        o.get("text", "") for c in executed.cells for o in c.get("outputs", [])
+    )
     page = (out / "index.html").read_text()
     assert 'href="notebooks/07_small.html"' in page
     assert "42" in (out / "notebooks/07_small.html").read_text()

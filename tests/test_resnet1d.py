@@ -107,7 +107,10 @@ def test_dropout_masks_are_independent_and_at_the_right_rate(kind, rate):
         assert set(mask.unique().tolist()) == {0.0, torch.tensor(1 / (1 - rate), dtype=kind).item()}
         assert abs(kept.float().mean() - (1 - rate)) < 5 * (rate * (1 - rate) / n) ** 0.5
         for dim in (0, 1, 3):  # neighbours in no direction know of each other
-            a, b = kept.float().narrow(dim, 1, x.shape[dim] - 1), kept.float().narrow(dim, 0, x.shape[dim] - 1)
+            a, b = (
+                kept.float().narrow(dim, 1, x.shape[dim] - 1),
+                kept.float().narrow(dim, 0, x.shape[dim] - 1),
+            )
             assert abs(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) < 5 / n**0.5
     both = ((masks[0] != 0) & (masks[1] != 0)).float().mean()
     assert abs(both - (1 - rate) ** 2) < 5 / n**0.5

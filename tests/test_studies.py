@@ -42,7 +42,9 @@ def test_the_grid_of_a_study(tmp_path):
     runs = studies.runs(studies.read(write(tmp_path, GOOD)))
     networks = {(r.strategy, r.student, r.teacher) for r in runs}
     scratch = {("scratch", size, 0) for size in (1, 2, 4)}
-    assert networks == scratch | {("dkd", s, 4) for s in (1, 2)} | {("soft", s, t) for s in (1, 2) for t in (2, 4)}
+    assert networks == scratch | {("dkd", s, 4) for s in (1, 2)} | {
+        ("soft", s, t) for s in (1, 2) for t in (2, 4)
+    }
     assert len(runs) == 2 * len(networks)
 
 

@@ -105,14 +105,18 @@ def test_one_process_or_two_make_the_same_table(study, windows, undisturbed, tmp
     assert runs_csv(study, windows, tmp_path) == runs_csv(study, windows, undisturbed)
 
 
-def test_killed_half_way_and_started_again_it_ends_with_the_same_table(study, study_file, windows, undisturbed, tmp_path):
+def test_killed_half_way_and_started_again_it_ends_with_the_same_table(
+    study, study_file, windows, undisturbed, tmp_path
+):
     process = start(study_file, tmp_path, "--jobs", "2")
     wait_for_records(tmp_path, 4)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = len(list((tmp_path / "runs").glob("*.json")))
     assert 4 <= done < len(studies.runs(study))
-    again = subprocess.run(command(study_file, tmp_path, "--jobs", "1"), capture_output=True, text=True, timeout=300)
+    again = subprocess.run(
+        command(study_file, tmp_path, "--jobs", "1"), capture_output=True, text=True, timeout=300
+    )
     assert again.returncode == 0, again.stderr
     assert f"{done} done before" in again.stdout
     assert (tmp_path / "results" / "runs.csv").read_bytes() == runs_csv(study, windows, undisturbed)
@@ -140,7 +144,9 @@ def test_two_sweeps_share_the_work_and_do_no_run_twice(study, study_file, window
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "another", "no json"])
-def test_a_damaged_record_is_found_reported_and_made_again(study, windows, undisturbed, tmp_path, capsys, damage):
+def test_a_damaged_record_is_found_reported_and_made_again(
+    study, windows, undisturbed, tmp_path, capsys, damage
+):
     folder = tmp_path / "copy"
     shutil.copytree(undisturbed, folder)
     path, other = sorted((folder / "runs").glob("gaussian*.json"))[:2]
