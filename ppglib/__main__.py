@@ -14,7 +14,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 if all went well, 2 with one sentence for wrong input, 1 for a failed notebook."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    for chatty in ("papermill", "traitlets"):  # on every cell, and on figures without alternative text
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
         return options.command(options) or 0
     except InputError as error:
