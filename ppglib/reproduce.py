@@ -132,7 +132,7 @@ def check_results(notebooks: list[Path], results: Path) -> None:
 def execute(plan: dict[Path, dict], out: Path) -> None:
     folder = out / "notebooks"
     folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # PyTorch's profiler would write a line a call
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
     size = {path: len(nbformat.read(path, as_version=4).cells) for path in plan}
     bar = tqdm(total=sum(size.values()), unit="cell", disable=not sys.stderr.isatty())
     started = time.perf_counter()
