@@ -53,7 +53,7 @@ def main(out: Path, device: str = "cpu", quick: bool = False) -> list[Path]:
     paths = [out / (slug + suffix) for suffix in tables]
     for path, table in zip(paths, tables.values(), strict=True):
         table = table.assign(**about)[[*about, *table.columns]]
-        files.write(path, table.to_csv(index=False, float_format="%.6g").encode())
+        files.write_table(path, table)
         print(f"wrote {path}")
     return paths
 

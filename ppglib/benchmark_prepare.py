@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ppglib import provenance, recordings, windows
-from ppglib.files import write
+from ppglib.files import write_table
 from ppglib.simulate import dalia_files, galaxy_files, wildppg_files
 
 DALIA_MINUTES, WILDPPG_MINUTES, GALAXY_MINUTES = 150.0, 810.0, 60.0  # of one person, as published
@@ -43,7 +43,7 @@ def main(out: Path) -> pd.DataFrame:
         print(f"{form:32s} {people:6d} {hours:6.1f} {size:10.2f} {seconds:8.2f} {peak:9.2f}", flush=True)
     table = pd.DataFrame(rows).assign(**provenance.versions())
     _print_growth(table)
-    write(out / "prepare.csv", table.to_csv(index=False).encode())
+    write_table(out / "prepare.csv", table)
     return table
 
 

@@ -125,5 +125,5 @@ def main(out: Path) -> pd.DataFrame:
     table = table.assign(processes=cores, rounds=ROUNDS, **provenance.versions())
     print(f"windows per second at batch {BATCH}, medians of {ROUNDS} rounds, {cores} processes of ours")
     print(table.iloc[:, :9].round(2).to_string(index=False))
-    files.write(out / "training.csv", table.to_csv(index=False, float_format="%.6g").encode())
+    files.write_table(out / "training.csv", table)
     return table

@@ -1,4 +1,4 @@
-"""Whole files or none: atomic writes, and SHA-256."""
+"""Whole files or none: atomic writes, tables as CSV, and SHA-256."""
 
 import hashlib
 import os
@@ -30,3 +30,8 @@ def write(path: str | Path, content: bytes) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
+
+
+def write_table(path: str | Path, table) -> None:
+    """Write a DataFrame as CSV, whole or not at all; numbers to six significant digits."""
+    write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())

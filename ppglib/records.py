@@ -80,8 +80,7 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
 def save_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     """Write each table as NAME.csv, numbers to six significant digits."""
     for name, table in tables.items():
-        text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        files.write(folder / f"{name}.csv", text.encode())
+        files.write_table(folder / f"{name}.csv", table)
 
 
 def baselines(study: Study, windows: Windows) -> list[dict]:

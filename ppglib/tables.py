@@ -75,8 +75,7 @@ def load(folder: Path) -> Results:
 
 def save(table: pd.DataFrame, folder: Path, name: str) -> None:
     """Write name.csv whole or not at all; six significant digits."""
-    content = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    files.write(Path(folder) / f"{name}.csv", content.encode())
+    files.write_table(Path(folder) / f"{name}.csv", table)
 
 
 def load_paper(folder: Path) -> Paper:

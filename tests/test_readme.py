@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from ppglib import tables
+from ppglib import controls, tables
 from ppglib.paths import ROOT, resolve
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,6 +50,17 @@ def test_every_cell_is_the_measured_one(measured):
 def test_the_baselines_are_the_measured_ones(measured):
     for row in tables.baselines(measured).itertuples():
         assert f"{row.mae:.1f} [{row.low:.1f}, {row.high:.1f}]" in README
+
+
+def test_the_differences_are_the_measured_ones():
+    table = controls.table(tables.load(resolve("data/results/open")), "public").set_index("compared")
+    text = " ".join(README.split())
+    for pair, sign in {
+        "soft - scratch": 1, "dkd - scratch": 1, "soft - gaussian": 1, "median - argmax": -1,
+    }.items():  # fmt: skip
+        row = table.loc[pair]
+        low, high = sorted((sign * row.low, sign * row.high))
+        assert f"{sign * row.effect:.2f} [{low:.2f}, {high:.2f}]" in text, pair
 
 
 def test_nothing_is_left_to_fill_in():

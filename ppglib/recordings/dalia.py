@@ -15,7 +15,6 @@ from ppglib.recordings.base import STEP_SECONDS, WINDOW_SECONDS, Recording, wind
 DATASET = "ppg_dalia"
 BVP_RATE, CHEST_RATE, ACTIVITY_RATE = 64, 700, 4  # Hz
 RATE_TOLERANCE = 0.02
-PUBLISHED_PEOPLE = 15
 ACTIVITIES = (
     ["transient", "sitting", "stairs", "table soccer", "cycling", "driving", "lunch", "walking", "working"]
 )  # fmt: skip

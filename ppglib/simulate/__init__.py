@@ -141,11 +141,6 @@ def window_hr(person: Person, windows: int, step: float = STEP_SECONDS) -> np.nd
         return np.where(last - first >= 2, 60 / rr, np.nan)
 
 
-def window_activity(person: Person, windows: int, step: float = STEP_SECONDS) -> np.ndarray:
-    """Activity in the middle of each window, (windows,) str."""
-    return person.activity_at(step * np.arange(windows) + WINDOW_SECONDS / 2)
-
-
 def _times(person: Person, rate: float) -> np.ndarray:
     return np.arange(round(person.seconds * rate)) / rate
 
