@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save
 from tqdm import tqdm
 
 from ppglib import files, records
+from ppglib.allocator import keep_memory
 from ppglib.errors import InputError
 from ppglib.provenance import device_name
 from ppglib.resnet1d import ResNet1D, macs
@@ -90,6 +91,7 @@ def complete(phase: list[Run], windows: Windows, digest: str, folder: Path, prog
 def work(run: Run, windows: Windows, digest: str, folder: Path) -> tuple[Run, float | None]:
     """Do one run unless it is done or somebody else is doing it; seconds, or None if nothing was done."""
     torch.set_num_threads(1)  # also makes a result independent of the number of jobs
+    keep_memory()
     run_id = run.id(digest)
     (folder / "locks").mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "locks" / f"{run_id}.lock")
