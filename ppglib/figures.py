@@ -10,16 +10,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ppglib import files, tables
-from ppglib.tables import STRATEGIES
 
 # Okabe and Ito's colours: told apart by everyone.
-COLORS = dict(
-    zip(
-        STRATEGIES,
-        ("#bbbbbb", "#888888", "#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"),
-        strict=True,
-    )
-)
+COLORS = {
+    "mean": "#bbbbbb",
+    "spectral": "#888888",
+    "scratch": "#000000",
+    "hard": "#d55e00",
+    "soft": "#0072b2",
+    "feature": "#009e73",
+    "dkd": "#cc79a7",
+    "soft8": "#e69f00",
+    "soft_t1": "#f0e442",
+    "gaussian": "#56b4e9",
+}
 AREAS = (60, 620)  # points^2: the smallest and the largest MAE of Figure 1
 ENOUGH = 50  # windows behind a point of the reliability diagram
 VERDICTS = {
@@ -207,4 +211,39 @@ def effects(table: pd.DataFrame, names: str, groups: str, label: str = "") -> Fi
     ax.set(xlabel="Effect (BPM, below 0 = lower MAE)")
     fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     ax.set_title(title("Effects with 95 % intervals", label))
+    return fig
+
+
+def across(table: pd.DataFrame, label: str = "") -> Figure:
+    """MAE on a set that was not trained on (line) and on new people of sets that were (dashes), a panel a set.
+
+    table: as `ppglib.across.table` gives it; bars are 95 % intervals over people.
+    """
+    datasets = sorted(table.dataset.unique())
+    fig, axes = plt.subplots(
+        1,
+        len(datasets),
+        figsize=(1 + 3.2 * len(datasets), 4),
+        layout="constrained",
+        sharey=True,
+        squeeze=False,
+    )
+    students = sorted(table.student[table.teacher > 0].unique())
+    for ax, dataset in zip(axes[0], datasets):
+        shown = table[(table.dataset == dataset) & table.student.isin(students)]
+        for i, (name, rows) in enumerate(shown.groupby("strategy")):
+            rows = rows.sort_values("student")
+            x = rows.student.map(students.index) + 0.08 * (i - 1)
+            bars = np.array([rows.held_out - rows.held_out_low, rows.held_out_high - rows.held_out])
+            style = dict(color=COLORS.get(name), lw=1.3, ms=4)
+            ax.errorbar(
+                x.to_numpy(), rows.held_out.to_numpy(), bars, fmt="o-", elinewidth=0.8, label=name, **style
+            )
+            ax.plot(x, rows.in_domain, "o--", mfc="white", **style)
+        ax.set_xticks(range(len(students)), students)
+        ax.set(title=dataset, xlabel="Student (blocks)")
+    axes[0, 0].set_ylabel("MAE (BPM)")
+    axes[0, 0].plot([], [], "o--", color="0.5", mfc="white", label="trained on other people of the set")
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    fig.suptitle(title("Tested on a set that was not trained on", label))
     return fig

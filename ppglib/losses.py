@@ -1,4 +1,4 @@
-"""The paper's four distillation losses and its controls, as pure functions of logits (N, C).
+"""The paper's four distillation losses, its controls and five others, as pure functions of logits (N, C).
 
 All compute in float32 at least, also under autocast, and return the mean over the batch.
 """
@@ -38,6 +38,45 @@ def dkd(
     student, student_others = _decouple(_exact(student_logits) / temperature, target)
     teacher, teacher_others = _decouple(_exact(teacher_logits) / temperature, target)
     return temperature**2 * (alpha * _kl(teacher, student) + beta * _kl(teacher_others, student_others))
+
+
+def window_dkd(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    target: Tensor,
+    temperature: float,
+    alpha: float,
+    beta: float,
+    width: int,
+) -> Tensor:
+    """DKD whose target is every bin at most `width` bins from the true one; width 0 is `dkd`."""
+    bins = torch.arange(student_logits.shape[1], device=target.device)
+    inside = (bins - target[:, None]).abs() <= width
+    student, student_others = _decouple_window(_exact(student_logits) / temperature, inside)
+    teacher, teacher_others = _decouple_window(_exact(teacher_logits) / temperature, inside)
+    return temperature**2 * (alpha * _kl(teacher, student) + beta * _kl(teacher_others, student_others))
+
+
+def cdf(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
+    """Squared distance between the cumulative distributions, in BPM: half the squared energy distance.
+
+    Unlike a divergence it knows that neighbouring bins are close (Szekely & Rizzo 2013, equation 2.5).
+    """
+    return _cumulative_gap(student_logits, teacher_logits).square().sum(1).mean()
+
+
+def wasserstein(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
+    """1-Wasserstein distance between the distributions, in BPM (on a line: the area between the CDFs)."""
+    return _cumulative_gap(student_logits, teacher_logits).abs().sum(1).mean()
+
+
+def dist(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
+    """1 - Pearson correlation of the probabilities, over bins plus over the batch (Huang et al. 2022, eq. 9).
+
+    Both weights and the temperature are 1, the public defaults.
+    """
+    student, teacher = F.softmax(_exact(student_logits), dim=1), F.softmax(_exact(teacher_logits), dim=1)
+    return 2 - _pearson(student, teacher).mean() - _pearson(student.T, teacher.T).mean()
 
 
 def feature_kd(student_map: Tensor, teacher_map: Tensor, regressor) -> Tensor:
@@ -86,6 +125,33 @@ def _decouple(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     others = logits.gather(1, column + (column >= target[:, None]))
     log_all, log_others = logits.logsumexp(1, keepdim=True), others.logsumexp(1, keepdim=True)
     return torch.cat([logits.gather(1, target[:, None]), log_others], 1) - log_all, others - log_others
+
+
+def _decouple_window(logits: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+    """As `_decouple` for a mask (N, C), whose rows differ in size: the second is (N, C), and 0 inside.
+
+    Zeros on both sides of a divergence add nothing to it, and no gradient flows through them.
+    """
+    parts = [
+        logits.masked_fill(hidden, -torch.inf).logsumexp(1, keepdim=True) for hidden in (~inside, inside)
+    ]
+    pair = torch.cat(parts, 1) - logits.logsumexp(1, keepdim=True)
+    return pair, (logits - parts[1]).masked_fill(inside, 0.0)
+
+
+def _cumulative_gap(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
+    gap = F.softmax(_exact(student_logits), dim=1) - F.softmax(_exact(teacher_logits), dim=1)
+    return gap.cumsum(1)
+
+
+def _pearson(a: Tensor, b: Tensor) -> Tensor:
+    """Correlation of each row of a with that of b; rows that hardly vary count 0, as in the public code."""
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    return (a * b).sum(1) / (_norm(a) * _norm(b) + 1e-8)
+
+
+def _norm(rows: Tensor) -> Tensor:
+    return rows.square().sum(1).add(1e-24).sqrt()  # its gradient is finite at 0 too
 
 
 def _pool(feature_map: Tensor, length: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pandas as pd
 from ppglib import files
 from ppglib.metrics import people_rows, summarise
 from ppglib.spectral import spectral_peak
-from ppglib.studies import Run, Study, runs
-from ppglib.windows import Windows, gather, split
+from ppglib.splits import split
+from ppglib.studies import Run, Study, members, runs
+from ppglib.windows import Windows, gather
 
 KEY = ["study", "recipe", "simulated", "split", "strategy", "student", "teacher", "fold", "seed"]
 MEASURED = ["mae", "mae_expectation", "mae_median", "rmse", "within5", "nll", "ece", "teacher_py"]
@@ -86,8 +88,8 @@ def save_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
 def baselines(study: Study, windows: Windows) -> list[dict]:
     """Rows for what needs no network: the mean of the training labels, and the spectral peak."""
     rows = []
-    for kind in study.splits:
-        for fold in study.folds:
+    for member in members(study):
+        for kind, fold in product(member.splits, member.folds):
             train, test = split(windows, fold, kind)
             table = windows.table.iloc[test]
             estimates = {
@@ -97,7 +99,7 @@ def baselines(study: Study, windows: Windows) -> list[dict]:
             for strategy, estimate in estimates.items():
                 error = np.abs(estimate - table.hr.to_numpy())
                 errors = dict.fromkeys(("argmax", "expectation", "median"), error)
-                run = Run(study.name, study.recipe, kind, strategy, 0, 0, fold, 0, ())
+                run = Run(member.name, member.recipe, kind, strategy, 0, 0, fold, 0, ())
                 counts = {"n_train": len(train), "n_test": len(test)}
                 counts["people_test"] = len(table[["dataset", "person"]].drop_duplicates())
                 rows.append(

@@ -4,23 +4,33 @@ import hashlib
 import json
 import tomllib
 from dataclasses import MISSING, asdict, dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 from ppglib.errors import InputError
 from ppglib.recordings import READERS
+from ppglib.splits import PARTS
 
 BUILT_IN = Path(__file__).parent / "studies"
 # The constants that a strategy's loss depends on; the others do not enter the identity of its runs.
 CONSTANTS = {
     "scratch": (),
+    "gaussian": ("sigma",),
+    "dense_scratch": ("dense_times", "dense_noise"),
     "hard": (),
     "soft": ("soft_temperature",),
     "dkd": ("dkd_temperature", "alpha", "beta", "warm_up"),
     "feature": ("feature_weight",),
     "soft8": ("dkd_temperature", "beta", "warm_up"),
-    "gaussian": ("sigma",),
+    "soft_t1": (),
+    "cdf": (),
+    "wasserstein": (),
+    "window_dkd": ("dkd_temperature", "alpha", "beta", "warm_up", "window"),
+    "dist": (),
+    "soft_oof": ("soft_temperature",),
+    "dense_soft": ("soft_temperature", "dense_times", "dense_noise"),
 }
-NO_TEACHER = ("scratch", "gaussian")
+NO_TEACHER = ("scratch", "gaussian", "dense_scratch")
 TRAINING = ("epochs", "batch", "rate", "schedule", "dropout", "precision")
 
 
@@ -38,7 +48,7 @@ class Study:
     folds: list[int]
     seeds: int
     epochs: int
-    more_seeds: int = 1  # seeds at the sizes in `more_seeds_at`, if more than `seeds`
+    more_seeds: int = 1  # seeds at `more_seeds_at`, if more than `seeds`; not for smaller teachers
     more_seeds_at: list[int] = ()
     splits: list[str] = ("person",)
     batch: int = 128
@@ -53,6 +63,10 @@ class Study:
     warm_up: float = 1 / 12  # share of the epochs
     feature_weight: float = 1.0
     sigma: float = 2.0  # BPM
+    window: int = 2  # bins next to the true one, on each side, that window-DKD takes as the target
+    dense_times: int = 3  # times as many epochs for a dense strategy
+    dense_noise: float = 0.1  # standard deviations of a window
+    also: list[str] = ()  # other studies on the same recordings that belong to this one
     simulate_people: list[int] = ()  # per dataset: simulate them instead of reading recordings
     simulate_minutes: float = 5.0
 
@@ -86,8 +100,14 @@ def read(name: str) -> Study:
     """The study of that name that comes with the library, or the study file at that path.
 
     Raises InputError for an unknown name, an unreadable file, an unknown key, a wrong type or
-    an impossible value.
+    an impossible value, in it or in a study that it takes along.
     """
+    study = _read(name)
+    members(study)
+    return study
+
+
+def _read(name: str) -> Study:
     path = Path(name) if name.endswith(".toml") else BUILT_IN / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
@@ -106,7 +126,10 @@ def read(name: str) -> Study:
     missing = [k for k, f in known.items() if f.default is MISSING and k not in content]
     if missing:
         raise InputError(f"{path} lacks the key {missing[0]!r}.")
-    study = Study(name=path.stem, **content)
+    beside = [
+        str(path.parent / other) if other.endswith(".toml") else other for other in content.get("also", [])
+    ]
+    study = Study(name=path.stem, **content | {"also": beside})
     _check(path, study)
     return study
 
@@ -129,7 +152,7 @@ def _check(path: Path, study: Study) -> None:
         "swept": (study.swept, CONSTANTS),
         "schedule": ([study.schedule], ("constant", "one-cycle")),
         "precision": ([study.precision], ("auto", "float32", "bfloat16")),
-        "splits": (study.splits, ("person", "shuffled")),
+        "splits": (study.splits, ("person", "shuffled", *(f"without-{d}" for d in study.datasets))),
         "folds": (study.folds, (0, 1)),
     }
     for key, (values, allowed) in choices.items():
@@ -143,12 +166,17 @@ def _check(path: Path, study: Study) -> None:
     needs_teacher = set(study.strategies + study.swept) - set(NO_TEACHER)
     if needs_teacher and not study.teachers:
         raise InputError(f"{path}: {sorted(needs_teacher)[0]} needs a teacher, but teachers is empty.")
+    if "soft_oof" in study.strategies + study.swept and list(study.splits) != ["person"]:
+        raise InputError(f"{path}: soft_oof divides training people, so splits must be by person alone.")
+    if study.folds != [0] and any(split.startswith("without-") for split in study.splits):
+        raise InputError(f"{path}: a set that is held out whole has no folds, so folds must be [0].")
     limits = {
         "students": (1, 40), "teachers": (1, 40), "more_seeds_at": (1, 40), "seeds": (1, 1000),
         "more_seeds": (1, 1000), "epochs": (1, 10_000), "batch": (2, 65_536), "rate": (1e-8, 10.0),
         "dropout": (0.0, 0.95), "soft_temperature": (0.01, 1000.0), "dkd_temperature": (0.01, 1000.0),
         "alpha": (0.0, 1000.0), "beta": (0.0, 1000.0), "warm_up": (0.0, 1.0), "sigma": (0.1, 100.0),
-        "feature_weight": (0.0, 1e6), "simulate_people": (3, 1000), "simulate_minutes": (0.5, 1000.0),
+        "feature_weight": (0.0, 1e6), "window": (0, 60), "dense_times": (1, 100), "dense_noise": (0.0, 10.0),
+        "simulate_people": (3, 1000), "simulate_minutes": (0.5, 1000.0),
     }  # fmt: skip
     for key, (low, high) in limits.items():
         value = getattr(study, key)
@@ -159,8 +187,31 @@ def _check(path: Path, study: Study) -> None:
         raise InputError(f"{path}: simulate_people needs one number for each of the datasets.")
 
 
+def members(study: Study) -> list[Study]:
+    """The study and those that it takes along. Raises InputError if one is on other recordings."""
+    found, recordings = [study], lambda s: (s.datasets, s.simulate_people, s.simulate_minutes)
+    for name in study.also:
+        other = _read(name)
+        if recordings(other) != recordings(study) or other.also or other.name in {s.name for s in found}:
+            raise InputError(
+                f"{study.name} names {name} in `also`: that must be another study, once, on the same "
+                "recordings and without `also`."
+            )
+        found.append(other)
+    return found
+
+
 def runs(study: Study) -> list[Run]:
-    """Every network of the study, each once: first those that teach, then by falling cost."""
+    """Every network of the study and its members, each once: first those that teach, then by falling cost."""
+    every = [run for member in members(study) for run in _grid(member)]
+    teaching = {teacher for run in every for teacher in teachers_of(run)}
+    rest = attrgetter("study", "split", "seed", "strategy", "teacher", "fold")
+    return sorted(
+        teaching.union(every), key=lambda r: (r.teacher > 0, r not in teaching, -r.student, rest(r))
+    )
+
+
+def _grid(study: Study) -> list[Run]:
     teacher = max(study.teachers, default=0)
     wanted = {(size, "scratch", 0) for size in study.teachers}
     for size in study.students:
@@ -168,16 +219,13 @@ def runs(study: Study) -> list[Run]:
             wanted.add((size, strategy, 0 if strategy in NO_TEACHER else teacher))
         for strategy in study.swept:
             wanted |= {(size, strategy, 0 if strategy in NO_TEACHER else t) for t in study.teachers}
-    grid = [
+    return [
         make_run(study, split, strategy, size, taught_by, fold, seed)
         for size, strategy, taught_by in wanted
         for split in study.splits
         for fold in study.folds
-        for seed in range(_seeds(study, size))
+        for seed in range(_seeds(study, size) if taught_by in (0, teacher) else study.seeds)
     ]
-    return sorted(
-        grid, key=lambda r: (r.teacher > 0, r.student not in study.teachers, -r.student, *_order(r))
-    )
 
 
 def make_run(study: Study, split, strategy, student, teacher, fold, seed) -> Run:
@@ -186,17 +234,20 @@ def make_run(study: Study, split, strategy, student, teacher, fold, seed) -> Run
     return Run(study.name, study.recipe, split, strategy, student, teacher, fold, seed, constants)
 
 
-def teacher_of(run: Run) -> Run | None:
-    """The run that trained this run's teacher: from scratch, seed 0, same fold, split and recipe."""
+def teachers_of(run: Run) -> list[Run]:
+    """The runs that trained this run's teacher: from scratch, seed 0, same fold, split and recipe.
+
+    One, or for out-of-fold logits one for each part of the training people.
+    """
     if run.teacher == 0:
-        return None
+        return []
+    splits = PARTS if run.strategy == "soft_oof" else (run.split,)
     constants = tuple((name, value) for name, value in run.constants if name in TRAINING)
-    return Run(run.study, run.recipe, run.split, "scratch", run.teacher, 0, run.fold, 0, constants)
+    return [
+        Run(run.study, run.recipe, split, "scratch", run.teacher, 0, run.fold, 0, constants)
+        for split in splits
+    ]
 
 
 def _seeds(study: Study, size: int) -> int:
     return max(study.seeds, study.more_seeds) if size in study.more_seeds_at else study.seeds
-
-
-def _order(run: Run) -> tuple:
-    return run.split, run.seed, run.strategy, run.teacher, run.fold

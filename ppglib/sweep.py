@@ -6,7 +6,6 @@ done only when its record stands whole under its final name.
 """
 
 import importlib
-import io
 import math
 import sys
 import time
@@ -14,21 +13,20 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import joblib
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from tqdm import tqdm
 
-from ppglib import files, records
+from ppglib import records
 from ppglib.allocator import keep_memory
 from ppglib.errors import InputError
 from ppglib.provenance import device_name
-from ppglib.resnet1d import ResNet1D, macs
-from ppglib.studies import Run, Study, runs, teacher_of
-from ppglib.training import teach, train
+from ppglib.resnet1d import macs
+from ppglib.splits import split
+from ppglib.studies import Run, Study, runs, teachers_of
+from ppglib.teachers import outputs, save_network, weights_path
+from ppglib.training import epochs_of, train
 from ppglib.windows import Windows
 
 RETRIES = 3  # times that a pool is started anew after a worker died, without a run done in between
@@ -40,32 +38,41 @@ def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str
     jobs: processes of one thread each. dask: address of a scheduler whose workers see `folder`.
     Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written.
     """
+    complete(study.name, runs(study), windows, folder, jobs, dask)
+
+
+def complete(
+    name: str, every: list[Run], windows: Windows, folder: Path, jobs: int = 1, dask: str | None = None
+) -> None:
+    """As `sweep`, for any runs and their teachers."""
     if jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {jobs}.")
     folder = folder.resolve()  # workers may have another working folder
     digest = windows.digest()
-    every = runs(study)
+    every = list(dict.fromkeys([*(teacher for run in every for teacher in teachers_of(run)), *every]))
+    for fold, kind in {(run.fold, run.split) for run in every}:
+        split(windows, fold, kind)  # too few people: better now than after hours
     report_damaged(every, digest, folder)
     missing = to_do(every, digest, folder)
-    say(f"{study.name}: {len(every)} runs, {len(every) - len(missing)} done before, {len(missing)} to do")
+    say(f"{name}: {len(every)} runs, {len(every) - len(missing)} done before, {len(missing)} to do")
     progress = Progress(missing)
     with backend(dask, jobs, windows):
         for phase in ([r for r in missing if not r.teacher], [r for r in missing if r.teacher]):
-            complete(phase, windows, digest, folder, progress)
+            work_through(phase, windows, digest, folder, progress)
     progress.close()
 
 
 def to_do(every: list[Run], digest: str, folder: Path) -> list[Run]:
     """Runs without a record, and teachers that they need but whose weights are lost."""
     missing = {run for run in every if not records.path_of(folder, run.id(digest)).exists()}
-    for teacher in {teacher_of(run) for run in missing if run.teacher} - missing:
+    for teacher in {teacher for run in missing for teacher in teachers_of(run)} - missing:
         if not weights_path(folder, teacher.id(digest)).exists():
             records.path_of(folder, teacher.id(digest)).unlink(missing_ok=True)
             missing.add(teacher)
     return [run for run in every if run in missing]
 
 
-def complete(phase: list[Run], windows: Windows, digest: str, folder: Path, progress: "Progress") -> None:
+def work_through(phase: list[Run], windows: Windows, digest: str, folder: Path, progress: "Progress") -> None:
     """Work until every run of the phase has a record, also if workers die or another sweep holds some."""
     failures = 0
     while phase:
@@ -99,7 +106,7 @@ def work(run: Run, windows: Windows, digest: str, folder: Path) -> tuple[Run, fl
         with lock.acquire(blocking=False):
             if records.path_of(folder, run_id).exists():
                 return run, None
-            taught = teacher_outputs(run, windows, digest, folder) if run.teacher else None
+            taught = outputs(run, windows, digest, folder) if run.teacher else None
             network, record = train(run, windows, taught)
             if run.strategy == "scratch" and run.seed == 0:  # it may teach
                 save_network(network, weights_path(folder, run_id))
@@ -109,47 +116,6 @@ def work(run: Run, windows: Windows, digest: str, folder: Path) -> tuple[Run, fl
             return run, record["seconds"]
     except Timeout:
         return run, None
-
-
-def teacher_outputs(run: Run, windows: Windows, digest: str, folder: Path) -> dict[str, np.ndarray]:
-    """Logits (and maps, for feature) of the run's teacher: computed once, then read from a mapped file.
-
-    All processes share the pages. The file is keyed by the teacher's run, and so by its windows.
-    """
-    teacher_id = teacher_of(run).id(digest)
-    names = ("logits", "map") if run.strategy == "feature" else ("logits",)
-    paths = {name: folder / "teachers" / f"{teacher_id}.{name}.npy" for name in names}
-    try:
-        return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in paths.items()}
-    except (FileNotFoundError, ValueError, EOFError):  # not there yet, or cut short
-        said = teach(load_network(run.teacher, weights_path(folder, teacher_id)), run, windows)
-    for name, path in paths.items():
-        content = io.BytesIO()
-        np.save(content, said[name], allow_pickle=False)
-        files.write(path, content.getvalue())
-    return {name: said[name] for name in names}
-
-
-def load_network(blocks: int, path: Path) -> ResNet1D:
-    network = ResNet1D(blocks)
-    try:
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}): remove it, and the teacher is trained again."
-        ) from None
-    return network
-
-
-def weights_path(folder: Path, run_id: str) -> Path:
-    return folder / "teachers" / f"{run_id}.safetensors"
-
-
-def save_network(network: ResNet1D, path: Path) -> None:
-    """Keep a teacher's weights, and drop what an earlier teacher of that name said."""
-    for outdated in path.parent.glob(f"{path.stem}.*.npy"):
-        outdated.unlink()
-    files.write(path, save({k: v.cpu().contiguous() for k, v in network.state_dict().items()}))
 
 
 def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
@@ -227,7 +193,7 @@ class Progress:
 
 def cost(run: Run) -> float:
     """What a run costs, relative to others: arithmetic plus a constant for what is not arithmetic."""
-    return run.get("epochs") * (macs(run.student) + 2e6)
+    return epochs_of(run) * (macs(run.student) + 2e6)
 
 
 def minutes(seconds: float) -> str:

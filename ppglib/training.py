@@ -1,20 +1,20 @@
-"""Train and evaluate one network: the loop, the four totals of the paper, and the controls."""
+"""Train and evaluate one network."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
 from ppglib import losses
 from ppglib.bins import to_bin
 from ppglib.errors import InputError
 from ppglib.metrics import evaluate
 from ppglib.resnet1d import ResNet1D
+from ppglib.splits import split
 from ppglib.studies import Run
-from ppglib.windows import Windows, gather, split
+from ppglib.totals import make_loss
+from ppglib.windows import OFFSETS, Windows, dense, gather
 
 EVALUATION_BATCH = 512
 
@@ -22,12 +22,12 @@ EVALUATION_BATCH = 512
 def train(run: Run, windows: Windows, teacher: dict[str, np.ndarray] | None) -> tuple[ResNet1D, dict]:
     """The trained network and its record: metrics, people, reliability, curve, counts, seconds.
 
-    teacher: what `teach` gave for this fold's training windows; None for a strategy without one.
+    teacher: arrays for this fold's training samples, see `teachers.outputs`; None without a teacher.
     A fixed number of epochs, the last weights: the test windows are seen once, at the end.
     """
     started = time.perf_counter()
     rows, test = split(windows, run.fold, run.split)
-    batch, epochs = run.get("batch"), run.get("epochs")
+    batch, epochs = run.get("batch"), epochs_of(run)
     if len(rows) < batch:
         raise InputError(
             f"Fold {run.fold} has {len(rows)} training windows, fewer than one batch of {batch}."
@@ -37,18 +37,23 @@ def train(run: Run, windows: Windows, teacher: dict[str, np.ndarray] | None) -> 
     # strategy, so that differences between strategies are paired.
     torch.manual_seed(run.seed * 2 + run.fold)
     network = ResNet1D(run.student, run.get("dropout")).to(device)
-    loss, extra = make_loss(run, windows, rows, teacher, network, device)
+    start, hr, offsets = samples(run, windows, rows)
+    loss, extra = make_loss(run, hr, teacher, network, device)
     parameters = [*network.parameters(), *extra]
     steps = len(rows) // batch  # the last, incomplete batch is left out; the order changes each epoch
     optimizer, schedule = make_optimizer(run, parameters, epochs * steps)
-    starts = windows.table.start.to_numpy()[rows]
-    order = np.random.default_rng([run.seed, run.fold])
-    curve = []
+    order, dense_draws = (np.random.default_rng([run.seed, run.fold, *i]) for i in ([], [1]))
+    noise, curve = dict(run.constants).get("dense_noise", 0.0), []
     for epoch in range(1, epochs + 1):
         network.train()
         total = torch.zeros((), device=device)
         for chosen in batches(order, len(rows), batch):
-            x = torch.from_numpy(gather(windows.signal, starts[chosen]))[:, None].to(device)
+            if offsets > 1:
+                chosen = chosen * offsets + dense_draws.integers(offsets, size=batch)
+            x = gather(windows.signal, start[chosen])
+            if noise:
+                x += noise * dense_draws.standard_normal(x.shape, dtype=np.float32)
+            x = torch.from_numpy(x)[:, None].to(device)
             with autocast(run, device):
                 value = loss(x, chosen, epoch)
             optimizer.zero_grad(set_to_none=True)
@@ -67,7 +72,7 @@ def train(run: Run, windows: Windows, teacher: dict[str, np.ndarray] | None) -> 
     probabilities = torch.softmax(torch.from_numpy(logits).double(), 1).numpy()
     record = evaluate(probabilities, table) | {
         "curve": curve,
-        "teacher_py": None if teacher is None else mean_true_probability(teacher["logits"], windows, rows),
+        "teacher_py": None if teacher is None else mean_true_probability(teacher["logits"], hr),
         "parameters": sum(p.numel() for p in network.parameters()),
         "n_train": len(rows),
         "n_test": len(test),
@@ -80,50 +85,21 @@ def train(run: Run, windows: Windows, teacher: dict[str, np.ndarray] | None) -> 
     return network, record
 
 
-def make_loss(
-    run: Run, windows: Windows, rows: np.ndarray, teacher, network, device
-) -> tuple[Callable, list]:
-    """The strategy's total as a function (x, positions in `rows`, epoch) -> loss, and its extra parameters.
+def samples(run: Run, windows: Windows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Starts and HR of what training draws from, and how many samples belong to one row of `rows`."""
+    if dense_times(run) == 0:
+        table = windows.table.iloc[rows]
+        return table.start.to_numpy(), table.hr.to_numpy(), 1
+    return *dense(windows, rows), OFFSETS
 
-    hard and soft alone, as the paper describes them; dkd and soft8 beside the cross-entropy, warmed
-    up linearly (Zhao et al.'s public defaults); feature beside the cross-entropy with a weight.
-    """
-    hr = torch.from_numpy(windows.table.hr.to_numpy()[rows].astype(np.float32))
-    target = torch.from_numpy(to_bin(windows.table.hr.to_numpy()[rows]))
-    warm_up = max(1e-9, dict(run.constants).get("warm_up", 0) * run.get("epochs"))
-    regressor = None
-    if run.strategy == "feature":
-        student_channels = network.head.in_features
-        regressor = nn.Conv2d(student_channels, teacher["map"].shape[1], 1).to(device)
 
-    def of_teacher(name: str, chosen: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.array(teacher[name][chosen], dtype=np.float32)).to(device)
+def dense_times(run: Run) -> int:
+    """How many times as long a dense strategy trains; 0 for all others."""
+    return dict(run.constants).get("dense_times", 0)
 
-    def loss(x: Tensor, chosen: np.ndarray, epoch: int) -> Tensor:
-        if run.strategy == "feature":
-            student_map = network.feature_map(x)
-            truth = F.cross_entropy(network.classify(student_map).float(), target[chosen].to(device))
-            match = losses.feature_kd(student_map, of_teacher("map", chosen), regressor)
-            return truth + run.get("feature_weight") * match
-        logits = network(x)
-        if run.strategy == "gaussian":
-            return losses.gaussian(logits, hr[chosen].to(device), run.get("sigma"))
-        if run.strategy == "hard":
-            return losses.hard_kd(logits, of_teacher("logits", chosen))
-        if run.strategy == "soft":
-            return losses.soft_kd(logits, of_teacher("logits", chosen), run.get("soft_temperature"))
-        y = target[chosen].to(device)
-        truth = F.cross_entropy(logits.float(), y)
-        if run.strategy == "scratch":
-            return truth
-        t, beta = run.get("dkd_temperature"), run.get("beta")
-        if run.strategy == "dkd":
-            distilled = losses.dkd(logits, of_teacher("logits", chosen), y, t, run.get("alpha"), beta)
-        else:
-            distilled = beta * losses.soft_kd(logits, of_teacher("logits", chosen), t)
-        return truth + min(1.0, epoch / warm_up) * distilled
 
-    return loss, [] if regressor is None else list(regressor.parameters())
+def epochs_of(run: Run) -> int:
+    return run.get("epochs") * max(1, dense_times(run))
 
 
 def make_optimizer(run: Run, parameters: list, steps: int):
@@ -169,13 +145,22 @@ def predict(network: ResNet1D, signal: np.ndarray, starts: np.ndarray, maps: boo
     return np.concatenate(logits), np.concatenate(feature_maps) if maps else None
 
 
-def teach(network: ResNet1D, run: Run, windows: Windows) -> dict[str, np.ndarray]:
-    """What a teacher says of its fold's training windows, in their order: logits and feature maps."""
-    rows, _ = split(windows, run.fold, run.split)
-    logits, maps = predict(network, windows.signal, windows.table.start.to_numpy()[rows], maps=True)
-    return {"logits": logits, "map": maps}
+def teach(network: ResNet1D, run: Run, windows: Windows, what: str) -> np.ndarray:
+    """What the teacher trained by `run` says, in the order of its rows.
+
+    "logits" (n, 180) or "map" (n, C, 1, L) of its fold's training windows, logits of their "dense"
+    samples (n * OFFSETS, 180), or logits of the windows "left_out" of its training.
+    """
+    rows, left_out = split(windows, run.fold, run.split)
+    starts = windows.table.start.to_numpy()
+    if what == "dense":
+        return predict(network, windows.signal, dense(windows, rows)[0])[0]
+    if what == "left_out":
+        return predict(network, windows.signal, starts[left_out])[0]
+    logits, maps = predict(network, windows.signal, starts[rows], maps=what == "map")
+    return maps if what == "map" else logits
 
 
-def mean_true_probability(logits: np.ndarray, windows: Windows, rows: np.ndarray) -> float:
-    target = torch.from_numpy(to_bin(windows.table.hr.to_numpy()[rows]))
+def mean_true_probability(logits: np.ndarray, hr: np.ndarray) -> float:
+    target = torch.from_numpy(to_bin(hr))
     return float(losses.true_probability(torch.from_numpy(np.array(logits)), target).mean())

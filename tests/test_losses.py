@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, rel_entr, softmax
+from scipy.stats import energy_distance, pearsonr, wasserstein_distance
 
 from ppglib import losses
 
@@ -58,13 +59,20 @@ def every_loss(s, t, y):
         losses.soft_kd(s, t, 4.0),
         losses.dkd(s, t, y, 4.0, 1.0, 8.0),
         losses.gaussian(s, hr, 2.0),
+        losses.window_dkd(s, t, y, 4.0, 1.0, 8.0, 2),
+        losses.cdf(s, t),
+        losses.wasserstein(s, t),
+        losses.dist(s, t),
     ]
 
 
 def test_equal_logits_cost_nothing():
     s, _, y = random_logits(0)
     assert abs(losses.soft_kd(s, s, 4.0)) < 1e-12
-    assert abs(losses.dkd(s, s, y, 4.0, 1.0, 8.0)) < 1e-12
+    assert abs(losses.window_dkd(s, s, y, 4.0, 1.0, 8.0, 3)) < 1e-12
+    assert losses.cdf(s, s) == losses.wasserstein(s, s) == 0
+    even, _, _ = random_logits(0, scale=0.5)  # with bins that nobody predicts it would not be 0, see below
+    assert abs(losses.dist(even, even)) < 1e-3
 
 
 def test_a_shift_of_the_logits_changes_nothing():
@@ -74,7 +82,7 @@ def test_a_shift_of_the_logits_changes_nothing():
 
 
 def test_gradient_rows_sum_to_zero():
-    for index in range(4):
+    for index in range(8):
         s, t, y = random_logits(2)
         s.requires_grad_(True)
         every_loss(s, t, y)[index].backward()
@@ -88,6 +96,10 @@ def test_gradcheck():
     assert torch.autograd.gradcheck(lambda x: losses.soft_kd(x, t, 4.0), s)
     assert torch.autograd.gradcheck(lambda x: losses.dkd(x, t, y, 4.0, 1.0, 8.0), s)
     assert torch.autograd.gradcheck(lambda x: losses.gaussian(x, y + 30.2, 2.0), s)
+    assert torch.autograd.gradcheck(lambda x: losses.window_dkd(x, t, y, 4.0, 1.0, 8.0, 3), s)
+    assert torch.autograd.gradcheck(lambda x: losses.cdf(x, t), s)
+    assert torch.autograd.gradcheck(lambda x: losses.wasserstein(x, t), s)
+    assert torch.autograd.gradcheck(lambda x: losses.dist(x, t), s)
 
 
 @pytest.mark.parametrize("margin", [0.0, 50.0, 100.0, 1000.0])
@@ -97,8 +109,64 @@ def test_dkd_is_finite_in_float32_at_any_margin(margin):
     t = s.flip(1).clone()
     s.requires_grad_(True)
     loss = losses.dkd(s, t, torch.tensor([5, 90]), 1.0, 1.0, 8.0)
+    loss = loss + losses.window_dkd(s, t, torch.tensor([5, 90]), 1.0, 1.0, 8.0, 2)
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(s.grad).all()
+
+
+@given(seed=st.integers(0, 10**6), width=st.integers(0, 4), scale=st.floats(0.01, 10))
+@settings(max_examples=40, deadline=None)
+def test_window_dkd_is_dkd_of_the_merged_bins(seed, width, scale):
+    """Written out with probabilities, and the identity KL_target + (1 - p) * KL_others + p * KL_inside."""
+    s, t, y = random_logits(seed, n=1, bins=15, scale=scale)
+    p, q = softmax(t.numpy()[0] / 4), softmax(s.numpy()[0] / 4)
+    inside = np.abs(np.arange(15) - y.item()) <= width
+    p_in, q_in = p[inside].sum(), q[inside].sum()
+    tckd = rel_entr([p_in, 1 - p_in], [q_in, 1 - q_in]).sum()
+    nckd = rel_entr(p[~inside] / (1 - p_in), q[~inside] / (1 - q_in)).sum()
+    found = losses.window_dkd(s, t, y, 4.0, 1.0, 8.0, width)
+    np.testing.assert_allclose(found, 16 * (tckd + 8 * nckd), rtol=1e-6, atol=1e-10)
+    among = rel_entr(p[inside] / p_in, q[inside] / q_in).sum()
+    whole = 16 * (tckd + (1 - p_in) * nckd + p_in * among)
+    np.testing.assert_allclose(losses.soft_kd(s, t, 4.0), whole, rtol=1e-6, atol=1e-10)
+    if width == 0:
+        np.testing.assert_allclose(found, losses.dkd(s, t, y, 4.0, 1.0, 8.0), rtol=1e-9, atol=1e-12)
+
+
+def test_distances_of_cumulative_distributions_are_those_of_scipy():
+    s, t, _ = random_logits(7)
+    bins = np.arange(180.0)
+    pairs = list(zip(softmax(s.numpy(), axis=1), softmax(t.numpy(), axis=1)))
+    energy = np.mean([energy_distance(bins, bins, q, p) ** 2 / 2 for q, p in pairs])
+    moved = np.mean([wasserstein_distance(bins, bins, q, p) for q, p in pairs])
+    np.testing.assert_allclose(losses.cdf(s, t), energy, rtol=1e-9)
+    np.testing.assert_allclose(losses.wasserstein(s, t), moved, rtol=1e-9)
+
+
+def test_the_distances_know_how_far_apart_bins_are():
+    logits = torch.full((3, 180), -1e3, dtype=torch.float64)
+    logits[range(3), [50, 53, 60]] = 0.0
+    for far, bpm in ((1, 3.0), (2, 10.0)):
+        assert losses.wasserstein(logits[:1], logits[far : far + 1]) == pytest.approx(bpm)
+        assert losses.cdf(logits[:1], logits[far : far + 1]) == pytest.approx(bpm)
+
+
+def test_dist_is_one_minus_pearsons_r_over_bins_and_over_the_batch():
+    s, t, _ = random_logits(8, n=7, scale=0.5)
+    q, p = softmax(s.numpy(), axis=1), softmax(t.numpy(), axis=1)
+    rows = np.mean([pearsonr(a, b)[0] for a, b in zip(q, p)])
+    columns = np.mean([pearsonr(a, b)[0] for a, b in zip(q.T, p.T)])
+    np.testing.assert_allclose(losses.dist(s, t), 2 - rows - columns, rtol=1e-3)
+
+
+def test_dist_leaves_out_bins_that_nobody_predicts():
+    s, t, _ = random_logits(9, n=7, scale=0.5)
+    nearly = lambda x: torch.cat([x[:, :20], torch.full((7, 160), -40.0, dtype=torch.float64)], 1)  # noqa: E731
+    few, many = losses.dist(s[:, :20], t[:, :20]), losses.dist(nearly(s), nearly(t))
+    rows = lambda x: 1 - np.mean([pearsonr(a, b)[0] for a, b in zip(*(softmax(y, axis=1) for y in x))])  # noqa: E731
+    over_bins = [rows([y.numpy() for y in pair]) for pair in ((s[:, :20], t[:, :20]), (nearly(s), nearly(t)))]
+    over_batch = [1 - (loss.item() - bins) for loss, bins in zip((few, many), over_bins)]
+    assert over_batch[1] == pytest.approx(20 / 180 * over_batch[0], rel=0.01)
 
 
 def test_soft_kd_is_the_relative_entropy_of_scipy():

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ppglib import splits
 from ppglib.errors import InputError
-from ppglib.windows import Windows, split
+from ppglib.splits import split
+from ppglib.windows import Windows
 
 
 def fake(people: dict[str, int], each: int = 3) -> Windows:
@@ -42,6 +44,40 @@ def test_another_set_does_not_move_the_people_of_the_first():
     test_alone, test_both = split(alone, 0)[1], split(both, 0)[1]
     of_bami1 = both.table.iloc[test_both].query("dataset == 'bami1'")
     assert set(alone.table.person.iloc[test_alone]) == set(of_bami1.person)
+
+
+@settings(deadline=None, max_examples=40)
+@given(people=st.dictionaries(st.sampled_from(["spc2015", "bami1", "own"]), st.integers(8, 40), min_size=1))
+def test_parts_divide_the_training_people(people):
+    windows = fake(people)
+    names = (windows.table.dataset + "/" + windows.table.person).to_numpy()
+    tested = [set(names[split(windows, fold)[1]]) for fold in (0, 1)]
+    for fold in (0, 1):
+        train, _ = split(windows, fold)
+        parts = [split(windows, fold, kind) for kind in splits.PARTS]
+        assert sorted(np.concatenate([part for _, part in parts])) == list(train)
+        for inside, part in parts:
+            assert sorted([*inside, *part]) == list(train)
+            assert not set(names[inside]) & set(names[part])
+    tuning = set(names[split(windows, 0, splits.TUNING)[1]])
+    assert not tuning & (tested[0] | tested[1])
+
+
+def test_a_set_can_be_held_out_whole():
+    windows = fake({"bami1": 4, "bami2": 5, "own": 3})
+    train, test = split(windows, 0, "without-bami2")
+    assert set(windows.table.dataset[test]) == {"bami2"} and len(test) == 15
+    assert sorted([*train, *test]) == list(range(36))
+    for kind in ("without-spc2015", "without-"):
+        with pytest.raises(InputError, match="none to test on"):
+            split(windows, 0, kind)
+    with pytest.raises(InputError, match="to train on"):
+        split(fake({"own": 4}), 0, "without-own")
+
+
+def test_too_few_people_for_parts_are_refused():
+    with pytest.raises(InputError, match="part4 leaves no window"):
+        split(fake({"own": 3}), 0, "part4")
 
 
 def test_the_shuffled_split_leaks_on_purpose():

@@ -26,16 +26,17 @@ def write(tmp_path, text):
     return str(path)
 
 
-@pytest.mark.parametrize("name", ["smoke", "demo", "open", "paper"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in studies.BUILT_IN.glob("*.toml")))
 def test_built_in_studies_are_valid_and_teach_before_they_learn(name):
     study = studies.read(name)
     runs = studies.runs(study)
     assert len(set(runs)) == len(runs)
     place = {run: i for i, run in enumerate(runs)}
     for run in runs:
-        teacher = studies.teacher_of(run)
-        assert (teacher is None) == (run.strategy in studies.NO_TEACHER)
-        assert teacher is None or place[teacher] < place[run]
+        teachers = studies.teachers_of(run)
+        assert len(teachers) == {"soft_oof": 4}.get(run.strategy, int(run.teacher > 0))
+        assert (run.teacher == 0) == (run.strategy in studies.NO_TEACHER)
+        assert all(place[teacher] < place[run] for teacher in teachers)
 
 
 def test_the_grid_of_a_study(tmp_path):
@@ -52,6 +53,32 @@ def test_the_papers_grid_has_the_papers_sizes():
     runs = studies.runs(studies.read("paper"))
     swept = {(r.student, r.teacher) for r in runs if r.strategy == "soft"}
     assert len(swept) == 64 and max(r.student for r in runs) == 12
+
+
+def test_a_study_takes_others_along(tmp_path):
+    other = GOOD.replace("mine", "theirs").replace('"scratch", "dkd"', '"scratch", "soft_oof"')
+    (tmp_path / "other.toml").write_text(other, encoding="utf-8")
+    both = GOOD + f"also = [{str(tmp_path / 'other.toml')!r}]\n"
+    runs = studies.runs(studies.read(write(tmp_path, both)))
+    assert {r.study for r in runs} == {"mine", "other"} and len(set(runs)) == len(runs)
+    alone = studies.runs(studies.read(write(tmp_path, GOOD)))
+    assert [r for r in runs if r.study == "mine"] == alone
+    parts = {(r.student, r.split) for r in runs if r.split != "person"}
+    assert parts == {(4, part) for part in ("part1", "part2", "part3", "part4")}
+
+
+def test_a_study_takes_along_only_others_on_the_same_recordings(tmp_path):
+    for change in (("bami1", "bami2"), ("epochs = 3", "epochs = 3\nsimulate_people = [4]")):
+        (tmp_path / "other.toml").write_text(GOOD.replace(*change), encoding="utf-8")
+        with pytest.raises(InputError, match="same recordings"):
+            studies.read(write(tmp_path, GOOD + 'also = ["other.toml"]\n'))
+
+
+def test_other_teachers_than_the_largest_need_one_seed(tmp_path):
+    text = GOOD.replace('"dkd"', '"soft"') + "more_seeds = 3\nmore_seeds_at = [1]\n"
+    runs = [r for r in studies.runs(studies.read(write(tmp_path, text))) if (r.student, r.fold) == (1, 0)]
+    seeds = {t: [r.seed for r in runs if r.teacher == t] for t in (2, 4)}
+    assert len(seeds[2]) == 1 and sorted(seeds[4]) == [0, 1, 2]
 
 
 def test_more_seeds_at_some_sizes(tmp_path):
@@ -89,6 +116,11 @@ def test_a_run_is_named_by_what_decides_it_and_by_nothing_else(tmp_path):
         (("folds = [0, 1]", "folds = [2]"), "folds has 2"),
         (('["bami1"]', '["bami9"]'), "datasets has 'bami9'"),
         (('"dkd"]', '"dtkd"]'), "strategies has 'dtkd'"),
+        (("epochs = 3", 'epochs = 3\nsplits = ["without-bami2"]'), "splits has 'without-bami2'"),
+        (('"dkd"]', '"soft_oof"]\nsplits = ["shuffled"]'), "soft_oof.*by person"),
+        (('swept = ["soft"]', 'swept = ["soft_oof"]\nsplits = ["shuffled"]'), "soft_oof.*by person"),
+        (("folds = [0, 1]", 'folds = [0, 1]\nsplits = ["without-bami1"]'), "folds must be .0."),
+        (("epochs = 3", 'epochs = 3\nalso = ["mine.toml"]'), "names .*mine.toml in `also`"),
         (("epochs = 3", "epochs = 3\nrate = nan"), "rate must lie between"),
         (("epochs = 3", "epochs = 3\ndropout = 1.0"), "dropout must lie between"),
         (("epochs = 3", 'epochs = 3\nschedule = "cosine"'), "schedule has 'cosine'"),
@@ -103,5 +135,5 @@ def test_a_wrong_study_file_is_refused_in_one_sentence(tmp_path, change, message
 
 
 def test_an_unknown_study_is_refused_with_the_known_ones():
-    with pytest.raises(InputError, match="demo, open, paper"):
+    with pytest.raises(InputError, match="demo, open, .*paper"):
         studies.read("opne")

@@ -16,17 +16,20 @@ import pandas as pd
 import psutil
 import pytest
 
-from ppglib import records, studies, sweep
+from ppglib import records, studies, sweep, teachers
 from ppglib.errors import InputError
+from ppglib.splits import split
+from ppglib.training import predict
 
 STUDY = """
 recipe = "test"
 datasets = ["spc2015"]
-simulate_people = [3]
-simulate_minutes = 2.0
+simulate_people = [5]
+simulate_minutes = 1.2
 students = [1]
 teachers = [2]
-strategies = ["scratch", "hard", "soft", "dkd", "feature", "soft8", "gaussian"]
+strategies = ["scratch", "hard", "soft", "dkd", "feature", "soft8", "gaussian", "dense_scratch",
+  "soft_t1", "cdf", "wasserstein", "window_dkd", "dist", "soft_oof", "dense_soft"]
 swept = []
 folds = [0]
 seeds = 1
@@ -201,8 +204,40 @@ def test_a_damaged_teacher_is_one_sentence(study, windows, undisturbed, tmp_path
 
 def test_teacher_outputs_are_made_once_and_mapped(study, windows, undisturbed):
     run = next(r for r in studies.runs(study) if r.strategy == "feature")
-    said = sweep.teacher_outputs(run, windows, windows.digest(), undisturbed)
+    said = teachers.outputs(run, windows, windows.digest(), undisturbed)
     assert set(said) == {"logits", "map"} and all(isinstance(array, np.memmap) for array in said.values())
+
+
+def test_a_lost_teacher_is_trained_again_and_counted(study, windows, undisturbed, tmp_path, capsys):
+    (run,) = (r for r in studies.runs(study) if r.strategy == "dkd" and r.seed == 0)
+    sweep.complete("one", [run], windows, tmp_path)
+    assert "one: 2 runs, 0 done before, 2 to do" in capsys.readouterr().out
+    next((tmp_path / "teachers").glob("*.safetensors")).unlink()
+    records.path_of(tmp_path, run.id(windows.digest())).unlink()
+    sweep.complete("one", [run], windows, tmp_path)
+    assert "one: 2 runs, 0 done before, 2 to do" in capsys.readouterr().out
+
+
+def test_too_few_people_are_said_before_anything_is_trained(study, windows, tmp_path):
+    few = replace(windows, table=windows.table[windows.table.person.isin(windows.table.person.unique()[:3])])
+    with pytest.raises(InputError, match="at least 5 people"):
+        sweep.sweep(study, few, tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_out_of_fold_logits_come_from_teachers_who_have_not_seen_the_person(study, windows, undisturbed):
+    run = next(r for r in studies.runs(study) if r.strategy == "soft_oof")
+    digest = windows.digest()
+    said = teachers.outputs(run, windows, digest, undisturbed)["logits"]
+    rows, _ = split(windows, run.fold)
+    assert np.isfinite(said).all() and len(said) == len(rows)
+    person = windows.table.person.to_numpy()
+    for teacher in studies.teachers_of(run):
+        trained_on, _ = split(windows, teacher.fold, teacher.split)
+        theirs = ~np.isin(person[rows], person[trained_on])
+        network = teachers.load_network(2, teachers.weights_path(undisturbed, teacher.id(digest)))
+        logits, _ = predict(network, windows.signal, windows.table.start.to_numpy()[rows[theirs]])
+        np.testing.assert_allclose(said[theirs], logits, rtol=1e-4, atol=1e-4)
 
 
 def test_a_full_disk_is_one_sentence(study, windows, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import scipy.io
 from ppglib.errors import InputError
 from ppglib.recordings import load
 from ppglib.recordings.base import Recording
-from ppglib.windows import LENGTH, build, gather
+from ppglib.windows import LENGTH, OFFSETS, build, dense, gather
 
 RATES = [25.0, 50.0, 64.0, 125.0, 128.0]
 
@@ -226,3 +226,25 @@ def test_the_digest_sees_samples_labels_starts_and_people():
         changed.append(replace(base, table=table))
     digests = {windows.digest() for windows in (base, *changed)}
     assert len(digests) == 6 and build([recording(noise(60))]).digest() == base.digest()
+
+
+def test_dense_windows_lie_between_neighbours_and_their_labels_too():
+    first = np.linspace(60, 90, 16)
+    first[7] = np.nan
+    windows = build(
+        [recording(noise(40), hr=first, person="1"), recording(noise(40), hr=first + 50, person="2")]
+    )
+    rows = np.delete(np.arange(len(windows.table)), 3)  # the fourth window is in another part
+    start, hr = (values.reshape(len(rows), OFFSETS) for values in dense(windows, rows))
+    table = windows.table.iloc[rows]
+    np.testing.assert_array_equal(start[:, 0], table.start)
+    np.testing.assert_array_equal(hr[:, 0], table.hr)
+    for i, (here, there) in enumerate(zip(rows, [*rows[1:], None])):
+        alone = there is None or table.person.iloc[i] != windows.table.person[there]
+        step = 0 if alone else windows.table.start[there] - windows.table.start[here]
+        rise = 0 if alone else windows.table.hr[there] - windows.table.hr[here]
+        assert step in (0, 50, 100)  # 100 over the missing label, and over the window that was left out
+        np.testing.assert_array_equal(start[i], table.start.iloc[i] + step // OFFSETS * np.arange(OFFSETS))
+        np.testing.assert_allclose(hr[i], table.hr.iloc[i] + rise * np.arange(OFFSETS) / OFFSETS)
+    last = start[table.person == "1"].max()
+    assert last + LENGTH <= windows.recordings.samples.iloc[0]

@@ -1,0 +1,60 @@
+"""Which windows a network is trained on and which it is tested on."""
+
+import numpy as np
+
+from ppglib.errors import InputError
+from ppglib.windows import Windows
+
+# Of the training people: each is left out in turn for out-of-fold teachers.
+PARTS = ("part1", "part2", "part3", "part4")
+TUNING = PARTS[-1]  # of fold 0: it tests on people whom neither fold tests
+
+
+def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of (training, test) windows: 80/20 by person within each dataset, fold 0 or 1.
+
+    The test people of the two folds are disjoint. Other kinds:
+    "shuffled" deals windows instead of people with the same shares: it exists only to show what
+    leaking people into the test would claim.
+    "part1" to "part4" divide the fold's training people: test on one part, train on the others.
+    The last part of fold 0 has test people of neither fold; it trains on people whom fold 1 tests.
+    "without-DATASET" trains on all other sets and tests on that one; both folds are the same.
+    """
+    if fold not in (0, 1):
+        raise InputError(f"Fold {fold} does not exist: there are folds 0 and 1.")
+    if kind.startswith("without-"):
+        return _without(windows, kind.removeprefix("without-"))
+    if kind not in ("person", "shuffled", *PARTS):
+        raise InputError(
+            f"Unknown split {kind!r}: choose person, shuffled, {', '.join(PARTS)} or without-DATASET."
+        )
+    table = windows.table
+    train, test = np.zeros(len(table), bool), np.zeros(len(table), bool)
+    for dataset in sorted(table.dataset.unique()):
+        rows = (table.dataset == dataset).to_numpy()
+        units = np.flatnonzero(rows) if kind == "shuffled" else table.person[rows].to_numpy()
+        names = np.unique(units)
+        share = max(1, round(0.2 * len(names)))
+        if len(names) < 2 * share + 1:
+            raise InputError(f"{dataset} has {len(names)} people: two folds need at least 3.")
+        # One seeded order per set, so that adding a set does not move the people of another.
+        order = np.random.default_rng([2025, *dataset.encode()]).permutation(names)
+        chosen = order[fold * share : (fold + 1) * share]
+        rest = np.concatenate([order[: fold * share], order[(fold + 1) * share :]])
+        if kind in PARTS:
+            chosen = np.array_split(rest, len(PARTS))[PARTS.index(kind)]
+            rest = np.setdiff1d(rest, chosen)
+        test[rows], train[rows] = np.isin(units, chosen), np.isin(units, rest)
+    return _rows(train, test, kind)
+
+
+def _without(windows: Windows, dataset: str) -> tuple[np.ndarray, np.ndarray]:
+    test = (windows.table.dataset == dataset).to_numpy()
+    return _rows(~test, test, f"without-{dataset}")
+
+
+def _rows(train: np.ndarray, test: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    if not (train.any() and test.any()):
+        few = "one set of at least 5 people is needed" if kind in PARTS else "add recordings"
+        raise InputError(f"The split {kind} leaves no window to train on or none to test on: {few}.")
+    return np.flatnonzero(train), np.flatnonzero(test)
