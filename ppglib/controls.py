@@ -11,6 +11,7 @@ from ppglib.evidence import Evidence
 from ppglib.intervals import interval
 from ppglib.tables import Results
 
+BEATS, DENSE = "does anything beat DKD?", "does dense training take a teacher?"
 WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
 
 
@@ -40,8 +41,11 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
         _pairs(own, WITHOUT[1], "soft", "gaussian"),
         _pairs(own, WITHOUT[1], "dkd", "gaussian"),
     ]
-    gains = ("hard", "soft", "feature", "dkd", "soft8", "gaussian")
+    gains = ("hard", "soft", "feature", "dkd", "soft8", "soft_t1", "gaussian")
     rows += [_pairs(own, "gain over scratch", name, "scratch") for name in gains]
+    rivals = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
+    rows += [_against_dkd(own, name) for name in rivals]
+    rows.append(_pairs(own, DENSE, "dense_soft", "dense_scratch"))
     rows += _leak(results, recipe) + _recipes(results, recipe) + _decoders(results, recipe)
     frame = pd.DataFrame([row._asdict() | {"reading": row.reading} for row in rows])
     return frame.assign(simulated=bool(results.name))
@@ -55,12 +59,18 @@ def _pairs(own: Evidence, question: str, one: str, other: str) -> Row:
     return Row(question, f"{one} - {other}", len(found), *gap)
 
 
+def _against_dkd(own: Evidence, name: str) -> Row:
+    """A strategy, with or without a teacher, against DKD at the largest teacher."""
+    found = [(other, dkd) for dkd, other in ev.pairs(own.mae, "dkd", name, teachers={ev.top(own.mae)})]
+    return Row(BEATS, f"{name} - dkd", len(found), *(ev.mean_gap(own, found) if found else ()))
+
+
 def _leak(results: Results, recipe: str) -> list[Row]:
     """The shuffled split, where people are in training and test, against the split by person: 8 blocks."""
     mae, rows = tables.draws(results), []
     for strategy in ("scratch", "soft"):
         networks = [
-            (s, t) for r, split, k, s, t in mae.index if (r, split, k) == (recipe, "shuffled", strategy)
+            (8, t) for r, split, k, s, t in mae.index if (r, split, k, s) == (recipe, "shuffled", strategy, 8)
         ]
         keys = [((recipe, "shuffled", strategy, *n), (recipe, "person", strategy, *n)) for n in networks]
         rows.append(_mean(mae, keys, "shared people", f"shuffled - person, {strategy}"))

@@ -19,7 +19,7 @@ from ppglib.paths import NOTEBOOKS
 from ppglib.sweep import minutes, sweep
 from ppglib.workspace import study_windows
 
-READING = ("02", "04", "05", "06", "08")  # need no recordings and train nothing
+READING = ("02", "04", "05", "06", "08", "09")  # need no recordings and train nothing
 TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 
 
@@ -123,7 +123,11 @@ def check_writable(out: Path) -> None:
 
 def check_results(notebooks: list[Path], results: Path) -> None:
     numbers = {path.name[:2] for path in notebooks}
-    if "03" not in numbers and numbers & {"04", "05", "06", "08"} and not (results / "runs.csv").is_file():
+    if (
+        "03" not in numbers
+        and numbers & {"04", "05", "06", "08", "09"}
+        and not (results / "runs.csv").is_file()
+    ):
         raise InputError(
             f"There are no results in {results}: run notebook 03 too, or name them with --results."
         )

@@ -15,6 +15,9 @@ OFFSETS = {
     "dkd": -0.4,
     "soft8": 0.1,
     "gaussian": 0.2,
+    "cdf": -0.6,
+    "dense_scratch": -0.1,
+    "dense_soft": -0.3,
 }
 LAW = (6.0, 0.8, 3.0)  # a, b, c
 SEEDS = {1: 3, 4: 3, 8: 3}
@@ -31,8 +34,12 @@ def conditions(students, teachers, grid):
     """(strategy, student, teacher) of a study: scratch at every size, the rest at the largest teacher."""
     largest, small = max(teachers), [s for s in students if s < max(teachers)]
     rows = [("scratch", s, 0) for s in sorted({*students, *teachers})]
-    rows += [(k, s, largest) for k in ("hard", "soft", "dkd", "feature", "soft8") for s in small]
-    rows += [("gaussian", s, 0) for s in small]
+    rows += [
+        (k, s, largest)
+        for k in ("hard", "soft", "dkd", "feature", "soft8", "cdf", "dense_soft")
+        for s in small
+    ]
+    rows += [(k, s, 0) for k in ("gaussian", "dense_scratch") for s in small]
     if grid:
         rows += [("soft", s, t) for t in teachers if t != largest for s in small]
     return rows

@@ -169,6 +169,9 @@ def test_controls_read_what_was_put_in(tmp_path):
         "dkd - soft8": OFFSETS["dkd"] - OFFSETS["soft8"],
         "soft - gaussian": OFFSETS["soft"] - OFFSETS["gaussian"],
         "gaussian - scratch": OFFSETS["gaussian"] - OFFSETS["scratch"],
+        "cdf - dkd": OFFSETS["cdf"] - OFFSETS["dkd"],
+        "scratch - dkd": OFFSETS["scratch"] - OFFSETS["dkd"],
+        "dense_soft - dense_scratch": OFFSETS["dense_soft"] - OFFSETS["dense_scratch"],
         "shuffled - person, scratch": -0.8,
         "tuned - public, scratch": -0.5,
         "median - argmax": -0.1,
@@ -177,6 +180,7 @@ def test_controls_read_what_was_put_in(tmp_path):
     for compared, expected in effects.items():
         assert table.effect[compared] == pytest.approx(expected, abs=0.1), compared
     assert table.reading["dkd - soft8"] == "better" and table.reading["expectation - argmax"] == "worse"
+    assert table.reading["cdf - dkd"] == "better" and table.reading["dist - dkd"] == "not run"
     assert table.reading["shuffled - person, soft"] == "not run"
 
 

@@ -1,0 +1,69 @@
+"""Across datasets: networks that never saw the recordings of a set, beside networks that saw some of its people."""
+
+import numpy as np
+import pandas as pd
+
+from ppglib import intervals
+from ppglib.controls import Row
+from ppglib.intervals import interval
+from ppglib.tables import BASELINES, Results
+
+PREFIX = "without-"
+LIMITS = ("", "_low", "_high")
+
+
+def held_out(results: Results, recipe: str) -> list[str]:
+    """Sets that some networks of this recipe were tested on without training on them."""
+    splits = results.runs[results.runs.recipe == recipe].split
+    return sorted({s.removeprefix(PREFIX) for s in splits if s.startswith(PREFIX)})
+
+
+def table(results: Results, recipe: str) -> pd.DataFrame:
+    """One row per held-out set, strategy and size: held_out (BPM, all its people), in_domain, gap; with limits.
+
+    At the largest teacher. in_domain: the same condition under the split by person, where other people of the set were trained
+    on. gap = held_out - in_domain over the people whom both were tested on, paired.
+    """
+    rows, teacher = [], results.runs[results.runs.recipe == recipe].teacher.max()
+    for dataset in held_out(results, recipe):
+        kinds = {PREFIX + dataset, "person"}
+        runs = results.runs[(results.runs.recipe == recipe) & results.runs.split.isin(kinds)]
+        people = results.people[(results.people.dataset == dataset) & results.people.run_id.isin(runs.run_id)]
+        inside = people[people.run_id.isin(runs[runs.split == "person"].run_id)].person.unique()
+        every = intervals.draws(runs, people)
+        both = intervals.draws(runs, people[people.person.isin(inside)]) if len(inside) else every
+        for key in every.index[every.index.get_level_values("split") != "person"]:
+            other = (key[0], "person", *key[2:])
+            if key[2] in BASELINES or key[4] not in (0, teacher):
+                continue
+            values = {"held_out": interval(every.loc[key])}
+            if other in both.index:
+                values["in_domain"] = interval(both.loc[other])
+                values["gap"] = interval(both.loc[key] - both.loc[other])
+            flat = {name + end: float(v) for name, vs in values.items() for end, v in zip(LIMITS, vs)}
+            about = dict(zip(("strategy", "student", "teacher"), key[2:]))
+            rows.append({"dataset": dataset, **about, "people": people.person.nunique(), **flat})
+    columns = ["dataset", "strategy", "student", "teacher", "people"]
+    columns += [name + end for name in ("held_out", "in_domain", "gap") for end in LIMITS]
+    return pd.DataFrame(rows).reindex(columns=columns).assign(simulated=bool(results.name))
+
+
+def gains(results: Results, recipe: str) -> pd.DataFrame:
+    """What a teacher is worth on a set that neither it nor its student has seen: strategy - scratch (BPM).
+
+    One row per held-out set and strategy, mean over n students, paired by person, with a reading.
+    """
+    rows = []
+    for dataset in held_out(results, recipe):
+        runs = results.runs[(results.runs.recipe == recipe) & (results.runs.split == PREFIX + dataset)]
+        mae = intervals.draws(runs, results.people[results.people.run_id.isin(runs.run_id)])
+        mae = mae.droplevel(["recipe", "split"])
+        scratch = {size for strategy, size, _ in mae.index if strategy == "scratch"}
+        taught = pd.DataFrame([k for k in mae.index if k[2] and k[1] in scratch], columns=mae.index.names)
+        for strategy, keys in taught.groupby("strategy"):
+            gap = [
+                mae.loc[tuple(k)] - mae.loc[("scratch", k.student, 0)] for k in keys.itertuples(index=False)
+            ]
+            row = Row(dataset, f"{strategy} - scratch", len(gap), *map(float, interval(np.mean(gap, axis=0))))
+            rows.append((dataset, strategy, *row[2:6], row.reading))
+    return pd.DataFrame(rows, columns=["dataset", "strategy", "n", "effect", "low", "high", "reading"])

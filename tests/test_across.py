@@ -1,0 +1,76 @@
+"""Across datasets: gaps and gains that were put in come out, paired over the right people."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from fake_results import make
+
+from ppglib import across, figures, tables
+
+WORSE = {"scratch": 1.5, "soft": 2.0}  # BPM, on a set that was not trained on
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A fake study, and beside it set1 held out: the same people's MAEs, worse by WORSE, and two more people."""
+    study = tables.load(make(tmp_path_factory.mktemp("results"), seeds={}))
+    runs, people = [], []
+    for strategy, teacher in (("scratch", 0), ("soft", 12)):
+        for student in (1, 4, 8):
+            same = study.runs.query(
+                "strategy == @strategy and student == @student and teacher == @teacher and split == 'person'"
+            )
+            run_id = f"held-out-{strategy}-{student}"
+            runs.append(same.iloc[0].to_dict() | {"run_id": run_id, "split": "without-set1", "fold": 0})
+            tested = study.people[study.people.run_id.isin(same.run_id) & (study.people.dataset == "set1")]
+            more = tested.head(2).assign(person=["new1", "new2"], mae=9.0)
+            tested = tested.assign(mae=tested.mae + WORSE[strategy])
+            people.append(pd.concat([tested, more]).assign(run_id=run_id))
+    return study._replace(
+        runs=pd.concat([study.runs, pd.DataFrame(runs)], ignore_index=True),
+        people=pd.concat([study.people, *people], ignore_index=True),
+    )
+
+
+def test_the_gap_is_over_the_people_tested_both_ways(results):
+    assert across.held_out(results, "public") == ["set1"] and across.held_out(results, "tuned") == []
+    table = across.table(results, "public")
+    assert len(table) == 6 and (table.people == 10).all()
+    for row in table.itertuples():
+        for value in (row.gap, row.gap_low, row.gap_high):
+            assert value == pytest.approx(WORSE[row.strategy])
+        in_domain = tables.conditions(results, dataset="set1").query(
+            "split == 'person' and strategy == @row.strategy and student == @row.student and teacher == @row.teacher"
+        )
+        assert row.in_domain == pytest.approx(in_domain.mae.item())
+        assert row.held_out == pytest.approx((8 * (row.in_domain + WORSE[row.strategy]) + 2 * 9.0) / 10)
+        assert row.held_out_low < row.held_out < row.held_out_high
+
+
+def test_the_gain_is_that_of_the_held_out_people(results):
+    gain = across.gains(results, "public").set_index("strategy").loc["soft"]
+    table = across.table(results, "public").pivot(index="student", columns="strategy", values="held_out")
+    assert gain.n == 3 and gain.effect == pytest.approx((table.soft - table.scratch).mean())
+    assert gain.low <= gain.effect <= gain.high
+
+
+def test_without_such_runs_there_is_nothing(results):
+    alone = results._replace(runs=results.runs[results.runs.split == "person"])
+    assert across.table(alone, "public").empty and across.gains(alone, "public").empty
+
+
+def test_the_figure_draws_every_number(results):
+    table = across.table(results, "public")
+    fig = figures.across(table, "simulated recordings")
+    (ax,) = fig.axes
+    assert ax.get_title() == "set1" and "simulated recordings" in fig.get_suptitle()
+    drawn = sorted(round(y, 6) for line in ax.lines for y in line.get_ydata() if len(line.get_ydata()) == 3)
+    assert drawn == sorted(table.held_out.round(6).tolist() + table.in_domain.round(6).tolist())
+    plt.close(fig)
+
+
+def test_held_out_runs_alone_have_no_gap(results):
+    alone = results._replace(runs=results.runs[results.runs.split == "without-set1"])
+    alone = alone._replace(people=results.people[results.people.run_id.isin(alone.runs.run_id)])
+    table = across.table(alone, "public")
+    assert len(table) == 6 and table.held_out.notna().all() and table.gap.isna().all()
