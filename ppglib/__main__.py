@@ -1,4 +1,4 @@
-"""The command line: python -m ppglib fetch | sweep | bench | reproduce."""
+"""The command line: python -m ppglib fetch | sweep | tune | bench | reproduce."""
 
 import argparse
 import logging
@@ -17,6 +17,8 @@ def main(arguments: list[str] | None = None) -> int:
     for chatty in ("papermill", "traitlets"):  # on every cell, and on figures without alternative text
         logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
+        if getattr(options, "jobs", 1) < 1:  # before anything is written
+            raise InputError(f"--jobs must be at least 1, not {options.jobs}.")
         return options.command(options) or 0
     except InputError as error:
         print(f"ppglib: {error}", file=sys.stderr)
@@ -45,6 +47,10 @@ def parser() -> argparse.ArgumentParser:
     study_options(p)
     p.set_defaults(command=run_sweep)
 
+    p = commands.add_parser("tune", help="choose rate, dropout, epochs, temperatures and sigma of a study")
+    study_options(p)
+    p.set_defaults(command=tune)
+
     p = commands.add_parser("fetch", help="download recordings")
     p.add_argument("group", choices=["open", "paper"])
     p.add_argument("--only", metavar="DATASET", help="only this set")
@@ -60,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--prepare", action="store_true", help="time and memory of making windows")
     p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    p.add_argument("--out", type=Path, default=Path("out/compute"), help="folder for the CSVs (out/compute)")
+    p.add_argument("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
+    p.add_argument("--out", type=Path, help="folder for the CSVs (out/compute; with --train out/training)")
     p.set_defaults(command=bench)
     return top
 
@@ -110,12 +117,22 @@ def run_sweep(options: argparse.Namespace) -> None:
     from ppglib.workspace import study_windows
 
     study, out = studies.read(options.study), out_of(options)
-    if options.jobs < 1:  # before anything is written
-        raise InputError(f"--jobs must be at least 1, not {options.jobs}.")
     windows = study_windows(study, options.data, out)
     sweep(study, windows, out, options.jobs, options.dask)
     tables = records.tables(study, windows, out) | {"windows": prepare.summary(windows)}
     records.save_tables(tables, out / "results")
+
+
+def tune(options: argparse.Namespace) -> None:
+    from ppglib import files, studies
+    from ppglib.tuning import tune
+    from ppglib.workspace import study_windows
+
+    study, out = studies.read(options.study), out_of(options)
+    windows = study_windows(study, options.data, out)
+    table = tune(study, windows, out, options.jobs, options.dask)
+    files.write_table(out / "results" / "tuning.csv", table)
+    print(table[table.chosen].to_string(index=False))
 
 
 def fetch(options: argparse.Namespace) -> None:
@@ -125,18 +142,23 @@ def fetch(options: argparse.Namespace) -> None:
 
 
 def bench(options: argparse.Namespace) -> None:
+    out = options.out or Path("out/training" if options.train else "out/compute")
     if options.inference:
         from ppglib import benchmark
 
-        benchmark.main(options.out, options.device)
+        benchmark.main(out, options.device)
     elif options.train:
         from ppglib import benchmark_training
 
-        benchmark_training.main(options.out)
+        benchmark_training.main(out)
+        if options.data:
+            from ppglib import benchmark_equality
+
+            benchmark_equality.main(out, options.data)
     else:
         from ppglib import benchmark_prepare
 
-        benchmark_prepare.main(options.out)
+        benchmark_prepare.main(out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+"""The tuned recipe: chosen on people whom no test sees, from everything that is written down."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from ppglib import splits, studies, tuning
+from ppglib.__main__ import main
+from ppglib.paths import resolve
+
+TUNED = resolve("data/results/open/tuning.csv")
+
+
+@pytest.fixture(scope="module")
+def trained(simulated_windows, tmp_path_factory):
+    patch = pytest.MonkeyPatch()
+    for name, value in {"SIZES": (1, 2), "RATES": (1e-2,), "DROPOUTS": (0.0, 0.5), "EPOCHS": (1, 2)}.items():
+        patch.setattr(tuning, name, value)
+    patch.setattr(
+        tuning, "STRATEGIES", {"soft": ("soft_temperature", (1.0, 4.0)), "gaussian": ("sigma", (2.0, 9.0))}
+    )
+    study = replace(studies.read("smoke"), epochs=2)
+    folder = tmp_path_factory.mktemp("tuning")
+    table = tuning.tune(study, simulated_windows, folder, 1)
+    patch.undo()
+    return study, folder, table
+
+
+def test_everything_tried_is_in_the_table_and_the_lowest_mean_is_chosen(trained):
+    _, _, table = trained
+    assert table.groupby("step", sort=False).setting.nunique().to_dict() == {
+        "rate and dropout": 3, "epochs": 2, "soft_temperature": 2, "sigma": 2,
+    }  # fmt: skip
+    for _, step in table.groupby("step"):
+        means = step.groupby("setting").mae.mean()
+        assert step[step.chosen].setting.unique() == [means.idxmin()]
+    best = table[table.chosen].groupby("step", sort=False).first()
+    assert best.dropout.nunique() == best.rate.nunique() == 1  # later steps build on the first
+
+
+def test_nobody_who_is_tested_is_tuned_on(trained, simulated_windows):
+    _, folder, table = trained
+    key = (simulated_windows.table.dataset + simulated_windows.table.person).to_numpy()
+    tested = {k for fold in (0, 1) for k in key[splits.split(simulated_windows, fold)[1]]}
+    train, validation = splits.split(simulated_windows, 0, splits.TUNING)
+    assert not tested & set(key[validation])
+    assert not set(key[splits.split(simulated_windows, 0)[1]]) & set(key[train])
+    assert (table.n_train == len(train)).all() and (table.n_test == len(validation)).all()
+    assert all("-part4-" in path.name for path in (folder / "runs").iterdir())
+
+
+def test_a_study_without_teachers_cannot_be_tuned(tmp_path, capsys):
+    text = (studies.BUILT_IN / "smoke.toml").read_text(encoding="utf-8")
+    text = text.replace("teachers = [2]", "teachers = []").replace('"soft"]', "]")
+    (tmp_path / "alone.toml").write_text(text, encoding="utf-8")
+    arguments = ["tune", "--study", str(tmp_path / "alone.toml"), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2 and "no teachers" in capsys.readouterr().err
+    assert main([*arguments, "--jobs", "0"]) == 2 and not (tmp_path / "out" / "runs").exists()
+
+
+def test_the_tuned_study_is_what_the_committed_table_chose():
+    table = pd.read_csv(TUNED)
+    study = studies.read("open_tuned")
+    chosen = table[table.chosen].groupby("step", sort=False).first()
+    for name in ("schedule", "rate", "dropout"):
+        assert getattr(study, name) == chosen.loc["rate and dropout", name]
+    assert study.epochs == chosen.loc["epochs", "epochs"]
+    for name in ("soft_temperature", "dkd_temperature", "sigma"):
+        assert getattr(study, name) == chosen.loc[name, name]
+    assert (table.groupby(["step", "setting"]).size() == len(tuning.SIZES)).all()
