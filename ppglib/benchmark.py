@@ -7,7 +7,9 @@ import os
 import re
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +25,10 @@ from ppglib.resnet1d import SIZES, ResNet1D
 from ppglib.windows import LENGTH
 
 # Timed calls of each network, by batch; n is in every row.
-FULL = {"cpu": {1: 500, 128: 100, 4096: 100}, "cuda": {1: 500, 128: 500, 4096: 200}}
+FULL = {"cpu": {1: 1000, 128: 200, 4096: 100}, "cuda": {1: 500, 128: 500, 4096: 200}}
 QUICK = {1: 20, 128: 5}  # a look at this machine in under a minute
-WARM_UP = 3  # untimed calls of each network before the timed ones
+STRETCHES = 10  # of a run
+WARM_UP = 2  # untimed calls of each network before the timed ones of a stretch
 POOL = 81 * 4096  # windows that inputs come from: 265 MB, so that no call finds its input in a cache
 
 
@@ -62,8 +65,9 @@ def main(out: Path, device: str = "cpu", quick: bool = False) -> list[Path]:
 def measure_time(device: str, calls: dict[int, int], runs: int) -> pd.DataFrame:
     """One row per run, variant, threads, batch and size: n, then mean, sd, median, spread (s a call).
 
-    sd is over single calls. spread is the range of the medians of ten stretches of a run: it holds
-    the slow drift that calls next to each other share, and two runs should agree within it.
+    sd is over single calls. Every setting is measured in STRETCHES that are spread over the whole run,
+    and spread is the range of their medians: it holds the slow drift that calls next to each other
+    share, and two runs should agree within it.
     """
     pool = torch.randn(POOL, 1, LENGTH, generator=torch.Generator().manual_seed(0)).to(device)
     keep_memory()  # or two runs differ by what the system does with freed memory
@@ -73,13 +77,16 @@ def measure_time(device: str, calls: dict[int, int], runs: int) -> pd.DataFrame:
     rows = []
     try:
         for run in range(runs):
-            for variant, threads in settings:
-                torch.set_num_threads(threads)
-                for batch, n in calls.items():
-                    print(f"run {run}: {variant}, {threads} thread(s), batch {batch}, {n} calls", flush=True)
-                    seconds = call_times(networks, pool, batch, n, variant)
-                    here = {"run": run, "variant": variant, "threads": threads, "batch": batch}
-                    rows += [here | {"blocks": b} | summary(s) for b, s in seconds.items()]
+            seconds = defaultdict(list)
+            for stretch in range(STRETCHES):
+                print(f"time: run {run + 1} of {runs}, stretch {stretch + 1} of {STRETCHES}", flush=True)
+                for (variant, threads), (batch, n) in product(settings, calls.items()):
+                    torch.set_num_threads(threads)
+                    found = call_times(networks, pool, batch, -(-n // STRETCHES), variant)
+                    for blocks, s in found.items():
+                        seconds[variant, threads, batch, blocks].append(s)
+            names = ("run", "variant", "threads", "batch", "blocks")
+            rows += [dict(zip(names, (run, *key))) | summary(parts) for key, parts in seconds.items()]
     finally:
         torch.set_num_threads(every)
     return pd.DataFrame(rows)
@@ -139,15 +146,15 @@ def graphed(network: torch.nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
     return call
 
 
-def summary(seconds: np.ndarray) -> dict:
+def summary(stretches: list[np.ndarray]) -> dict:
     """n, mean, sd, median and spread (see `measure_time`) of the calls of one run."""
-    medians = [np.median(part) for part in np.array_split(seconds, min(10, len(seconds)))]
+    seconds = np.concatenate(stretches)
     return {
         "n": len(seconds),
         "mean": seconds.mean(),
         "sd": seconds.std(ddof=1),
         "median": np.median(seconds),
-        "spread": np.ptp(medians),
+        "spread": np.ptp([np.median(part) for part in stretches]),
     }
 
 

@@ -19,6 +19,7 @@ from torch import nn
 
 from ppglib import files, provenance, studies, training
 from ppglib.allocator import keep_memory
+from ppglib.benchmark_sweep import growth
 from ppglib.resnet1d import ResNet1D, channels, macs
 
 SIZES = (1, 4, 8, 12)
@@ -116,17 +117,21 @@ def measure(blocks: int, cores: int) -> dict:
     }
 
 
-def main(out: Path) -> pd.DataFrame:
-    """Measure, print, and write training.csv into `out`."""
+def main(out: Path) -> None:
+    """Measure, print, and write training.csv and sweep.csv into `out`."""
     cores = os.cpu_count() or 1
     peaks = {name: matrix_peak(getattr(torch, name)) for name in ("float32", "bfloat16")}
     print(provenance.line())
     print("matrix product: " + ", ".join(f"{name} {peak:.0f} GFLOP/s" for name, peak in peaks.items()))
     table = pd.DataFrame([measure(blocks, cores) for blocks in SIZES])
-    bfloat16 = training.uses_bfloat16(studies.runs(studies.read("open"))[0], torch.device("cpu"))
+    run = studies.make_run(studies.read("open"), "person", "scratch", 1, 0, 0, 0)
+    bfloat16 = training.uses_bfloat16(run, torch.device("cpu"))
     table["peak_share"] = table.gflops / peaks["bfloat16" if bfloat16 else "float32"]
     table = table.assign(processes=cores, rounds=ROUNDS, **provenance.versions())
     print(f"windows per second at batch {BATCH}, medians of {ROUNDS} rounds, {cores} processes of ours")
     print(table.iloc[:, :9].round(2).to_string(index=False))
     files.write_table(out / "training.csv", table)
-    return table
+    grown = growth().assign(**provenance.versions())
+    print("seconds of a sweep")
+    print(grown.iloc[:, :7].round(2).to_string(index=False))
+    files.write_table(out / "sweep.csv", grown)

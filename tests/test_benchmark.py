@@ -1,6 +1,7 @@
 """Table 3: the clock, the ledger of allocations, and what the paper's numbers say."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppglib import benchmark, costs, memory
+from ppglib import benchmark, benchmark_equality, benchmark_sweep, costs, memory, studies
 from ppglib.errors import InputError
 from ppglib.paths import resolve
 from ppglib.resnet1d import SIZES, live_parameters, macs, paper_parameters
@@ -46,7 +47,7 @@ def test_a_slower_call_is_timed_as_slower():
 
 def test_spread_holds_drift_that_the_standard_deviation_of_a_mean_would_hide():
     noise = np.tile([0.9, 1.1], 50)
-    steady, drifting = benchmark.summary(noise), benchmark.summary(noise + np.repeat([0, 1], 50))
+    steady, drifting = (benchmark.summary(np.split(s, 10)) for s in (noise, noise + np.repeat([0, 1], 50)))
     assert steady["spread"] == pytest.approx(0) and steady["n"] == 100
     assert steady["sd"] == pytest.approx(0.1, rel=0.01) and steady["median"] == pytest.approx(1)
     assert drifting["spread"] == pytest.approx(1)
@@ -62,7 +63,7 @@ def test_main_writes_one_pair_of_tables_a_device(tmp_path, monkeypatch):
     paths = benchmark.main(tmp_path, "cpu", quick=True)
     assert sorted(tmp_path.iterdir()) == sorted(paths) and torch.get_num_threads() == threads
     times, held = costs.read(tmp_path)
-    assert len(times) == times.threads.nunique() and (times.n == 3).all()
+    assert len(times) == times.threads.nunique() and (times.n == benchmark.STRETCHES).all()
     assert held["mode"].tolist() == ["inference"]
     for table in (times, held):
         assert table[["device", "driver", "torch", "threads", "n", "spread"]].notna().all(axis=None)
@@ -192,15 +193,11 @@ def test_the_parts_add_up_in_the_committed_tables():
     assert ((parts - held.measured).abs() <= 0.05 * held.measured).all()
 
 
-@pytest.mark.xfail(
-    reason="the two runs share a process, and large batches change its allocator: they agree in 24 of 54 rows",
-    strict=False,
-)
 def test_the_committed_tables_are_full_measurements():
     times, _ = costs.read(resolve("data/results/compute"))
     for device, rows in times.groupby("device"):
         assert set(rows.batch) == {1, 128, 4096} and rows.run.nunique() == 2, device
-        assert (rows.n[rows.batch <= 128] >= 100).all(), device
+        assert (rows.n >= 100).all(), device
     runs = times.pivot(index=["device", "variant", "threads", "batch", "blocks"], columns="run")
     agree = (runs["median"][1] - runs["median"][0]).abs() <= runs["spread"].max(axis=1)
     assert agree.mean() >= 0.95
@@ -222,3 +219,44 @@ def test_verdicts_follow_the_numbers():
     )
     made.seconds *= np.random.default_rng(0).normal(1, 1e-3, len(made))
     assert costs.verdicts(made).verdict.tolist() == ["follows MACs", "follows MACs", "1: inference"]
+
+
+# --- training
+
+
+def test_the_growth_of_a_sweep_is_measured_against_proportion(monkeypatch):
+    monkeypatch.setattr(benchmark_sweep, "ROUNDS", 1)
+    monkeypatch.setattr(benchmark_sweep.os, "cpu_count", lambda: 4)
+    seconds = lambda runs, windows, processes: runs * windows / processes  # noqa: E731
+    monkeypatch.setattr(benchmark_sweep, "sweep_seconds", seconds)
+    table = benchmark_sweep.growth()
+    assert table[table.varied == "runs"].value.tolist() == [4, 8, 16]
+    assert table[table.varied == "processes"].value.tolist() == [1, 4]
+    assert table.expected.tolist() == table.seconds.tolist()
+
+
+def test_a_sweep_of_noise_trains_what_it_says(capsys):
+    assert benchmark_sweep.sweep_seconds(2, 400, 1) > 0
+    assert capsys.readouterr().out == ""
+
+
+def test_both_loops_learn_the_same(simulated_windows, monkeypatch):
+    monkeypatch.setattr(benchmark_equality, "SIZES", (1,))
+    study = replace(studies.read("smoke"), rate=1e-2)
+    monkeypatch.setattr(benchmark_equality, "EPOCHS", 12)
+    (row,) = benchmark_equality.equality(study, simulated_windows, 1).itertuples()
+    assert (row.blocks, row.seeds, row.epochs) == (1, 3, 12)
+    assert row.gap == pytest.approx(abs(row.ours_mean - row.plain_mean))
+    assert row.equal == (row.gap < max(row.ours_std, row.plain_std))
+    assert row.gap < 3.0  # predicting the mean would be off by 15 or more
+
+
+def test_the_committed_training_tables_meet_the_aim():
+    speed, equal, grown = (
+        pd.read_csv(resolve(f"data/results/training/{name}.csv"))
+        for name in ("training", "equality", "sweep")
+    )
+    assert speed.blocks.tolist() == equal.blocks.tolist() == [1, 4, 8, 12]
+    assert (speed.ratio >= 3).all() and (speed.memory_mib < 3 * 1024).all()
+    assert equal.equal.all() and (equal.seeds >= 3).all()
+    assert set(grown.varied) == {"runs", "windows", "processes"} and (grown.n >= 3).all()
