@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from ppglib import controls, tables
+from ppglib import controls, studies, tables
 from ppglib.paths import ROOT, resolve
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,6 +45,14 @@ def test_every_cell_is_the_measured_one(measured):
                 assert cell == expected, key
             elif strategy not in tables.BASELINES:
                 assert cell == "", key
+
+
+def test_the_counts_and_hours_are_the_measured_ones():
+    runs = pd.read_csv(resolve("data/results/open/runs.csv"))
+    hours = pd.read_csv(resolve("data/results/open/timing.csv")).seconds.sum() / 3600
+    text, grid = " ".join(README.split()), len(studies.runs(studies.read("open")))
+    assert f"{(runs.student > 0).sum()} of its {grid} networks" in text
+    assert f"{hours:.1f} hours of one thread" in text
 
 
 def test_the_baselines_are_the_measured_ones(measured):

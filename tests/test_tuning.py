@@ -2,14 +2,10 @@
 
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 
 from ppglib import splits, studies, tuning
 from ppglib.__main__ import main
-from ppglib.paths import resolve
-
-TUNED = resolve("data/results/open/tuning.csv")
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +53,3 @@ def test_a_study_without_teachers_cannot_be_tuned(tmp_path, capsys):
     arguments = ["tune", "--study", str(tmp_path / "alone.toml"), "--out", str(tmp_path / "out")]
     assert main(arguments) == 2 and "no teachers" in capsys.readouterr().err
     assert main([*arguments, "--jobs", "0"]) == 2 and not (tmp_path / "out" / "runs").exists()
-
-
-def test_the_tuned_study_is_what_the_committed_table_chose():
-    table = pd.read_csv(TUNED)
-    study = studies.read("open_tuned")
-    chosen = table[table.chosen].groupby("step", sort=False).first()
-    for name in ("schedule", "rate", "dropout"):
-        assert getattr(study, name) == chosen.loc["rate and dropout", name]
-    assert study.epochs == chosen.loc["epochs", "epochs"]
-    for name in ("soft_temperature", "dkd_temperature", "sigma"):
-        assert getattr(study, name) == chosen.loc[name, name]
-    assert (table.groupby(["step", "setting"]).size() == len(tuning.SIZES)).all()
