@@ -134,11 +134,16 @@ def against_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 
 
 def per_run(results: Results, recipe: str, columns: list[str]) -> pd.DataFrame:
-    """Means over folds and seeds of any columns of runs.csv, for person-split networks of one recipe."""
+    """Means over folds and seeds of any columns of runs.csv, for person-split networks of one recipe.
+
+    As everywhere, a condition that lacks a fold is left out: its mean would be over other people.
+    """
     runs = results.runs[
         (results.runs.recipe == recipe) & (results.runs.split == "person") & (results.runs.student > 0)
     ]
-    table = runs.groupby(["strategy", "student", "teacher"])[columns].mean().reset_index()
+    by = ["strategy", "student", "teacher"]
+    runs = runs[runs.groupby(by).fold.transform("nunique") == runs.fold.nunique()]
+    table = runs.groupby(by)[columns].mean().reset_index()
     return table.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
 
 
