@@ -19,10 +19,11 @@ def held_out(results: Results, recipe: str) -> list[str]:
 
 
 def table(results: Results, recipe: str) -> pd.DataFrame:
-    """One row per held-out set, strategy and size: held_out (BPM, all its people), in_domain, gap; with limits.
+    """One row per held-out set, strategy and size, in BPM with limits: everyone, held_out, in_domain, gap.
 
-    At the largest teacher. in_domain: the same condition under the split by person, where other people of the set were trained
-    on. gap = held_out - in_domain over the people whom both were tested on, paired.
+    At the largest teacher. everyone: all people of the set. in_domain: the same condition under the
+    split by person, where other people of the set were trained on. held_out and gap = held_out -
+    in_domain are over the people whom both were tested on, paired.
     """
     rows, teacher = [], results.runs[results.runs.recipe == recipe].teacher.max()
     for dataset in held_out(results, recipe):
@@ -36,7 +37,7 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
             other = (key[0], "person", *key[2:])
             if key[2] in BASELINES or key[4] not in (0, teacher):
                 continue
-            values = {"held_out": interval(every.loc[key])}
+            values = {"everyone": interval(every.loc[key]), "held_out": interval(both.loc[key])}
             if other in both.index:
                 values["in_domain"] = interval(both.loc[other])
                 values["gap"] = interval(both.loc[key] - both.loc[other])
@@ -44,7 +45,7 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
             about = dict(zip(("strategy", "student", "teacher"), key[2:]))
             rows.append({"dataset": dataset, **about, "people": people.person.nunique(), **flat})
     columns = ["dataset", "strategy", "student", "teacher", "people"]
-    columns += [name + end for name in ("held_out", "in_domain", "gap") for end in LIMITS]
+    columns += [name + end for name in ("everyone", "held_out", "in_domain", "gap") for end in LIMITS]
     return pd.DataFrame(rows).reindex(columns=columns).assign(simulated=bool(results.name))
 
 

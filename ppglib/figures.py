@@ -215,9 +215,9 @@ def effects(table: pd.DataFrame, names: str, groups: str, label: str = "") -> Fi
 
 
 def across(table: pd.DataFrame, label: str = "") -> Figure:
-    """MAE on a set that was not trained on (line) and on new people of sets that were (dashes), a panel a set.
+    """MAE where the set was not trained on (line) and where other people of it were (dashes), a panel a set.
 
-    table: as `ppglib.across.table` gives it; bars are 95 % intervals over people.
+    table: as `ppglib.across.table` gives it; the same people on both lines, bars are 95 % intervals over them.
     """
     datasets = sorted(table.dataset.unique())
     fig, axes = plt.subplots(

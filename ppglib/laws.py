@@ -60,15 +60,19 @@ def rivals(mae: pd.DataFrame, strategy: str, teacher: int) -> pd.DataFrame:
 
 
 def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
-    """Laws over the whole grid of students and teachers (student below teacher), in blocks and parameters."""
+    """Laws over the whole grid of students and teachers (student below teacher), in blocks and parameters.
+
+    With fewer than three teachers nothing can be said of what a teacher's size does: a note says so.
+    """
     index = mae.index.to_frame(index=False, name=["strategy", "student", "teacher"])
     keep = ((index.strategy == strategy) & (index.student < index.teacher)).to_numpy()
     size, y, rows = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float), []
+    few = "" if len(set(size[1])) >= 3 else f"needs three teachers, has {len(set(size[1]))}"
     for axis, x in (("blocks", size), ("parameters", np.array([parameters(s) for s in size]))):
         for name, form in scaling.GRID_FORMS.items():
-            law = scaling.fit(form, x, y[:, 0], weights(y)) if len(y) else scaling.fit(form, x, [])
+            law = scaling.fit(form, x, []) if few else scaling.fit(form, x, y[:, 0], weights(y))
             error = np.nan if law.note else scaling.leave_one_out(form, x, y[:, :1], weights(y), size[0])[0]
-            rows.append((name, axis, form.text, law.n, law.r2, law.aicc, error, law.note))
+            rows.append((name, axis, form.text, len(y), law.r2, law.aicc, error, few or law.note))
     return pd.DataFrame(rows, columns=["law", "x", "formula", "n", "r2", "aicc", "left_out", "note"])
 
 

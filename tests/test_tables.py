@@ -127,6 +127,12 @@ def test_a_grid_of_three_sizes_gives_notes_not_crashes(tmp_path):
     assert laws.foretell(mae, "soft", 12)[0].empty
 
 
+def test_one_teacher_says_nothing_of_teachers(tmp_path):
+    mae = evidence.ours(tables.load(make(tmp_path, teachers=(12,), grid=False, seeds={})), "public").mae
+    assert (laws.table(mae, "soft").note == "").all()
+    assert (laws.grid_rivals(mae).note == "needs three teachers, has 1").all()
+
+
 @pytest.mark.parametrize("kind", ["missing", "column", "twice", "other runs", "empty"])
 def test_bad_files_are_refused_in_one_sentence(tmp_path, kind):
     make(tmp_path, students=(1, 12), teachers=(12,), grid=False, seeds={})
@@ -143,3 +149,11 @@ def test_bad_files_are_refused_in_one_sentence(tmp_path, kind):
         changed.to_csv(tmp_path / "runs.csv", index=False)
     with pytest.raises(InputError, match=r"\.csv|runs"):
         tables.load(tmp_path)
+
+
+def test_means_over_runs_leave_out_a_condition_that_lacks_a_fold(results):
+    lost = results.runs.query("strategy == 'dkd' and student == 4 and fold == 1 and split == 'person'").index
+    less = results._replace(runs=results.runs.drop(lost))
+    whole, table = (tables.per_run(r, "public", ["rmse"]) for r in (results, less))
+    assert len(table) == len(whole) - 1
+    assert table.query("strategy == 'dkd' and student == 4").empty
