@@ -54,7 +54,7 @@ def growth() -> pd.DataFrame:
 def sweep_seconds(runs: int, windows: int, processes: int) -> float:
     """Wall time of a sweep of `runs` 1-block networks on noise: nothing is learned, everything is done."""
     study = replace(studies.read("open"), name="growth", students=[1], teachers=[], swept=[], also=[])
-    study = replace(study, strategies=["scratch"], folds=[0], seeds=runs, epochs=2)
+    study = replace(study, strategies=["scratch"], folds=[0], seeds=runs, more_seeds=1, epochs=2)
     noise = fake_windows(windows)
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
         begun = time.perf_counter()

@@ -14,6 +14,7 @@ from ppglib import benchmark, benchmark_equality, benchmark_sweep, costs, memory
 from ppglib.errors import InputError
 from ppglib.paths import resolve
 from ppglib.resnet1d import SIZES, live_parameters, macs, paper_parameters
+from ppglib.sweep import complete
 
 PAPER = pd.read_csv(resolve("data/paper/table3_compute.csv")).assign(device="paper")
 
@@ -235,8 +236,16 @@ def test_the_growth_of_a_sweep_is_measured_against_proportion(monkeypatch):
     assert table.expected.tolist() == table.seconds.tolist()
 
 
-def test_a_sweep_of_noise_trains_what_it_says(capsys):
+def test_a_sweep_of_noise_trains_what_it_says(capsys, monkeypatch):
+    trained = []
+    monkeypatch.setattr(
+        benchmark_sweep,
+        "complete",
+        lambda name, runs, *where: trained.append((len(runs), where)) or complete(name, runs, *where),
+    )
     assert benchmark_sweep.sweep_seconds(2, 400, 1) > 0
+    (count, (windows, _, jobs)), *others = trained
+    assert (count, len(windows.table), jobs, others) == (2, 400, 1, [])
     assert capsys.readouterr().out == ""
 
 

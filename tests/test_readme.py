@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from ppglib import controls, studies, tables
+from ppglib import across, controls, studies, tables
 from ppglib.paths import ROOT, resolve
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,6 +69,12 @@ def test_the_differences_are_the_measured_ones():
         row = table.loc[pair]
         low, high = sorted((sign * row.low, sign * row.high))
         assert f"{sign * row.effect:.2f} [{low:.2f}, {high:.2f}]" in text, pair
+
+
+def test_the_gains_across_datasets_are_the_measured_ones():
+    gains = across.gains(tables.load(resolve("data/results/open")), "public").query("strategy == 'soft'")
+    for row in gains.itertuples():
+        assert f"{row.effect:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" in " ".join(README.split()), row.dataset
 
 
 def test_nothing_is_left_to_fill_in():
