@@ -135,5 +135,5 @@ def test_a_wrong_study_file_is_refused_in_one_sentence(tmp_path, change, message
 
 
 def test_an_unknown_study_is_refused_with_the_known_ones():
-    with pytest.raises(InputError, match="demo, open, .*paper"):
+    with pytest.raises(InputError, match="demo, .*open, .*paper"):
         studies.read("opne")
