@@ -1,8 +1,8 @@
 """Across datasets: networks that never saw the recordings of a set, beside networks that saw some of its people."""
 
-import numpy as np
 import pandas as pd
 
+from ppglib import evidence as ev
 from ppglib import intervals
 from ppglib.controls import Row
 from ppglib.intervals import interval
@@ -56,15 +56,10 @@ def gains(results: Results, recipe: str) -> pd.DataFrame:
     """
     rows = []
     for dataset in held_out(results, recipe):
-        runs = results.runs[(results.runs.recipe == recipe) & (results.runs.split == PREFIX + dataset)]
-        mae = intervals.draws(runs, results.people[results.people.run_id.isin(runs.run_id)])
-        mae = mae.droplevel(["recipe", "split"])
-        scratch = {size for strategy, size, _ in mae.index if strategy == "scratch"}
-        taught = pd.DataFrame([k for k in mae.index if k[2] and k[1] in scratch], columns=mae.index.names)
-        for strategy, keys in taught.groupby("strategy"):
-            gap = [
-                mae.loc[tuple(k)] - mae.loc[("scratch", k.student, 0)] for k in keys.itertuples(index=False)
-            ]
-            row = Row(dataset, f"{strategy} - scratch", len(gap), *map(float, interval(np.mean(gap, axis=0))))
-            rows.append((dataset, strategy, *row[2:6], row.reading))
+        own = ev.ours(results, recipe, PREFIX + dataset)
+        for strategy in sorted({k for k, _, teacher in own.mae.index if teacher}):
+            found = ev.pairs(own.mae, strategy, "scratch", {ev.top(own.mae)})
+            if found:
+                row = Row(dataset, strategy, len(found), *ev.mean_gap(own, found))
+                rows.append((*row[:6], row.reading))
     return pd.DataFrame(rows, columns=["dataset", "strategy", "n", "effect", "low", "high", "reading"])

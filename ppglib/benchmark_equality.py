@@ -79,9 +79,7 @@ def plain(run: Run, windows: Windows) -> float:
 def main(out: Path, data: Path) -> None:
     """Train both, print, and write equality.csv into `out`."""
     study, cores = studies.read("open"), os.cpu_count() or 1
-    with (
-        tempfile.TemporaryDirectory() as folder
-    ):  # windows are recordings, which are not to lie beside results
+    with tempfile.TemporaryDirectory() as folder:  # recordings are not to lie beside results
         windows = study_windows(study, data, Path(folder))
     table = equality(study, windows, cores).assign(**provenance.versions())
     print("MAE (BPM) of both loops")

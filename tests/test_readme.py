@@ -77,6 +77,11 @@ def test_the_gains_across_datasets_are_the_measured_ones():
         assert f"{row.effect:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" in " ".join(README.split()), row.dataset
 
 
+def test_the_speeds_are_the_measured_ones():
+    ratio = [f"{r:.1f}" for r in pd.read_csv(resolve("data/results/training/training.csv")).ratio]
+    assert f"{', '.join(ratio[:-1])} and {ratio[-1]} times" in " ".join(README.split())
+
+
 def test_nothing_is_left_to_fill_in():
     assert not re.search(r"\b[A-Z]{8,}\b", README.replace("CITATION", ""))
 

@@ -35,6 +35,16 @@ def test_everything_tried_is_in_the_table_and_the_lowest_mean_is_chosen(trained)
     assert best.dropout.nunique() == best.rate.nunique() == 1  # later steps build on the first
 
 
+def test_the_summary_has_a_row_a_setting_and_its_mean(trained, tmp_path):
+    _, _, table = trained
+    assert tuning.summary(tmp_path).empty
+    table.to_csv(tmp_path / "tuning.csv", index=False)
+    short = tuning.summary(tmp_path)
+    assert len(short) == 2 * short.chosen.sum() + 1 == len(table) // 2  # of three, two, two and two settings
+    assert short["mean"].to_list() == pytest.approx(((short["mae 1"] + short["mae 2"]) / 2).to_list())
+    assert (short[short.chosen]["mean"].values == short.groupby("step", sort=False)["mean"].min().values).all()
+
+
 def test_nobody_who_is_tested_is_tuned_on(trained, simulated_windows):
     _, folder, table = trained
     key = (simulated_windows.table.dataset + simulated_windows.table.person).to_numpy()
