@@ -42,7 +42,9 @@ def test_the_summary_has_a_row_a_setting_and_its_mean(trained, tmp_path):
     short = tuning.summary(tmp_path)
     assert len(short) == 2 * short.chosen.sum() + 1 == len(table) // 2  # of three, two, two and two settings
     assert short["mean"].to_list() == pytest.approx(((short["mae 1"] + short["mae 2"]) / 2).to_list())
-    assert (short[short.chosen]["mean"].values == short.groupby("step", sort=False)["mean"].min().values).all()
+    assert (
+        short[short.chosen]["mean"].values == short.groupby("step", sort=False)["mean"].min().values
+    ).all()
 
 
 def test_nobody_who_is_tested_is_tuned_on(trained, simulated_windows):
