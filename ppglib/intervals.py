@@ -26,9 +26,9 @@ def resample(people: int, draws: int = DRAWS, seed: int = SEED) -> np.ndarray:
 
 
 def by_person(runs: pd.DataFrame, people: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Sums of absolute error and numbers of windows: two (conditions, people) tables.
+    """Sums over windows of `column` and numbers of windows: two (conditions, people) tables.
 
-    `column` is mae, mae_expectation or mae_median. Seeds are averaged within person and fold.
+    `column` is a mean over windows of people.csv, such as mae. Seeds are averaged within person and fold.
     """
     rows = people.merge(runs[["run_id", *KEY, "fold", "seed"]], on="run_id", validate="many_to_one")
     rows = rows.assign(error=rows[column] * rows.n)
@@ -40,7 +40,7 @@ def by_person(runs: pd.DataFrame, people: pd.DataFrame, column: str) -> tuple[pd
 
 
 def draws(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.DataFrame:
-    """MAE in BPM, one row a condition (index KEY), column 0 observed, then the bootstrap draws.
+    """MAE in BPM (or the mean of another column), one row a condition (index KEY), column 0 observed, then the bootstrap draws.
 
     A condition that lacks test people which others of its recipe and split have (a fold not run yet)
     is left out: its MAE would be over other people. A draw without any of its people is NaN.

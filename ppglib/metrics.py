@@ -1,5 +1,7 @@
 """What is measured on the test windows of one network."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -15,42 +17,45 @@ def evaluate(probabilities: np.ndarray, table: pd.DataFrame) -> dict:
     ece, `people` and `reliability` (lists of rows).
     """
     hr = table.hr.to_numpy()
-    errors = {how: np.abs(decode(probabilities, how) - hr) for how in DECODERS}
     truth = to_bin(hr)
     at_truth = probabilities[np.arange(len(hr)), truth]
+    measured = measures({how: np.abs(decode(probabilities, how) - hr) for how in DECODERS})
+    measured["nll"] = -np.log(np.maximum(at_truth, np.finfo(np.float64).tiny))
     reliability = reliability_rows(probabilities, truth)
     return {
-        **summarise(errors),
-        "nll": float(-np.log(np.maximum(at_truth, np.finfo(np.float64).tiny)).mean()),
+        **summarise(measured),
         "ece": expected_calibration_error(reliability),
-        "people": people_rows(errors, table),
+        "people": people_rows(measured, table),
         "reliability": reliability,
     }
 
 
-def summarise(errors: dict[str, np.ndarray]) -> dict:
-    """MAE of each decoder, RMSE and share within 5 BPM of the argmax, from absolute errors in BPM."""
-    headline = errors["argmax"]
+def measures(errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a mean over windows is taken of, from absolute errors (BPM) of each decoder.
+
+    `squared` (BPM^2) and `within5` (0 or 1) are of the argmax.
+    """
     return {
-        "mae": float(headline.mean()),
-        "mae_expectation": float(errors["expectation"].mean()),
-        "mae_median": float(errors["median"].mean()),
-        "rmse": float(np.sqrt((headline**2).mean())),
-        "within5": float((headline <= 5).mean()),
+        "mae": errors["argmax"],
+        "mae_expectation": errors["expectation"],
+        "mae_median": errors["median"],
+        "squared": errors["argmax"] ** 2,
+        "within5": errors["argmax"] <= 5,
     }
 
 
-def people_rows(errors: dict[str, np.ndarray], table: pd.DataFrame) -> list[dict]:
-    """One row per person and activity: n and the MAE of each decoder; every pooled MAE follows from them."""
-    columns = {"argmax": "mae", "expectation": "mae_expectation", "median": "mae_median"}
-    frame = table[["dataset", "person", "activity"]].reset_index(drop=True)
-    frame = frame.assign(n=1, **{columns[how]: error for how, error in errors.items()})
-    groups = frame.groupby(["dataset", "person", "activity"])
-    return (
-        groups.agg(n=("n", "sum"), **{c: (c, "mean") for c in columns.values()})
-        .reset_index()
-        .to_dict("records")
-    )
+def summarise(measured: dict[str, np.ndarray]) -> dict:
+    """Means over all windows, with the root of `squared` as rmse."""
+    means = {name: float(values.mean()) for name, values in measured.items()}
+    return means | {"rmse": math.sqrt(means.pop("squared"))}
+
+
+def people_rows(measured: dict[str, np.ndarray], table: pd.DataFrame) -> list[dict]:
+    """One row per person and activity: n and the mean of each measure; every pooled mean follows from them."""
+    keys = ["dataset", "person", "activity"]
+    frame = table[keys].reset_index(drop=True).assign(n=1, **measured)
+    how = {"n": "sum"} | dict.fromkeys(measured, "mean")
+    return frame.groupby(keys).agg(how).reset_index().to_dict("records")
 
 
 def reliability_rows(probabilities: np.ndarray, truth: np.ndarray) -> list[dict]:

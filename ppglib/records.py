@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ppglib import files
-from ppglib.metrics import people_rows, summarise
+from ppglib.bins import DECODERS
+from ppglib.metrics import measures, people_rows, summarise
 from ppglib.spectral import spectral_peak
 from ppglib.splits import split
 from ppglib.studies import Run, Study, members, runs
@@ -98,13 +99,16 @@ def baselines(study: Study, windows: Windows) -> list[dict]:
             }
             for strategy, estimate in estimates.items():
                 error = np.abs(estimate - table.hr.to_numpy())
-                errors = dict.fromkeys(("argmax", "expectation", "median"), error)
+                measured = measures(dict.fromkeys(DECODERS, error))
                 run = Run(member.name, member.recipe, kind, strategy, 0, 0, fold, 0, ())
                 counts = {"n_train": len(train), "n_test": len(test)}
                 counts["people_test"] = len(table[["dataset", "person"]].drop_duplicates())
                 rows.append(
-                    {"run_id": run.id(windows.digest()), **identity(run), **summarise(errors), **counts}
-                    | {"simulated": bool(windows.table.simulated.any()), "people": people_rows(errors, table)}
+                    {"run_id": run.id(windows.digest()), **identity(run), **summarise(measured), **counts}
+                    | {
+                        "simulated": bool(windows.table.simulated.any()),
+                        "people": people_rows(measured, table),
+                    }
                 )
     return rows
 

@@ -14,6 +14,8 @@ DECODERS = {"argmax": "mae", "expectation": "mae_expectation", "median": "mae_me
 STRATEGIES = ["mean", "spectral", "scratch", "hard", "soft", "feature", "dkd", "soft8", "soft_t1", "gaussian"]
 BEYOND = ["cdf", "wasserstein", "window_dkd", "dist", "soft_oof", "dense_scratch", "dense_soft"]
 BASELINES = ("mean", "spectral")
+# Measure of a network: the mean per person that it follows from, and the power that it is a root of.
+QUALITY = {"rmse": ("squared", 2), "within5": ("within5", 1), "nll": ("nll", 1)}
 NEEDED = {
     "runs.csv": {"run_id", *KEY, "fold", "seed", "simulated", "teacher_py", "nll", "ece", "rmse", "within5"},
     "people.csv": {"run_id", "dataset", "person", "n", *DECODERS.values()},
@@ -133,17 +135,28 @@ def against_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     return both.assign(difference=both.ours - both.paper)
 
 
-def per_run(results: Results, recipe: str, columns: list[str]) -> pd.DataFrame:
-    """Means over folds and seeds of any columns of runs.csv, for person-split networks of one recipe.
+def quality(results: Results, recipe: str) -> pd.DataFrame:
+    """rmse (BPM), within5, nll (nats) with low and high, and ece, of every strategy at the largest teacher.
 
-    As everywhere, a condition that lacks a fold is left out: its mean would be over other people.
+    Pooled over windows and folds, mean of seeds; a condition that lacks a fold is left out. Limits are
+    over people, NaN for records that do not keep the measure per person. ece, a mean over networks, is
+    no mean over people and has no limits.
     """
-    runs = results.runs[
-        (results.runs.recipe == recipe) & (results.runs.split == "person") & (results.runs.student > 0)
-    ]
+    runs = results.runs[(results.runs.recipe == recipe) & (results.runs.split == "person")]
+    runs = runs[(runs.student > 0) & runs.teacher.isin([0, runs.teacher.max()])]
     by = ["strategy", "student", "teacher"]
     runs = runs[runs.groupby(by).fold.transform("nunique") == runs.fold.nunique()]
-    table = runs.groupby(by)[columns].mean().reset_index()
+    n, table = runs.groupby(by).n_test.sum(), runs.groupby(by)[[]].first()
+    for name, (column, power) in QUALITY.items():
+        total = (runs[name] ** power * runs.n_test).groupby([runs[key] for key in by]).sum()
+        table[name] = (total / n) ** (1 / power)
+        people = results.people.reindex(columns=["run_id", "dataset", "person", "n", column]).dropna()
+        limits = pd.DataFrame(columns=[f"{name}_low", f"{name}_high"], index=table.index[:0], dtype=float)
+        if len(people):
+            drawn = intervals.draws(runs, people, column).droplevel(["recipe", "split"]) ** (1 / power)
+            limits = pd.DataFrame(dict(zip(limits, intervals.interval(drawn)[1:])), drawn.index)
+        table = table.join(limits)
+    table = table.assign(ece=runs.groupby(by).ece.mean()).reset_index()
     return table.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
 
 

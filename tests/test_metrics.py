@@ -87,8 +87,10 @@ def test_pooled_errors_follow_from_the_people():
     found = metrics.evaluate(p, table)
     people = pd.DataFrame(found["people"])
     assert people.n.sum() == len(table)
-    for name in ("mae", "mae_expectation", "mae_median"):
-        assert np.average(people[name], weights=people.n) == pytest.approx(found[name])
+    pooled = {name: np.average(people[name], weights=people.n) for name in people.columns[4:]}
+    pooled["rmse"] = np.sqrt(pooled.pop("squared"))
+    assert pooled == pytest.approx({name: found[name] for name in pooled})
+    assert set(pooled) == {"mae", "mae_expectation", "mae_median", "rmse", "within5", "nll"}
 
 
 def test_a_perfect_network_has_no_error():

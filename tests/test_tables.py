@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from fake_results import LAW, OFFSETS, make
 
-from ppglib import evidence, laws, scaling, tables
+from ppglib import evidence, intervals, laws, scaling, tables
 from ppglib.errors import InputError
 from ppglib.paths import ROOT
 
@@ -151,9 +151,28 @@ def test_bad_files_are_refused_in_one_sentence(tmp_path, kind):
         tables.load(tmp_path)
 
 
-def test_means_over_runs_leave_out_a_condition_that_lacks_a_fold(results):
+def test_quality_leaves_out_a_condition_that_lacks_a_fold(results):
     lost = results.runs.query("strategy == 'dkd' and student == 4 and fold == 1 and split == 'person'").index
     less = results._replace(runs=results.runs.drop(lost))
-    whole, table = (tables.per_run(r, "public", ["rmse"]) for r in (results, less))
+    whole, table = (tables.quality(r, "public") for r in (results, less))
     assert len(table) == len(whole) - 1
     assert table.query("strategy == 'dkd' and student == 4").empty
+
+
+def test_quality_has_limits_where_people_have_the_measure(results):
+    """RMSE pooled by hand, and limits that hold for squared errors as the bootstrap of MAE does."""
+    assert tables.quality(results, "public").filter(like="_low").isna().all(axis=None)
+    people = results.people.assign(squared=results.people.mae**2, within5=0.8, nll=2.0)
+    mean_square = (people.squared * people.n).groupby(people.run_id).sum() / people.groupby("run_id").n.sum()
+    runs = results.runs.assign(rmse=np.sqrt(results.runs.run_id.map(mean_square)))
+    table = tables.quality(results._replace(runs=runs, people=people), "public")
+    row = table.query("strategy == 'soft' and student == 4").iloc[0]
+    own = runs.query(
+        "strategy == 'soft' and student == 4 and teacher == 12 and split == 'person' and recipe == 'public'"
+    )
+    errors = people[people.run_id.isin(own.run_id)].groupby(["dataset", "person"]).squared.mean()
+    assert row.rmse == pytest.approx(np.sqrt(errors.mean()))
+    counts = intervals.resample(len(errors))[:, 1:]
+    by_hand = np.sqrt(errors.to_numpy() @ counts / counts.sum(axis=0))
+    assert [row.rmse_low, row.rmse_high] == pytest.approx(np.percentile(by_hand, [2.5, 97.5]))
+    assert (row.within5, row.within5_low, row.within5_high) == pytest.approx((0.8, 0.8, 0.8))
