@@ -13,12 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from ppglib import files, provenance, studies
+from ppglib import files, grid, provenance, studies
 from ppglib.allocator import keep_memory
 from ppglib.benchmark_training import SIZES, PlainNetwork
 from ppglib.bins import decode, to_bin
+from ppglib.grid import Run
 from ppglib.splits import split
-from ppglib.studies import Run, Study
+from ppglib.studies import Study
 from ppglib.training import train
 from ppglib.windows import Windows, gather
 from ppglib.workspace import study_windows
@@ -33,7 +34,7 @@ def equality(study: Study, windows: Windows, jobs: int) -> pd.DataFrame:
     """
     short = replace(study, epochs=EPOCHS)
     runs = [
-        studies.make_run(short, "person", "scratch", size, 0, 0, seed)
+        grid.make_run(short, "person", "scratch", size, 0, 0, seed)
         for size, seed in product(SIZES, range(SEEDS))
     ]
     kinds = ("plain", "ours")

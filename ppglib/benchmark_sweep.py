@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ppglib import studies
+from ppglib import grid, studies
 from ppglib.sweep import complete
 from ppglib.windows import LENGTH, Windows
 
@@ -58,7 +58,7 @@ def sweep_seconds(runs: int, windows: int, processes: int) -> float:
     noise = fake_windows(windows)
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
         begun = time.perf_counter()
-        complete("growth", studies.runs(study), noise, Path(folder), processes)
+        complete("growth", grid.runs(study), noise, Path(folder), processes)
         return time.perf_counter() - begun
 
 

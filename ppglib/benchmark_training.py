@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ppglib import files, provenance, studies, training
+from ppglib import files, grid, provenance, studies, training
 from ppglib.allocator import keep_memory
 from ppglib.benchmark_sweep import growth
 from ppglib.resnet1d import ResNet1D, channels, macs
@@ -66,7 +66,7 @@ def windows_per_second(kind: str, blocks: int, threads: int) -> tuple[float, flo
     if kind == "ours":
         keep_memory()
     torch.manual_seed(0)
-    run = studies.make_run(studies.read("open"), "person", "scratch", blocks, 0, 0, 0)
+    run = grid.make_run(studies.read("open"), "person", "scratch", blocks, 0, 0, 0)
     network = ResNet1D(blocks, 0.5) if kind == "ours" else PlainNetwork(blocks)
     optimizer = torch.optim.Adam(network.parameters(), 5e-4, fused=kind == "ours")
     signal = torch.randn(200 * 2000).numpy()
@@ -124,7 +124,7 @@ def main(out: Path) -> None:
     print(provenance.line())
     print("matrix product: " + ", ".join(f"{name} {peak:.0f} GFLOP/s" for name, peak in peaks.items()))
     table = pd.DataFrame([measure(blocks, cores) for blocks in SIZES])
-    run = studies.make_run(studies.read("open"), "person", "scratch", 1, 0, 0, 0)
+    run = grid.make_run(studies.read("open"), "person", "scratch", 1, 0, 0, 0)
     bfloat16 = training.uses_bfloat16(run, torch.device("cpu"))
     table["peak_share"] = table.gflops / peaks["bfloat16" if bfloat16 else "float32"]
     table = table.assign(processes=cores, rounds=ROUNDS, **provenance.versions())

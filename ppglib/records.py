@@ -10,10 +10,11 @@ import pandas as pd
 
 from ppglib import files
 from ppglib.bins import DECODERS
+from ppglib.grid import Run, runs
 from ppglib.metrics import measures, people_rows, summarise
 from ppglib.spectral import spectral_peak
 from ppglib.splits import split
-from ppglib.studies import Run, Study, members, runs
+from ppglib.studies import Study, members
 from ppglib.windows import Windows, gather
 
 KEY = ["study", "recipe", "simulated", "split", "strategy", "student", "teacher", "fold", "seed"]

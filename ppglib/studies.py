@@ -1,15 +1,11 @@
 """A study: one flat TOML file that says what to train, on which recordings, and with which constants."""
 
-import hashlib
-import json
 import tomllib
-from dataclasses import MISSING, asdict, dataclass, fields
-from operator import attrgetter
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 from ppglib.errors import InputError
 from ppglib.recordings import READERS
-from ppglib.splits import PARTS
 
 BUILT_IN = Path(__file__).parent / "studies"
 # The constants that a strategy's loss depends on; the others do not enter the identity of its runs.
@@ -31,7 +27,6 @@ CONSTANTS = {
     "dense_soft": ("soft_temperature", "dense_times", "dense_noise"),
 }
 NO_TEACHER = ("scratch", "gaussian", "dense_scratch")
-TRAINING = ("epochs", "batch", "rate", "schedule", "dropout", "precision")
 
 
 @dataclass(frozen=True)
@@ -69,31 +64,6 @@ class Study:
     also: list[str] = ()  # other studies on the same recordings that belong to this one
     simulate_people: list[int] = ()  # per dataset: simulate them instead of reading recordings
     simulate_minutes: float = 5.0
-
-
-@dataclass(frozen=True)
-class Run:
-    """One network to train: what decides its weights, and nothing else."""
-
-    study: str
-    recipe: str
-    split: str
-    strategy: str
-    student: int
-    teacher: int  # 0: none
-    fold: int
-    seed: int
-    constants: tuple[tuple[str, object], ...]
-
-    def id(self, windows_digest: str) -> str:
-        """Readable slug and a short hash of everything that decides the result."""
-        content = json.dumps([asdict(self), windows_digest], sort_keys=True)
-        code = hashlib.sha256(content.encode()).hexdigest()[:10]
-        split = "" if self.split == "person" else f"-{self.split}"
-        return f"{self.strategy}-s{self.student}-t{self.teacher}-f{self.fold}-r{self.seed}{split}-{code}"
-
-    def get(self, constant: str):
-        return dict(self.constants)[constant]
 
 
 def read(name: str) -> Study:
@@ -199,55 +169,3 @@ def members(study: Study) -> list[Study]:
             )
         found.append(other)
     return found
-
-
-def runs(study: Study) -> list[Run]:
-    """Every network of the study and its members, each once: first those that teach, then by falling cost."""
-    every = [run for member in members(study) for run in _grid(member)]
-    teaching = {teacher for run in every for teacher in teachers_of(run)}
-    rest = attrgetter("study", "split", "seed", "strategy", "teacher", "fold")
-    return sorted(
-        teaching.union(every), key=lambda r: (r.teacher > 0, r not in teaching, -r.student, rest(r))
-    )
-
-
-def _grid(study: Study) -> list[Run]:
-    teacher = max(study.teachers, default=0)
-    wanted = {(size, "scratch", 0) for size in study.teachers}
-    for size in study.students:
-        for strategy in study.strategies:
-            wanted.add((size, strategy, 0 if strategy in NO_TEACHER else teacher))
-        for strategy in study.swept:
-            wanted |= {(size, strategy, 0 if strategy in NO_TEACHER else t) for t in study.teachers}
-    return [
-        make_run(study, split, strategy, size, taught_by, fold, seed)
-        for size, strategy, taught_by in wanted
-        for split in study.splits
-        for fold in study.folds
-        for seed in range(_seeds(study, size) if taught_by in (0, teacher) else study.seeds)
-    ]
-
-
-def make_run(study: Study, split, strategy, student, teacher, fold, seed) -> Run:
-    names = TRAINING + CONSTANTS[strategy]
-    constants = tuple((name, getattr(study, name)) for name in names)
-    return Run(study.name, study.recipe, split, strategy, student, teacher, fold, seed, constants)
-
-
-def teachers_of(run: Run) -> list[Run]:
-    """The runs that trained this run's teacher: from scratch, seed 0, same fold, split and recipe.
-
-    One, or for out-of-fold logits one for each part of the training people.
-    """
-    if run.teacher == 0:
-        return []
-    splits = PARTS if run.strategy == "soft_oof" else (run.split,)
-    constants = tuple((name, value) for name, value in run.constants if name in TRAINING)
-    return [
-        Run(run.study, run.recipe, split, "scratch", run.teacher, 0, run.fold, 0, constants)
-        for split in splits
-    ]
-
-
-def _seeds(study: Study, size: int) -> int:
-    return max(study.seeds, study.more_seeds) if size in study.more_seeds_at else study.seeds

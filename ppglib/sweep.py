@@ -21,10 +21,11 @@ from tqdm import tqdm
 from ppglib import records
 from ppglib.allocator import keep_memory
 from ppglib.errors import InputError
+from ppglib.grid import Run, runs, teachers_of
 from ppglib.provenance import device_name
 from ppglib.resnet1d import macs
 from ppglib.splits import split
-from ppglib.studies import Run, Study, runs, teachers_of
+from ppglib.studies import Study
 from ppglib.teachers import outputs, save_network, weights_path
 from ppglib.training import epochs_of, train
 from ppglib.windows import Windows

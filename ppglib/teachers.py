@@ -10,9 +10,9 @@ from safetensors.torch import load_file, save
 from ppglib import files
 from ppglib.bins import BINS
 from ppglib.errors import InputError
+from ppglib.grid import Run, teachers_of
 from ppglib.resnet1d import ResNet1D
 from ppglib.splits import split
-from ppglib.studies import Run, teachers_of
 from ppglib.training import teach
 from ppglib.windows import Windows
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ppglib import losses
 from ppglib.bins import to_bin
-from ppglib.studies import Run
+from ppglib.grid import Run
 
 
 def soft(s: Tensor, t: Tensor, get: Callable) -> Tensor:

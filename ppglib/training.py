@@ -9,10 +9,10 @@ import torch
 from ppglib import losses
 from ppglib.bins import to_bin
 from ppglib.errors import InputError
+from ppglib.grid import Run
 from ppglib.metrics import evaluate
 from ppglib.resnet1d import ResNet1D
 from ppglib.splits import split
-from ppglib.studies import Run
 from ppglib.totals import make_loss
 from ppglib.windows import OFFSETS, Windows, dense, gather
 

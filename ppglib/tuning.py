@@ -15,13 +15,14 @@ import pandas as pd
 
 from ppglib import records
 from ppglib.errors import InputError
+from ppglib.grid import Run, make_run
 from ppglib.splits import TUNING
-from ppglib.studies import Run, Study, make_run
+from ppglib.studies import Study
 from ppglib.sweep import complete
 from ppglib.windows import Windows
 
 SIZES = (1, 8)
-RATES, DROPOUTS, EPOCHS = (1e-3, 3e-3, 1e-2), (0.0, 0.2), (10, 20)
+RATES, DROPOUTS, EPOCHS = (1e-3, 3e-3, 1e-2, 3e-2), (0.0, 0.2), (10, 20)
 STRATEGIES = {
     "soft": ("soft_temperature", (1.0, 2.0, 4.0)),
     "dkd": ("dkd_temperature", (1.0, 2.0, 4.0)),  # soft8 takes the same

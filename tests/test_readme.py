@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from ppglib import across, controls, studies, tables
+from ppglib import across, controls, grid, studies, tables
 from ppglib.paths import ROOT, resolve
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,8 +50,8 @@ def test_every_cell_is_the_measured_one(measured):
 def test_the_counts_and_hours_are_the_measured_ones():
     runs = pd.read_csv(resolve("data/results/open/runs.csv"))
     hours = pd.read_csv(resolve("data/results/open/timing.csv")).seconds.sum() / 3600
-    text, grid = " ".join(README.split()), len(studies.runs(studies.read("open")))
-    assert f"{(runs.student > 0).sum()} of its {grid} networks" in text
+    text, planned = " ".join(README.split()), len(grid.runs(studies.read("open")))
+    assert f"{(runs.student > 0).sum()} of its {planned} networks" in text
     assert f"{hours:.1f} hours of one thread" in text
 
 

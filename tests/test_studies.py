@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ppglib import studies
+from ppglib import grid, studies
 from ppglib.errors import InputError
 
 GOOD = """
@@ -29,18 +29,18 @@ def write(tmp_path, text):
 @pytest.mark.parametrize("name", sorted(path.stem for path in studies.BUILT_IN.glob("*.toml")))
 def test_built_in_studies_are_valid_and_teach_before_they_learn(name):
     study = studies.read(name)
-    runs = studies.runs(study)
+    runs = grid.runs(study)
     assert len(set(runs)) == len(runs)
     place = {run: i for i, run in enumerate(runs)}
     for run in runs:
-        teachers = studies.teachers_of(run)
+        teachers = grid.teachers_of(run)
         assert len(teachers) == {"soft_oof": 4}.get(run.strategy, int(run.teacher > 0))
         assert (run.teacher == 0) == (run.strategy in studies.NO_TEACHER)
         assert all(place[teacher] < place[run] for teacher in teachers)
 
 
 def test_the_grid_of_a_study(tmp_path):
-    runs = studies.runs(studies.read(write(tmp_path, GOOD)))
+    runs = grid.runs(studies.read(write(tmp_path, GOOD)))
     networks = {(r.strategy, r.student, r.teacher) for r in runs}
     scratch = {("scratch", size, 0) for size in (1, 2, 4)}
     assert networks == scratch | {("dkd", s, 4) for s in (1, 2)} | {
@@ -50,7 +50,7 @@ def test_the_grid_of_a_study(tmp_path):
 
 
 def test_the_papers_grid_has_the_papers_sizes():
-    runs = studies.runs(studies.read("paper"))
+    runs = grid.runs(studies.read("paper"))
     swept = {(r.student, r.teacher) for r in runs if r.strategy == "soft"}
     assert len(swept) == 64 and max(r.student for r in runs) == 12
 
@@ -59,9 +59,9 @@ def test_a_study_takes_others_along(tmp_path):
     other = GOOD.replace("mine", "theirs").replace('"scratch", "dkd"', '"scratch", "soft_oof"')
     (tmp_path / "other.toml").write_text(other, encoding="utf-8")
     both = GOOD + f"also = [{str(tmp_path / 'other.toml')!r}]\n"
-    runs = studies.runs(studies.read(write(tmp_path, both)))
+    runs = grid.runs(studies.read(write(tmp_path, both)))
     assert {r.study for r in runs} == {"mine", "other"} and len(set(runs)) == len(runs)
-    alone = studies.runs(studies.read(write(tmp_path, GOOD)))
+    alone = grid.runs(studies.read(write(tmp_path, GOOD)))
     assert [r for r in runs if r.study == "mine"] == alone
     parts = {(r.student, r.split) for r in runs if r.split != "person"}
     assert parts == {(4, part) for part in ("part1", "part2", "part3", "part4")}
@@ -76,21 +76,21 @@ def test_a_study_takes_along_only_others_on_the_same_recordings(tmp_path):
 
 def test_other_teachers_than_the_largest_need_one_seed(tmp_path):
     text = GOOD.replace('"dkd"', '"soft"') + "more_seeds = 3\nmore_seeds_at = [1]\n"
-    runs = [r for r in studies.runs(studies.read(write(tmp_path, text))) if (r.student, r.fold) == (1, 0)]
+    runs = [r for r in grid.runs(studies.read(write(tmp_path, text))) if (r.student, r.fold) == (1, 0)]
     seeds = {t: [r.seed for r in runs if r.teacher == t] for t in (2, 4)}
     assert len(seeds[2]) == 1 and sorted(seeds[4]) == [0, 1, 2]
 
 
 def test_more_seeds_at_some_sizes(tmp_path):
     text = GOOD + "more_seeds = 3\nmore_seeds_at = [1]\n"
-    runs = studies.runs(studies.read(write(tmp_path, text)))
+    runs = grid.runs(studies.read(write(tmp_path, text)))
     assert {r.seed for r in runs if r.student == 1} == {0, 1, 2}
     assert {r.seed for r in runs if r.student == 2} == {0}
 
 
 def test_a_run_is_named_by_what_decides_it_and_by_nothing_else(tmp_path):
     study = studies.read(write(tmp_path, GOOD))
-    make = lambda **changes: studies.make_run(replace(study, **changes), "person", "dkd", 1, 4, 0, 0)  # noqa: E731
+    make = lambda **changes: grid.make_run(replace(study, **changes), "person", "dkd", 1, 4, 0, 0)  # noqa: E731
     name = make().id("windows")
     assert name.startswith("dkd-s1-t4-f0-r0-")
     assert make(sigma=9.0).id("windows") == name

@@ -16,7 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from ppglib import records, studies, sweep, teachers
+from ppglib import grid, records, studies, sweep, teachers
 from ppglib.errors import InputError
 from ppglib.splits import split
 from ppglib.training import predict
@@ -96,7 +96,7 @@ def test_the_table_has_every_run_once_and_the_baselines(study, windows, undistur
     tables = records.tables(study, windows, undisturbed)
     runs = tables["runs"]
     assert list(runs.columns) == records.COLUMNS
-    assert runs.run_id.is_unique and len(runs) == len(studies.runs(study)) + 2
+    assert runs.run_id.is_unique and len(runs) == len(grid.runs(study)) + 2
     assert set(runs.strategy) == {*studies.CONSTANTS, "mean", "spectral"}
     assert runs.simulated.all()
     pooled = tables["people"].groupby("run_id")[["n", "mae"]].apply(lambda p: np.average(p.mae, weights=p.n))
@@ -116,7 +116,7 @@ def test_killed_half_way_and_started_again_it_ends_with_the_same_table(
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = len(list((tmp_path / "runs").glob("*.json")))
-    assert 4 <= done < len(studies.runs(study))
+    assert 4 <= done < len(grid.runs(study))
     again = subprocess.run(
         command(study_file, tmp_path, "--jobs", "1"), capture_output=True, text=True, timeout=300
     )
@@ -142,7 +142,7 @@ def test_two_sweeps_share_the_work_and_do_no_run_twice(study, study_file, window
     outputs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     trained = sum(output.count(" to go, about ") for output in outputs)
-    assert trained == len(studies.runs(study))
+    assert trained == len(grid.runs(study))
     assert runs_csv(study, windows, tmp_path) == runs_csv(study, windows, undisturbed)
 
 
@@ -203,13 +203,13 @@ def test_a_damaged_teacher_is_one_sentence(study, windows, undisturbed, tmp_path
 
 
 def test_teacher_outputs_are_made_once_and_mapped(study, windows, undisturbed):
-    run = next(r for r in studies.runs(study) if r.strategy == "feature")
+    run = next(r for r in grid.runs(study) if r.strategy == "feature")
     said = teachers.outputs(run, windows, windows.digest(), undisturbed)
     assert set(said) == {"logits", "map"} and all(isinstance(array, np.memmap) for array in said.values())
 
 
 def test_a_lost_teacher_is_trained_again_and_counted(study, windows, undisturbed, tmp_path, capsys):
-    (run,) = (r for r in studies.runs(study) if r.strategy == "dkd" and r.seed == 0)
+    (run,) = (r for r in grid.runs(study) if r.strategy == "dkd" and r.seed == 0)
     sweep.complete("one", [run], windows, tmp_path)
     assert "one: 2 runs, 0 done before, 2 to do" in capsys.readouterr().out
     next((tmp_path / "teachers").glob("*.safetensors")).unlink()
@@ -226,13 +226,13 @@ def test_too_few_people_are_said_before_anything_is_trained(study, windows, tmp_
 
 
 def test_out_of_fold_logits_come_from_teachers_who_have_not_seen_the_person(study, windows, undisturbed):
-    run = next(r for r in studies.runs(study) if r.strategy == "soft_oof")
+    run = next(r for r in grid.runs(study) if r.strategy == "soft_oof")
     digest = windows.digest()
     said = teachers.outputs(run, windows, digest, undisturbed)["logits"]
     rows, _ = split(windows, run.fold)
     assert np.isfinite(said).all() and len(said) == len(rows)
     person = windows.table.person.to_numpy()
-    for teacher in studies.teachers_of(run):
+    for teacher in grid.teachers_of(run):
         trained_on, _ = split(windows, teacher.fold, teacher.split)
         theirs = ~np.isin(person[rows], person[trained_on])
         network = teachers.load_network(2, teachers.weights_path(undisturbed, teacher.id(digest)))
@@ -261,7 +261,7 @@ def test_no_jobs_is_refused(study, windows, tmp_path, jobs):
 def test_a_changed_constant_trains_only_what_depends_on_it(study, windows, undisturbed):
     other = replace(study, sigma=3.0)
     digest = windows.digest()
-    missing = [r for r in studies.runs(other) if not records.path_of(undisturbed, r.id(digest)).exists()]
+    missing = [r for r in grid.runs(other) if not records.path_of(undisturbed, r.id(digest)).exists()]
     assert {r.strategy for r in missing} == {"gaussian"}
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ppglib import losses, studies, training
+from ppglib import grid, losses, studies, training
 from ppglib.bins import to_bin
 from ppglib.errors import InputError
 from ppglib.resnet1d import ResNet1D
@@ -29,7 +29,7 @@ def windows(simulated_windows):
 @pytest.fixture(scope="module")
 def taught(study, windows):
     """A teacher, trained a little, and what it says of the training windows."""
-    run = studies.make_run(study, "person", "scratch", 2, 0, 0, 0)
+    run = grid.make_run(study, "person", "scratch", 2, 0, 0, 0)
     network, record = training.train(run, windows, None)
     network.train()  # as a careless caller leaves it: its batch norms would learn from what it sees
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -40,7 +40,7 @@ def taught(study, windows):
 
 def run_of(study, strategy, student=1):
     teacher = 0 if strategy in studies.NO_TEACHER else 2
-    return studies.make_run(study, "person", strategy, student, teacher, 0, 0)
+    return grid.make_run(study, "person", strategy, student, teacher, 0, 0)
 
 
 @pytest.mark.parametrize("strategy", studies.CONSTANTS)
