@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from itertools import product
 from operator import attrgetter
 
 from ppglib.splits import PARTS
@@ -47,20 +48,22 @@ def runs(study: Study) -> list[Run]:
 
 
 def _grid(study: Study) -> list[Run]:
-    teacher = max(study.teachers, default=0)
-    wanted = {(size, "scratch", 0) for size in study.teachers}
-    for size in study.students:
-        for strategy in study.strategies:
-            wanted.add((size, strategy, 0 if strategy in NO_TEACHER else teacher))
-        for strategy in study.swept:
-            wanted |= {(size, strategy, 0 if strategy in NO_TEACHER else t) for t in study.teachers}
+    largest = max(study.teachers, default=0)
+    seeds = {(size, "scratch", 0): study.seeds for size in study.teachers}
+    for size, strategy, teacher in product(study.students, study.swept, study.teachers):
+        seeds[size, strategy, _taught_by(strategy, teacher)] = study.seeds
+    for size, strategy in product(study.students, study.strategies):
+        more = study.more_seeds if size in study.more_seeds_at else 0
+        seeds[size, strategy, _taught_by(strategy, largest)] = max(study.seeds, more)
     return [
-        make_run(study, split, strategy, size, taught_by, fold, seed)
-        for size, strategy, taught_by in wanted
-        for split in study.splits
-        for fold in study.folds
-        for seed in range(_seeds(study, size) if taught_by in (0, teacher) else study.seeds)
+        make_run(study, split, strategy, size, teacher, fold, seed)
+        for (size, strategy, teacher), count in seeds.items()
+        for split, fold, seed in product(study.splits, study.folds, range(count))
     ]
+
+
+def _taught_by(strategy: str, teacher: int) -> int:
+    return 0 if strategy in NO_TEACHER else teacher
 
 
 def make_run(study: Study, split, strategy, student, teacher, fold, seed) -> Run:
@@ -82,7 +85,3 @@ def teachers_of(run: Run) -> list[Run]:
         Run(run.study, run.recipe, split, "scratch", run.teacher, 0, run.fold, 0, constants)
         for split in splits
     ]
-
-
-def _seeds(study: Study, size: int) -> int:
-    return max(study.seeds, study.more_seeds) if size in study.more_seeds_at else study.seeds

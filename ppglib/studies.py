@@ -37,13 +37,13 @@ class Study:
     recipe: str
     datasets: list[str]
     students: list[int]
-    teachers: list[int]  # the largest one teaches every strategy, the others only those in `swept`
-    strategies: list[str]
-    swept: list[str]
+    teachers: list[int]
+    strategies: list[str]  # taught by the largest teacher
+    swept: list[str]  # taught by every teacher, with `seeds` seeds
     folds: list[int]
     seeds: int
     epochs: int
-    more_seeds: int = 1  # seeds at `more_seeds_at`, if more than `seeds`; not for smaller teachers
+    more_seeds: int = 1  # seeds of `strategies` at `more_seeds_at`, if more than `seeds`
     more_seeds_at: list[int] = ()
     splits: list[str] = ("person",)
     batch: int = 128

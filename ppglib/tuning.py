@@ -22,7 +22,7 @@ from ppglib.sweep import complete
 from ppglib.windows import Windows
 
 SIZES = (1, 8)
-RATES, DROPOUTS, EPOCHS = (1e-3, 3e-3, 1e-2, 3e-2), (0.0, 0.2), (10, 20)
+RATES, DROPOUTS, EPOCHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1), (0.0, 0.2), (10, 20)
 STRATEGIES = {
     "soft": ("soft_temperature", (1.0, 2.0, 4.0)),
     "dkd": ("dkd_temperature", (1.0, 2.0, 4.0)),  # soft8 takes the same

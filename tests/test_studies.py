@@ -81,6 +81,13 @@ def test_other_teachers_than_the_largest_need_one_seed(tmp_path):
     assert len(seeds[2]) == 1 and sorted(seeds[4]) == [0, 1, 2]
 
 
+def test_what_is_only_swept_needs_one_seed(tmp_path):
+    text = GOOD.replace('"dkd"]', '"hard"]') + "more_seeds = 3\nmore_seeds_at = [1]\n"
+    runs = [r for r in grid.runs(studies.read(write(tmp_path, text))) if (r.student, r.fold) == (1, 0)]
+    assert sorted(r.seed for r in runs if r.teacher == 4 and r.strategy == "hard") == [0, 1, 2]
+    assert [r.seed for r in runs if r.teacher == 4 and r.strategy == "soft"] == [0]
+
+
 def test_more_seeds_at_some_sizes(tmp_path):
     text = GOOD + "more_seeds = 3\nmore_seeds_at = [1]\n"
     runs = grid.runs(studies.read(write(tmp_path, text)))
