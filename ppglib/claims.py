@@ -48,13 +48,15 @@ def always(evidence: Evidence, better: str, worse: str, control: str = "", found
         return cannot(f"no {better} student with {worse} beside it at the same size was run")
     gaps = [(evidence.mae.loc[a, 0] - evidence.mae.loc[b, 0], a) for a, b in found]
     wins, (worst, (_, student, teacher)) = sum(g < 0 for g, _ in gaps), max(gaps)
+    surely = sum(mean_gap(evidence, [pair])[1] > 0 for pair in found)
     effect, low, high, _ = measured = mean_gap(evidence, found)
-    students = {pair[0][1] for pair in found}
-    why = (
-        f"better in {wins} of {len(gaps)} pairs (students of {', '.join(map(str, sorted(students)))} blocks)"
-    )
+    students, taught_by = ({pair[0][i] for pair in found} for i in (1, 2))
+    why = f"better in {wins} of {len(gaps)} pairs (students of {_listed(students)} blocks"
+    why += f", teachers of {_listed(taught_by)})" if taught_by != {0} else ")"
     if wins < len(gaps):
-        why += f", worst {worst:+.2f} BPM for the {student}-block student of {teacher}"
+        why += (
+            f", surely worse in {surely}, worst {worst:+.2f} BPM for the {student}-block student of {teacher}"
+        )
     if effect >= 0 or high >= 0:
         why += "; the mean is surely the other way" if low > 0 else "; the mean is not surely below 0"
     if wins < len(gaps) or not below(high, effect):
@@ -65,6 +67,10 @@ def always(evidence: Evidence, better: str, worse: str, control: str = "", found
     rest, rest_low, rest_high, _ = mean_gap(evidence, rivals)
     why += f"; against {control}, its control, {rest:+.2f} [{rest_low:+.2f}, {rest_high:+.2f}]"
     return Outcome(YES if below(rest_high, rest) else CONTROL, why, *measured)
+
+
+def _listed(numbers) -> str:
+    return ", ".join(map(str, sorted(numbers)))
 
 
 def best_elsewhere(evidence: Evidence) -> Outcome:
@@ -82,7 +88,8 @@ def best_elsewhere(evidence: Evidence) -> Outcome:
 def size_helps(evidence: Evidence) -> Outcome:
     """Slope of MAE over log2(blocks) of the student, each strategy and teacher on its own level."""
     index = evidence.mae.index.to_frame(index=False)
-    keep = index.strategy.isin(["scratch", "soft"]).to_numpy()
+    below_teacher = (index.teacher == 0) | (index.student < index.teacher)
+    keep = (index.strategy.isin(["scratch", "soft"]) & below_teacher).to_numpy()
     index, y = index[keep], evidence.mae.to_numpy()[keep]
     if index.student.nunique() < 3:
         return cannot(f"needs three sizes, has {index.student.nunique()}")
@@ -106,9 +113,11 @@ def teacher_slope(evidence: Evidence, degree: int) -> Outcome:
     slope = scaling.slopes(np.log2(index.teacher), y, index.student, degree)
     at_top = slope[0] if degree == 1 else slope[0] + 2 * slope[1] * np.log2(index.teacher.max())
     effect, low, high = map(float, interval(at_top))
-    best = index.assign(mae=y[:, 0]).sort_values("mae").drop_duplicates("student")
+    several = index.groupby("student").teacher.transform("nunique") > 1
+    best = index.assign(mae=y[:, 0])[several].sort_values("mae").drop_duplicates("student")
     wins = (best.teacher == index.teacher.max()).sum()
     why = f"the largest of {index.teacher.nunique()} teachers is the best for {wins} of {len(best)} students"
+    why += " that have several"
     holds = below(high, effect) if degree == 1 else below(-low, -effect)
     return Outcome(YES if holds else NO, why, effect, low, high)
 
@@ -126,7 +135,11 @@ def exponential_is_best(evidence: Evidence) -> Outcome:
     effect, low, high = map(float, interval(own - errors[rival]))
     beaten = effect > 0 and not low <= 0
     why = f"R2 {law.r2:.3f}; left-out size missed by {own[0]:.2f} BPM, "
-    why += f"by {errors[rival][0]:.2f} with the {rival} law"
+    why += f"by {errors[rival][0]:.2f} with the {rival} law in blocks"
+    live, now = laws.parameters(blocks), y[:, :1]
+    in_parameters = {k: scaling.leave_one_out(f, live, now, weights)[0] for k, f in scaling.FORMS.items()}
+    best = min(in_parameters, key=in_parameters.get)
+    why += f" and by {in_parameters[best]:.2f} with the {best} law in parameters"
     return Outcome(NO if beaten else YES, why, effect, low, high)
 
 
@@ -148,7 +161,9 @@ def saturates(evidence: Evidence) -> Outcome:
     effect, low, high = map(float, interval(100 * (1 - y[-1] / y[blocks == SATURATED][0])))
     why = f"from 6 to {blocks[-1]:.0f} blocks MAE changes by {-effect:+.1f} %"
     why += f"; a fall of less than {TOLERANCE:.0f} % is saturation"
-    return Outcome(NO if effect >= TOLERANCE or high >= TOLERANCE else YES, why, effect, low, high)
+    if low < TOLERANCE <= high:
+        return Outcome(CANNOT, why + "; too uncertain to tell", effect, low, high)
+    return Outcome(NO if effect >= TOLERANCE else YES, why, effect, low, high)
 
 
 def decay(evidence: Evidence, strategy: str, faster: bool) -> Outcome:

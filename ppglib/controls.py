@@ -11,7 +11,7 @@ from ppglib.evidence import Evidence
 from ppglib.intervals import interval
 from ppglib.tables import Results
 
-BEATS, DENSE = "does anything beat DKD?", "does dense training take a teacher?"
+BEATS, APART = "does anything beat DKD?", "and each change alone"
 WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
 
 
@@ -45,7 +45,8 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
     rows += [_pairs(own, "gain over scratch", name, "scratch") for name in gains]
     rivals = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
     rows += [_against_dkd(own, name) for name in rivals]
-    rows.append(_pairs(own, DENSE, "dense_soft", "dense_scratch"))
+    changes = (("soft_oof", "soft"), ("dense_scratch", "scratch"), ("dense_soft", "dense_scratch"))
+    rows += [_pairs(own, APART, one, other) for one, other in changes]
     rows += _leak(results, recipe) + _recipes(results, recipe) + _decoders(results, recipe)
     frame = pd.DataFrame([row._asdict() | {"reading": row.reading} for row in rows])
     return frame.assign(simulated=bool(results.name))
@@ -66,8 +67,11 @@ def _against_dkd(own: Evidence, name: str) -> Row:
 
 
 def _leak(results: Results, recipe: str) -> list[Row]:
-    """The shuffled split, where people are in training and test, against the split by person: 8 blocks."""
-    mae, rows = tables.draws(results), []
+    """The shuffled split, where people are in training and test, against the split by person: 8 blocks.
+
+    Over the people whom the split by person tests; the shuffled one tests everybody.
+    """
+    mae, rows = tables.draws(_tested_by_person(results, recipe)), []
     for strategy in ("scratch", "soft"):
         networks = [
             (8, t) for r, split, k, s, t in mae.index if (r, split, k, s) == (recipe, "shuffled", strategy, 8)
@@ -77,10 +81,17 @@ def _leak(results: Results, recipe: str) -> list[Row]:
     return rows
 
 
+def _tested_by_person(results: Results, recipe: str) -> Results:
+    chosen = (results.runs.recipe == recipe) & (results.runs.split == "person")
+    who = pd.MultiIndex.from_frame(results.people[["dataset", "person"]])
+    tested = who[results.people.run_id.isin(results.runs.run_id[chosen])]
+    return results._replace(people=results.people[who.isin(tested)])
+
+
 def _recipes(results: Results, recipe: str) -> list[Row]:
-    """The same networks under every other recipe."""
-    mae, rows = tables.draws(results), []
-    for other in (name for name in results.runs.recipe.unique() if name != recipe):
+    """The same networks under the other recipes; once, in the table of the first recipe."""
+    mae, rows, (first, *others) = tables.draws(results), [], tables.recipes(results.runs)
+    for other in others if recipe == first else []:
         for strategy in ("scratch", "soft", "dkd", "gaussian"):
             keys = [k for k in mae.index if k[:3] == (recipe, "person", strategy)]
             found = [((other, *k[1:]), k) for k in keys]
@@ -89,9 +100,11 @@ def _recipes(results: Results, recipe: str) -> list[Row]:
 
 
 def _decoders(results: Results, recipe: str) -> list[Row]:
-    """Expectation and median over bins against argmax, all networks of the recipe (equal weights)."""
+    """Expectation and median over bins against argmax, networks of Table 2 and beyond (equal weights)."""
     mae = {name: tables.draws(results, name) for name in tables.DECODERS}
-    keys = [k for k in mae["argmax"].index if k[:2] == (recipe, "person") and k[3]]
+    index = mae["argmax"].index
+    networks = [k for k in index if k[:2] == (recipe, "person") and k[3]]
+    keys = [k for k in networks if k[4] in (0, max(teacher for *_, teacher in networks))]
     rows = []
     for name in ("expectation", "median"):
         gap = (mae[name].loc[keys] - mae["argmax"].loc[keys]).to_numpy().mean(axis=0)

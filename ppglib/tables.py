@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ppglib import files, intervals
@@ -59,6 +60,12 @@ def load(folder: Path) -> Results:
     if runs.empty or runs.run_id.duplicated().any():
         raise InputError(
             f"{folder / 'runs.csv'} has no runs, or one twice: run the sweep again to rebuild it."
+        )
+    twice = runs[runs.duplicated([*KEY, "fold", "seed"])]
+    if len(twice):
+        raise InputError(
+            f"{folder / 'runs.csv'} has two runs of {twice[[*KEY, 'fold', 'seed']].iloc[0].to_dict()}: "
+            "two studies of one recipe cannot share a table."
         )
     if set(runs.run_id) != set(people.run_id):
         raise InputError(f"{folder}: runs.csv and people.csv are not of the same runs: run the sweep again.")
@@ -138,40 +145,46 @@ def against_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 def quality(results: Results, recipe: str) -> pd.DataFrame:
     """rmse (BPM), within5, nll (nats) with low and high, and ece, of every strategy at the largest teacher.
 
-    Pooled over windows and folds, mean of seeds; a condition that lacks a fold is left out. Limits are
-    over people, NaN for records that do not keep the measure per person. ece, a mean over networks, is
-    no mean over people and has no limits.
+    Pooled over the windows of the folds, mean of seeds within a fold. Limits are over people, NaN where
+    a record does not keep the measures per person. ece, a mean over folds, is no mean over people and
+    has no limits.
     """
-    runs = results.runs[(results.runs.recipe == recipe) & (results.runs.split == "person")]
-    runs = runs[(runs.student > 0) & runs.teacher.isin([0, runs.teacher.max()])]
-    by = ["strategy", "student", "teacher"]
-    runs = runs[runs.groupby(by).fold.transform("nunique") == runs.fold.nunique()]
-    n, table = runs.groupby(by).n_test.sum(), runs.groupby(by)[[]].first()
+    runs = _whole(results, recipe)
+    runs = runs[runs.teacher.isin([0, runs.teacher.max()])].assign(squared=runs.rmse**2)
+    by, columns = ["strategy", "student", "teacher"], [column for column, _ in QUALITY.values()]
+    folds = runs.groupby([*by, "fold"])[[*columns, "ece", "n_test"]].mean()
+    n, table = folds.n_test.groupby(by).sum(), pd.DataFrame(index=folds.groupby(by).size().index)
+    lacking = results.people.run_id[results.people.reindex(columns=columns).isna().any(axis=1)]
+    kept = runs[~runs.run_id.isin(lacking).groupby([runs[key] for key in by]).transform("any")]
     for name, (column, power) in QUALITY.items():
-        total = (runs[name] ** power * runs.n_test).groupby([runs[key] for key in by]).sum()
-        table[name] = (total / n) ** (1 / power)
-        people = results.people.reindex(columns=["run_id", "dataset", "person", "n", column]).dropna()
-        limits = pd.DataFrame(columns=[f"{name}_low", f"{name}_high"], index=table.index[:0], dtype=float)
-        if len(people):
-            drawn = intervals.draws(runs, people, column).droplevel(["recipe", "split"]) ** (1 / power)
-            limits = pd.DataFrame(dict(zip(limits, intervals.interval(drawn)[1:])), drawn.index)
-        table = table.join(limits)
-    table = table.assign(ece=runs.groupby(by).ece.mean()).reset_index()
+        table[name] = ((folds[column] * folds.n_test).groupby(by).sum() / n) ** (1 / power)
+        table[f"{name}_low"] = table[f"{name}_high"] = np.nan
+        if len(kept):
+            drawn = intervals.draws(kept, results.people, column).droplevel(["recipe", "split"])
+            limits = dict(zip([f"{name}_low", f"{name}_high"], intervals.interval(drawn ** (1 / power))[1:]))
+            table.update(pd.DataFrame(limits, drawn.index))
+    table = table.assign(ece=folds.ece.groupby(by).mean()).reset_index()
     return table.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
 
 
 def reliability(results: Results, recipe: str, student: int) -> pd.DataFrame:
     """Confidence and accuracy in tenths of confidence, over all runs of a strategy of Table 2 at one size."""
-    runs = results.runs[(results.runs.recipe == recipe) & (results.runs.split == "person")]
-    runs = runs[~runs.strategy.isin(BEYOND)]
-    runs = runs[
-        (runs.student == student) & runs.teacher.isin([0, runs[runs.student == student].teacher.max()])
-    ]
+    runs = _whole(results, recipe)
+    runs = runs[(runs.student == student) & ~runs.strategy.isin(BEYOND)]
+    runs = runs[runs.teacher.isin([0, runs.teacher.max()])]
     rows = results.reliability.merge(runs[["run_id", "strategy"]], on="run_id")
     rows = rows[rows.n > 0]
     sums = rows.assign(confidence=rows.confidence * rows.n, accuracy=rows.accuracy * rows.n)
     sums = sums.groupby(["strategy", "bin"])[["n", "confidence", "accuracy"]].sum().reset_index()
     return sums.assign(confidence=sums.confidence / sums.n, accuracy=sums.accuracy / sums.n)
+
+
+def _whole(results: Results, recipe: str) -> pd.DataFrame:
+    """Networks of one recipe, split by person, without conditions that lack a fold: they are over other people."""
+    runs = results.runs[(results.runs.recipe == recipe) & (results.runs.split == "person")]
+    runs = runs[runs.student > 0]
+    folds = runs.groupby(["strategy", "student", "teacher"]).fold.transform("nunique")
+    return runs[folds == runs.fold.nunique()]
 
 
 def _rank(value):

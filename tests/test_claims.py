@@ -88,6 +88,26 @@ def test_better_everywhere_but_not_surely_is_not_enough(tmp_path):
     assert row.verdict == NO
 
 
+def test_saturation_is_not_judged_where_the_interval_holds_both(tmp_path):
+    row = verdicts(tmp_path, law=(6.0, 0.35, 2.8), wobble=3.0).loc[12]
+    assert row.verdict == CANNOT and row.low < claims.TOLERANCE < row.high and "too uncertain" in row.why
+
+
+def test_only_students_of_several_teachers_have_a_best_one(tmp_path):
+    row = verdicts(tmp_path).loc[4]
+    assert "7 of 7 students" in row.why  # the 10-block student has one teacher
+
+
+def test_shared_people_are_compared_over_those_whom_both_splits_test(tmp_path):
+    results = tables.load(make(tmp_path, seeds={}))
+    shuffled = results.runs.run_id[results.runs.split == "shuffled"]
+    others = results.people[results.people.run_id.isin(shuffled)]
+    others = others.assign(person="only here " + others.person, mae=50.0)
+    more = results._replace(people=pd.concat([results.people, others]))
+    rows = [controls.table(r, "public").query("control == 'shared people'") for r in (results, more)]
+    pd.testing.assert_frame_equal(*rows)
+
+
 def test_a_teacher_can_be_too_large(tmp_path):
     overfit = lambda k, s, t: truth(k, s, t, pull=0) + (0.02 * (t - 8) ** 2 if t else 0)  # noqa: E731
     row = verdicts(tmp_path, formula=overfit).loc[5]

@@ -133,7 +133,7 @@ def test_one_teacher_says_nothing_of_teachers(tmp_path):
     assert (laws.grid_rivals(mae).note == "needs three teachers, has 1").all()
 
 
-@pytest.mark.parametrize("kind", ["missing", "column", "twice", "other runs", "empty"])
+@pytest.mark.parametrize("kind", ["missing", "column", "twice", "two studies", "other runs", "empty"])
 def test_bad_files_are_refused_in_one_sentence(tmp_path, kind):
     make(tmp_path, students=(1, 12), teachers=(12,), grid=False, seeds={})
     runs = pd.read_csv(tmp_path / "runs.csv")
@@ -143,6 +143,7 @@ def test_bad_files_are_refused_in_one_sentence(tmp_path, kind):
         changed = {
             "column": runs.drop(columns="fold"),
             "twice": pd.concat([runs, runs.tail(1)]),
+            "two studies": pd.concat([runs, runs.tail(1).assign(run_id="other", study="other")]),
             "other runs": runs.tail(3),
             "empty": runs.head(0),
         }[kind]
@@ -161,7 +162,12 @@ def test_quality_leaves_out_a_condition_that_lacks_a_fold(results):
 
 def test_quality_has_limits_where_people_have_the_measure(results):
     """RMSE pooled by hand, and limits that hold for squared errors as the bootstrap of MAE does."""
-    assert tables.quality(results, "public").filter(like="_low").isna().all(axis=None)
+    none = results.people.assign(squared=np.nan, within5=np.nan, nll=np.nan)
+    elsewhere = results.runs.run_id[(results.runs.recipe != "public") | (results.runs.student == 0)]
+    none.loc[none.run_id.isin(elsewhere), ["squared", "within5", "nll"]] = 1.0
+    for people in (results.people, none):  # older records, alone and beside newer ones
+        limits = tables.quality(results._replace(people=people), "public").filter(regex="_(low|high)")
+        assert limits.isna().all(axis=None)
     people = results.people.assign(squared=results.people.mae**2, within5=0.8, nll=2.0)
     mean_square = (people.squared * people.n).groupby(people.run_id).sum() / people.groupby("run_id").n.sum()
     runs = results.runs.assign(rmse=np.sqrt(results.runs.run_id.map(mean_square)))
@@ -176,3 +182,19 @@ def test_quality_has_limits_where_people_have_the_measure(results):
     by_hand = np.sqrt(errors.to_numpy() @ counts / counts.sum(axis=0))
     assert [row.rmse_low, row.rmse_high] == pytest.approx(np.percentile(by_hand, [2.5, 97.5]))
     assert (row.within5, row.within5_low, row.within5_high) == pytest.approx((0.8, 0.8, 0.8))
+
+
+def test_quality_mixes_no_old_and_new_records_and_weighs_folds_alike(results):
+    """A condition gets limits only if all its records have them; a third seed of one fold moves no weight."""
+    chosen = "recipe == 'public' and split == 'person' and strategy == 'scratch' and student == 4"
+    own = results.runs.query(chosen)
+    assert len(own) == 6
+    rmse = own.fold.map({0: 3.0, 1: 5.0})
+    runs = results.runs.drop(own.index[(own.fold == 1) & (own.seed > 0)]).copy()
+    runs.loc[runs.index.isin(own.index), "rmse"] = rmse
+    people = results.people[results.people.run_id.isin(runs.run_id)].assign(squared=1.0, within5=1.0, nll=1.0)
+    people.loc[people.run_id == own.run_id.iloc[0], "squared"] = np.nan
+    table = tables.quality(results._replace(runs=runs, people=people), "public")
+    row = table.query("strategy == 'scratch' and student == 4").iloc[0]
+    assert row.rmse == pytest.approx(np.sqrt((9 + 25) / 2)) and np.isnan(row.rmse_low)
+    assert table.rmse_low.notna().sum() == len(table) - 1

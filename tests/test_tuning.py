@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from ppglib import splits, studies, tuning
 from ppglib.__main__ import main
+from ppglib.paths import resolve
+
+TUNED = ("soft_temperature", "dkd_temperature", "sigma")
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +69,18 @@ def test_a_study_without_teachers_cannot_be_tuned(tmp_path, capsys):
     arguments = ["tune", "--study", str(tmp_path / "alone.toml"), "--out", str(tmp_path / "out")]
     assert main(arguments) == 2 and "no teachers" in capsys.readouterr().err
     assert main([*arguments, "--jobs", "0"]) == 2 and not (tmp_path / "out" / "runs").exists()
+
+
+def test_the_tuned_study_has_what_was_chosen():
+    """ppglib/studies/open_tuned.toml says what the chosen rows of the committed table say."""
+    table, study = pd.read_csv(resolve("data/results/open/tuning.csv")), studies.read("open_tuned")
+    chosen = table[table.chosen].groupby("step").first()
+    assert study.recipe == "tuned" and study.more_seeds == studies.read("open").more_seeds
+    for constant in ("schedule", "rate", "dropout", "epochs"):
+        assert (chosen[constant] == getattr(study, constant))["epochs"], constant
+    for constant in TUNED:
+        assert chosen[constant][constant] == getattr(study, constant), constant
+    for step, constant in {"rate and dropout": "rate"}.items() | {s: s for s in TUNED}.items():
+        tried = table[(table.step == step) & (table.schedule == "one-cycle")][constant]
+        best = getattr(study, constant)
+        assert tried.min() < best < tried.max(), f"a better {constant} may lie beyond what was tried"
