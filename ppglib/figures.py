@@ -208,7 +208,7 @@ def effects(table: pd.DataFrame, names: str, groups: str, label: str = "") -> Fi
         )
     ax.axvline(0, color="0.6", lw=1)
     ax.set_yticks(range(len(rows)), [textwrap.fill(text, 52) for text in rows[names]], size=8)
-    ax.set(xlabel="Effect (BPM, below 0 = lower MAE)")
+    ax.set(xlabel="Effect (BPM, below 0 = lower MAE)", ylim=(-0.6, len(rows) - 0.4))
     fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     ax.set_title(title("Effects with 95 % intervals", label))
     return fig

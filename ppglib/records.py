@@ -20,7 +20,7 @@ from ppglib.windows import Windows, gather
 KEY = ["study", "recipe", "simulated", "split", "strategy", "student", "teacher", "fold", "seed"]
 MEASURED = ["mae", "mae_expectation", "mae_median", "rmse", "within5", "nll", "ece", "teacher_py"]
 COUNTS = ["parameters", "n_train", "n_test", "people_test", "steps"]
-CONSTANTS = ["epochs", "batch", "rate", "dropout"]
+CONSTANTS = ["epochs", "batch", "rate", "schedule", "dropout"]
 MACHINE = ["precision", "device", "torch"]
 COLUMNS = ["run_id", *KEY, *MEASURED, *COUNTS, *CONSTANTS, *MACHINE]
 

@@ -11,9 +11,9 @@ from ppglib.paths import ROOT, resolve
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def rows():
-    """Strategy -> its cells, from the table whose head names the students."""
-    lines = README.split("| MAE in BPM |")[1].splitlines()
+def rows(recipe):
+    """Strategy -> its cells, from the recipe's table, whose head names the students."""
+    lines = README.split(f"| MAE in BPM, `{recipe}` |")[1].splitlines()
     head = [int(n) for n in re.findall(r"(\d+) block", lines[0])]
     found = {}
     for line in lines[2:]:
@@ -29,22 +29,20 @@ def measured():
     return tables.conditions(tables.load(resolve("data/results/open")))
 
 
-def test_every_cell_is_the_measured_one(measured):
-    table = tables.table2(measured, "public").set_index(["strategy", "student"])
+@pytest.mark.parametrize("recipe", ["public", "tuned"])
+def test_every_cell_is_the_measured_one(measured, recipe):
+    """And every measured one has a cell; the paper's number stands beside those of the recipe that is its."""
     paper = pd.read_csv(resolve("data/paper/table2_strategies.csv")).set_index(["strategy", "student"]).mae
-    shown = rows()
-    assert {"scratch", "hard", "soft", "dkd", "feature", "soft8", "gaussian"} <= set(shown)
-    for strategy, cells in shown.items():
-        for student, cell in cells.items():
-            key = (strategy, student)
-            if key in table.index:
-                row = table.loc[key]
-                expected = f"{row.mae:.2f} [{row.low:.2f}, {row.high:.2f}]"
-                if key in paper:
-                    expected += f" / {paper[key]:.2f}"
-                assert cell == expected, key
-            elif strategy not in tables.BASELINES:
-                assert cell == "", key
+    expected = {}
+    for row in tables.table2(measured, recipe).itertuples():
+        cell = f"{row.mae:.2f} [{row.low:.2f}, {row.high:.2f}]"
+        key = row.strategy, row.student
+        quoted = recipe == "public" and key in paper
+        expected[key] = f"{cell} / {paper[key]:.2f}" if quoted else cell
+    shown = {
+        (strategy, size): cell for strategy, cells in rows(recipe).items() for size, cell in cells.items()
+    }
+    assert {key: cell for key, cell in shown.items() if cell} == expected
 
 
 def test_the_counts_and_hours_are_the_measured_ones():
@@ -60,12 +58,15 @@ def test_the_baselines_are_the_measured_ones(measured):
         assert f"{row.mae:.1f} [{row.low:.1f}, {row.high:.1f}]" in README
 
 
-def test_the_differences_are_the_measured_ones():
-    table = controls.table(tables.load(resolve("data/results/open")), "public").set_index("compared")
+@pytest.mark.parametrize("recipe, quoted", [
+    ("public", ["+soft - scratch", "+dkd - scratch", "+soft - gaussian", "-median - argmax",
+                "-tuned - public, scratch", "-shuffled - person, scratch"]),
+    ("tuned", ["-soft - scratch", "-dkd - scratch", "-gaussian - scratch", "+dkd - soft8", "+dkd - gaussian"]),
+])  # fmt: skip
+def test_the_differences_are_the_measured_ones(recipe, quoted):
+    table = controls.table(tables.load(resolve("data/results/open")), recipe).set_index("compared")
     text = " ".join(README.split())
-    for pair, sign in {
-        "soft - scratch": 1, "dkd - scratch": 1, "soft - gaussian": 1, "median - argmax": -1,
-    }.items():  # fmt: skip
+    for sign, pair in ((int(q[0] + "1"), q[1:]) for q in quoted):
         row = table.loc[pair]
         low, high = sorted((sign * row.low, sign * row.high))
         assert f"{sign * row.effect:.2f} [{low:.2f}, {high:.2f}]" in text, pair
