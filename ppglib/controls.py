@@ -12,6 +12,7 @@ from ppglib.intervals import interval
 from ppglib.tables import Results
 
 BEATS, APART = "does anything beat DKD?", "and each change alone"
+BY_MEDIAN = "gain over scratch, both read by the median"
 WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
 
 
@@ -43,6 +44,8 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
     ]
     gains = ("hard", "soft", "feature", "dkd", "soft8", "soft_t1", "gaussian")
     rows += [_pairs(own, "gain over scratch", name, "scratch") for name in gains]
+    median = ev.ours(results, recipe, decoder="median")
+    rows += [_pairs(median, BY_MEDIAN, name, "scratch", ", median") for name in ("soft", "dkd", "gaussian")]
     rivals = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
     rows += [_against_dkd(own, name) for name in rivals]
     changes = (("soft_oof", "soft"), ("dense_scratch", "scratch"), ("dense_soft", "dense_scratch"))
@@ -52,12 +55,12 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
     return frame.assign(simulated=bool(results.name))
 
 
-def _pairs(own: Evidence, question: str, one: str, other: str) -> Row:
+def _pairs(own: Evidence, question: str, one: str, other: str, read: str = "") -> Row:
     """Strategies at the largest teacher, over all students that have both."""
     teachers = {0, ev.top(own.mae)}
     found = ev.pairs(own.mae, one, other, teachers=teachers)
     gap = ev.mean_gap(own, found) if found else ()
-    return Row(question, f"{one} - {other}", len(found), *gap)
+    return Row(question, f"{one} - {other}{read}", len(found), *gap)
 
 
 def _against_dkd(own: Evidence, name: str) -> Row:

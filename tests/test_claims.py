@@ -189,6 +189,7 @@ def test_controls_read_what_was_put_in(tmp_path):
         "dkd - soft8": OFFSETS["dkd"] - OFFSETS["soft8"],
         "soft - gaussian": OFFSETS["soft"] - OFFSETS["gaussian"],
         "gaussian - scratch": OFFSETS["gaussian"] - OFFSETS["scratch"],
+        "dkd - scratch, median": OFFSETS["dkd"] - OFFSETS["scratch"],
         "cdf - dkd": OFFSETS["cdf"] - OFFSETS["dkd"],
         "scratch - dkd": OFFSETS["scratch"] - OFFSETS["dkd"],
         "dense_soft - dense_scratch": OFFSETS["dense_soft"] - OFFSETS["dense_scratch"],
