@@ -62,7 +62,8 @@ def test_the_baselines_are_the_measured_ones(measured):
     ("public", ["+soft - scratch", "+dkd - scratch", "+soft - gaussian", "-median - argmax",
                 "-tuned - public, scratch", "-shuffled - person, scratch"]),
     ("tuned", ["-soft - scratch", "-dkd - scratch", "-gaussian - scratch", "+dkd - soft8", "+dkd - gaussian",
-               "-dkd - scratch, median", "-gaussian - scratch, median"]),
+               "-dkd - scratch, median", "-gaussian - scratch, median", "+cdf - dkd", "+window_dkd - dkd",
+               "+dist - dkd", "+dense_scratch - scratch", "+dense_soft - dkd"]),
 ])  # fmt: skip
 def test_the_differences_are_the_measured_ones(recipe, quoted):
     table = controls.table(tables.load(resolve("data/results/open")), recipe).set_index("compared")
