@@ -5,40 +5,17 @@ own printed tables, which are evidence without draws: there a sign is all that c
 Effects are written so that the claim says which side of 0, or of the paper's number, they lie on.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
-from ppglib import laws, scaling
+from ppglib import scaling
+from ppglib.claims_of_laws import decay, exponential_is_best, predictable, saturates
 from ppglib.evidence import Evidence, mean_gap, pairs, top
 from ppglib.intervals import interval
+from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, below, cannot
 
-YES, NO, CONTROL, CANNOT = "reproduced", "not reproduced", "explained by a control", "cannot be tested here"
 FOUR = ("hard", "soft", "dkd", "feature")
 SMALL = range(1, 5)  # blocks: "small models may not have the capacity to learn a rich representation"
-SATURATED = 6  # blocks, from where the paper sees saturation
-TOLERANCE = 5.0  # points of per cent within which a percentage agrees, or a gain counts as none
-
-
-class Outcome(NamedTuple):
-    """effect with its 95 % interval (over people, or of the fit), seed_sd beside it, verdict and why."""
-
-    verdict: str
-    why: str
-    effect: float = np.nan
-    low: float = np.nan
-    high: float = np.nan
-    seed_sd: float = np.nan
-
-
-def cannot(why: str) -> Outcome:
-    return Outcome(CANNOT, why)
-
-
-def below(high: float, effect: float) -> bool:
-    """The effect is negative, and so is its interval where there is one."""
-    return effect < 0 and not high >= 0
 
 
 def always(evidence: Evidence, better: str, worse: str, control: str = "", found=None, **chosen) -> Outcome:
@@ -120,65 +97,6 @@ def teacher_slope(evidence: Evidence, degree: int) -> Outcome:
     why += " that have several"
     holds = below(high, effect) if degree == 1 else below(-low, -effect)
     return Outcome(YES if holds else NO, why, effect, low, high)
-
-
-def exponential_is_best(evidence: Evidence) -> Outcome:
-    """Leave-one-size-out error of the exponential less that of its best rival in blocks."""
-    blocks, y = laws.curve(evidence.mae, "soft", top(evidence.mae))
-    weights = laws.weights(y)
-    law = scaling.fit(scaling.FORMS["exponential"], blocks, y[:, 0], weights)
-    if law.note:
-        return cannot(law.note)
-    errors = {name: scaling.leave_one_out(form, blocks, y, weights) for name, form in scaling.FORMS.items()}
-    own = errors.pop("exponential")
-    rival = min(errors, key=lambda name: errors[name][0])
-    effect, low, high = map(float, interval(own - errors[rival]))
-    beaten = effect > 0 and not low <= 0
-    why = f"R2 {law.r2:.3f}; left-out size missed by {own[0]:.2f} BPM, "
-    why += f"by {errors[rival][0]:.2f} with the {rival} law in blocks"
-    live, now = laws.parameters(blocks), y[:, :1]
-    in_parameters = {k: scaling.leave_one_out(f, live, now, weights)[0] for k, f in scaling.FORMS.items()}
-    best = min(in_parameters, key=in_parameters.get)
-    why += f" and by {in_parameters[best]:.2f} with the {best} law in parameters"
-    return Outcome(NO if beaten else YES, why, effect, low, high)
-
-
-def predictable(evidence: Evidence) -> Outcome:
-    """The exponential of students up to 5 blocks foretells larger ones; effect = observed - predicted."""
-    table, gap = laws.foretell(evidence.mae, "soft", top(evidence.mae))
-    if table.empty:
-        return cannot("needs soft students of 1 to 5 blocks, and larger ones to foretell")
-    rows = [f"{r.student}: {r.predicted:.2f} foretold, {r.observed:.2f} seen" for r in table.itertuples()]
-    why = f"{table.inside.sum()} of {len(table)} inside the 95 % prediction interval ({'; '.join(rows)})"
-    return Outcome(YES if table.inside.all() else NO, why, *map(float, interval(gap.mean(axis=0))))
-
-
-def saturates(evidence: Evidence) -> Outcome:
-    """What the largest student gains on the 6-block one, in per cent of its MAE."""
-    blocks, y = laws.curve(evidence.mae, "soft", top(evidence.mae))
-    if SATURATED not in blocks or blocks[-1] <= SATURATED:
-        return cannot("needs soft students of 6 blocks and more")
-    effect, low, high = map(float, interval(100 * (1 - y[-1] / y[blocks == SATURATED][0])))
-    why = f"from 6 to {blocks[-1]:.0f} blocks MAE changes by {-effect:+.1f} %"
-    why += f"; a fall of less than {TOLERANCE:.0f} % is saturation"
-    if low < TOLERANCE <= high:
-        return Outcome(CANNOT, why + "; too uncertain to tell", effect, low, high)
-    return Outcome(NO if effect >= TOLERANCE else YES, why, effect, low, high)
-
-
-def decay(evidence: Evidence, strategy: str, faster: bool) -> Outcome:
-    """Difference of the exponential's b to soft's, by the fits' standard errors: none, or a faster decay."""
-    curves = {k: laws.curve(evidence.mae, k, top(evidence.mae)) for k in (strategy, "soft")}
-    own, soft = (scaling.fit_exponential(x, y[:, 0], laws.weights(y)) for x, y in curves.values())
-    if note := own.note or soft.note:
-        return cannot(note)
-    effect, half = own.b - soft.b, 1.96 * np.hypot(own.b_se, soft.b_se)
-    why = f"b {own.b:.2f} +- {own.b_se:.2f} (R2 {own.r2:.2f}) against {soft.b:.2f} +- {soft.b_se:.2f}"
-    why += f"; floor c {own.c:.2f} against {soft.c:.2f}; interval of the fits"
-    limits = effect, effect - half, effect + half
-    if not faster and abs(effect) <= half and half > soft.b / 2:
-        return Outcome(CANNOT, why + "; too uncertain to tell a decay half as fast", *limits)
-    return Outcome(YES if (effect > half if faster else abs(effect) <= half) else NO, why, *limits)
 
 
 def saving(evidence: Evidence, column: str, number: float) -> Outcome:

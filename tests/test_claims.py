@@ -6,7 +6,7 @@ import pytest
 from fake_results import LAW, OFFSETS, make, truth
 
 from ppglib import claims, controls, evidence, tables
-from ppglib.claims import CANNOT, CONTROL, NO, YES
+from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES
 from ppglib.paths import ROOT
 
 PAPER = tables.load_paper(ROOT / "data/paper")
@@ -90,7 +90,7 @@ def test_better_everywhere_but_not_surely_is_not_enough(tmp_path):
 
 def test_saturation_is_not_judged_where_the_interval_holds_both(tmp_path):
     row = verdicts(tmp_path, law=(6.0, 0.35, 2.8), wobble=3.0).loc[12]
-    assert row.verdict == CANNOT and row.low < claims.TOLERANCE < row.high and "too uncertain" in row.why
+    assert row.verdict == CANNOT and row.low < TOLERANCE < row.high and "too uncertain" in row.why
 
 
 def test_only_students_of_several_teachers_have_a_best_one(tmp_path):
