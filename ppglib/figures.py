@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ppglib import files, tables
+from ppglib import files, outcome, tables
 
 # Okabe and Ito's colours: told apart by everyone.
 COLORS = {
@@ -27,10 +27,10 @@ COLORS = {
 AREAS = (60, 620)  # points^2: the smallest and the largest MAE of Figure 1
 ENOUGH = 50  # windows behind a point of the reliability diagram
 VERDICTS = {
-    "reproduced": "#009e73",
-    "not reproduced": "#d55e00",
-    "explained by a control": "#e69f00",
-    "cannot be tested here": "#bbbbbb",
+    outcome.YES: "#009e73",
+    outcome.NO: "#d55e00",
+    outcome.CONTROL: "#e69f00",
+    outcome.CANNOT: "#bbbbbb",
 }
 
 
