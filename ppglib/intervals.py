@@ -2,27 +2,33 @@
 
 Windows of one person are anything but independent, so people are resampled, never windows. A person
 is tested in one fold; seeds are averaged within a person first. Every condition sees the same draws
-of people, so the difference of two rows is a paired difference. Column 0 is the observed value and
-the columns after it are the draws: any formula in MAEs keeps its interval by itself.
+of people, so the difference of two rows is a paired difference. Those whom the split by person tests
+are drawn apart from the others: every draw has as many test people as the study, and does not depend
+on what other splits test. Column 0 is the observed value and the columns after it are the draws: any
+formula in MAEs keeps its interval by itself.
 """
 
 import numpy as np
 import pandas as pd
 
 DRAWS, SEED = 2000, 0
-KEY = [
-    "recipe",
-    "split",
-    "strategy",
-    "student",
-    "teacher",
-]  # one condition: what is averaged over folds, seeds
+# One condition: what is averaged over folds and seeds.
+KEY = ["recipe", "split", "strategy", "student", "teacher"]
 
 
-def resample(people: int, draws: int = DRAWS, seed: int = SEED) -> np.ndarray:
-    """(people, 1 + draws) how often each person counts: once in column 0, as drawn in the others."""
-    drawn = np.random.default_rng(seed).multinomial(people, np.full(people, 1 / people), size=draws).T
-    return np.hstack([np.ones((people, 1)), drawn])
+def resample(apart) -> np.ndarray:
+    """(people, 1 + DRAWS) how often each person counts: once in column 0, as drawn in the others.
+
+    apart: (people,) bool; those where it is true and the others are drawn by themselves.
+    """
+    apart = np.asarray(apart, bool)
+    counts = np.ones((len(apart), 1 + DRAWS))
+    for group in (True, False):
+        inside, rng = apart == group, np.random.default_rng([SEED, group])
+        n = inside.sum()
+        if n:
+            counts[inside, 1:] = rng.multinomial(n, np.full(n, 1 / n), size=DRAWS).T
+    return counts
 
 
 def by_person(runs: pd.DataFrame, people: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -40,25 +46,29 @@ def by_person(runs: pd.DataFrame, people: pd.DataFrame, column: str) -> tuple[pd
 
 
 def draws(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.DataFrame:
-    """MAE in BPM (or the mean of another column), one row a condition (index KEY), column 0 observed, then the bootstrap draws.
+    """MAE in BPM (or the mean of another column): one row a condition (index KEY), column 0 observed, then draws.
 
     A condition that lacks test people which others of its recipe and split have (a fold not run yet)
-    is left out: its MAE would be over other people. A draw without any of its people is NaN.
+    is left out: its MAE would be over other people. A draw without any of its people is NaN, and so are
+    all draws of one person, who has no spread over people.
     """
     error, n = by_person(runs, people, column)
-    expected = n.notna().groupby(level=["recipe", "split"]).transform("any")
-    whole = (n.notna() | ~expected).all(axis=1)
+    tested = n.notna()
+    expected = tested.groupby(level=["recipe", "split"]).transform("any")
+    whole = (tested | ~expected).all(axis=1)
+    by_split = tested[tested.index.get_level_values("split") == "person"].any()
     error, n = error[whole].fillna(0), n[whole].fillna(0)
-    counts = resample(n.shape[1])
+    counts = resample(by_split)
     with np.errstate(invalid="ignore"):
         mae = (error.to_numpy() @ counts) / (n.to_numpy() @ counts)
+    mae[(tested[whole].sum(axis=1) == 1).to_numpy(), 1:] = np.nan
     return pd.DataFrame(mae, index=error.index)
 
 
 def interval(values) -> tuple:
     """(estimate, low, high) of (..., 1 + draws): 95 % percentiles; NaN limits if there are no draws."""
     values = np.asarray(values, float)
-    if values.shape[-1] == 1:
+    if values.shape[-1] == 1 or np.isnan(values[..., 1:]).all():
         return values[..., 0], np.full_like(values[..., 0], np.nan), np.full_like(values[..., 0], np.nan)
     low, high = np.nanpercentile(values[..., 1:], [2.5, 97.5], axis=-1)
     return values[..., 0], low, high
@@ -73,5 +83,5 @@ def spread(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.
     sums = rows.assign(error=rows[column] * rows.n).groupby([*KEY, "seed"])
     pooled = sums.error.sum() / sums.n.sum()
     folds = sums.fold.nunique()
-    pooled = pooled[folds == folds.groupby(level=KEY).transform("max")]
+    pooled = pooled[folds == folds.groupby(level=["recipe", "split"]).transform("max")]
     return pooled.groupby(level=KEY).agg(seeds="size", seed_sd="std")

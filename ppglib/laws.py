@@ -26,9 +26,9 @@ def curve(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[np.ndarray, n
     return rows.index.get_level_values(1).to_numpy(float), rows.to_numpy(float)
 
 
-def weights(y: np.ndarray) -> np.ndarray | None:
-    """(n,) inverse variances of (n, draws) MAEs over people; None (all equal) where there are no draws."""
-    return None if y.shape[1] == 1 else 1 / y[:, 1:].var(axis=1)
+def weights(y: np.ndarray) -> np.ndarray:
+    """(n,) inverse variances of (n, draws) MAEs over people; all equal where there are no draws."""
+    return np.ones(len(y)) if y.shape[1] == 1 else 1 / y[:, 1:].var(axis=1)
 
 
 def table(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
@@ -79,7 +79,7 @@ def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
 def foretell(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray]:
     """Fit the exponential on students up to SMALL blocks, predict the larger ones; (table, gap (n, draws)).
 
-    predicted has the 95 % prediction interval of the fit, observed its interval over people.
+    predicted has the 95 % prediction interval of the weighted fit, observed its interval over people.
     gap = observed - predicted, fit and observation from the same draw of people. Empty without a law.
     """
     form = scaling.FORMS["exponential"]
@@ -87,11 +87,13 @@ def foretell(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFra
     columns += ["gap", "gap_low", "gap_high", "inside"]
     blocks, y = curve(mae, strategy, teacher)
     small = blocks <= SMALL
-    law = scaling.fit(form, blocks[small], y[small, 0])
+    law = scaling.fit(form, blocks[small], y[small, 0], weights(y)[small])
     if law.note or small.all():
         return pd.DataFrame(columns=columns), np.empty((0, y.shape[1]))
-    predicted = scaling.prediction_interval(law, blocks[~small])
-    gap = y[~small] - scaling.predict(form, scaling.fit_draws(form, blocks[small], y[small]), blocks[~small])
+    relative = weights(y) / weights(y)[small].mean()
+    predicted = scaling.prediction_interval(law, blocks[~small], relative[~small])
+    draws = scaling.fit_draws(form, blocks[small], y[small], relative[small])
+    gap = y[~small] - scaling.predict(form, draws, blocks[~small])
     inside = (predicted[1] <= y[~small, 0]) & (y[~small, 0] <= predicted[2])
     values = [blocks[~small].astype(int), *predicted, *interval(y[~small]), *interval(gap), inside]
     return pd.DataFrame(dict(zip(columns, values))), gap

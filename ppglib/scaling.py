@@ -169,15 +169,18 @@ def fit_draws(form: Form, x, y, weights=None) -> np.ndarray:
     return values
 
 
-def prediction_interval(law: Fit, x) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predicted (n,), low, high in BPM: 95 % for a new point, from the fit's covariance and its noise."""
+def prediction_interval(law: Fit, x, weights=1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Predicted (n,), low, high in BPM: 95 % for a new point, from the fit's covariance and its noise.
+
+    weights: of the new points, (n,) or one for all, where the mean weight of the fitted points is 1.
+    """
     x, value, dof = np.asarray(x, float), predict(law.form, law.values, x), law.n - len(law.values)
     steps = 1e-6 * np.maximum(np.abs(law.values), 1e-3)
     slope = np.stack(
         [(predict(law.form, law.values + s, x) - value) / s.sum() for s in np.diag(steps)], -1
     )  # (n, p)
     half = student_t.ppf(0.975, dof) * np.sqrt(
-        np.einsum("ni,ij,nj->n", slope, law.covariance, slope) + law.noise**2
+        np.einsum("ni,ij,nj->n", slope, law.covariance, slope) + law.noise**2 / np.asarray(weights)
     )
     return value, value - half, value + half
 

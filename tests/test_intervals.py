@@ -52,6 +52,14 @@ def test_folds_with_more_seeds_do_not_weigh_more_and_only_whole_seeds_spread():
     assert spread.seeds == 1 and np.isnan(spread.seed_sd)
 
 
+def test_folds_of_different_seeds_are_no_spread():
+    errors = {(0, "A"): lambda seed: [1.0, 3.0][seed], (1, "B"): lambda seed: [6.0, 9.0][seed]}
+    runs, people = study({"scratch": errors, "soft": errors}, seeds=2)
+    lost = runs.run_id.isin(["soft-0-0", "soft-1-1"])
+    spread = intervals.spread(runs[~lost], people[~people.run_id.isin(runs[lost].run_id)])
+    assert spread.seeds.droplevel([0, 1, 3, 4]).to_dict() == {"scratch": 2}
+
+
 def test_interval_agrees_with_a_plain_bootstrap_and_with_theory():
     rng = np.random.default_rng(0)
     maes = rng.gamma(4, 1, 40)
@@ -83,12 +91,35 @@ def test_a_condition_without_all_test_people_is_left_out():
 
 def test_coverage_is_near_95_percent():
     rng = np.random.default_rng(2)
-    counts, hits = intervals.resample(24), 0
+    counts, hits = intervals.resample([True] * 24), 0
     for _ in range(300):
         values = rng.normal(3, 1, 24)
         _, low, high = intervals.interval(values @ counts / 24)
         hits += low <= 3 <= high
     assert 0.88 < hits / 300 < 0.98
+
+
+def test_test_people_and_others_keep_their_numbers():
+    counts = intervals.resample(np.arange(24) < 4)
+    assert (counts[:4].sum(axis=0) == 4).all() and (counts[4:].sum(axis=0) == 20).all()
+    assert counts[:4, 1:].std() > 0.5
+
+
+def test_one_person_has_no_interval():
+    runs, people = study({"scratch": {(0, "A"): 1.0}, "soft": {(0, "A"): 2.0}})
+    value, low, high = intervals.interval(intervals.draws(runs, people))
+    assert value.tolist() == [1, 2] and np.isnan([low, high]).all()
+
+
+def test_an_interval_does_not_depend_on_other_splits():
+    rng = np.random.default_rng(3)
+    one = {(i % 2, f"P{i}"): m for i, m in enumerate(rng.uniform(1, 20, 12))}
+    more = one | {(0, f"Q{i}"): m for i, m in enumerate(rng.uniform(1, 20, 30))}
+    (runs, people), (more_runs, more_people) = study({"scratch": one}), study({"soft": more})
+    more_runs = more_runs.assign(split="shuffled")
+    together = intervals.draws(pd.concat([runs, more_runs]), pd.concat([people, more_people]))
+    alone = intervals.draws(runs, people)
+    np.testing.assert_allclose(together.xs("person", level="split"), alone)
 
 
 def test_same_numbers_again(tmp_path):

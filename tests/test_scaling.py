@@ -137,6 +137,19 @@ def test_prediction_interval_is_the_textbook_one_for_a_straight_line():
     assert (value - low) == pytest.approx(high - value)
 
 
+def test_prediction_interval_of_a_weighted_line_is_the_textbook_one():
+    rng = np.random.default_rng(5)
+    u, weights = np.log(BLOCKS), np.array([1, 2, 3, 4, 5, 6, 7, 8.0])
+    y = 9 - 1.5 * u + rng.normal(0, 0.2 / np.sqrt(weights))
+    law = fit(FORMS["log-linear"], BLOCKS, y, weights)
+    _, low, high = scaling.prediction_interval(law, [12.0], 12 / weights.mean())
+    design, w, new = np.stack([u, np.ones(8)], 1), np.diag(weights), np.array([np.log(12), 1])
+    inverse = np.linalg.inv(design.T @ w @ design)
+    residual = y - design @ inverse @ design.T @ w @ y
+    variance = residual @ w @ residual / 6 * (1 / 12 + new @ inverse @ new)
+    assert (high - low)[0] / 2 == pytest.approx(2.446912 * np.sqrt(variance), rel=1e-4)  # t(0.975, 6)
+
+
 def test_slopes_are_those_of_a_regression_with_a_level_for_each_group():
     rng = np.random.default_rng(4)
     x, groups = rng.uniform(1, 3, 20), np.repeat([1, 2, 3, 4], 5)

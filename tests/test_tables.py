@@ -110,6 +110,15 @@ def test_larger_students_are_foretold_within_the_noise(results):
     assert table.inside.all() and (table.predicted - table.observed).abs().max() < 0.1
 
 
+def test_a_forecast_is_weighted_as_the_laws_are(results):
+    mae = evidence.ours(results, "public").mae
+    blocks, y = laws.curve(mae, "soft", 12)
+    small = blocks <= 5
+    law = scaling.fit(scaling.FORMS["exponential"], blocks[small], y[small, 0], laws.weights(y)[small])
+    table = laws.foretell(mae, "soft", 12)[0]
+    assert table.predicted.tolist() == pytest.approx(scaling.predict(law.form, law.values, blocks[~small]))
+
+
 def test_rivals_name_the_law_that_made_the_data(results):
     rows = laws.rivals(evidence.ours(results, "public").mae, "soft", 12)
     best = rows.loc[rows.aicc.idxmin()]
@@ -178,7 +187,7 @@ def test_quality_has_limits_where_people_have_the_measure(results):
     )
     errors = people[people.run_id.isin(own.run_id)].groupby(["dataset", "person"]).squared.mean()
     assert row.rmse == pytest.approx(np.sqrt(errors.mean()))
-    counts = intervals.resample(len(errors))[:, 1:]
+    counts = intervals.resample([True] * len(errors))[:, 1:]
     by_hand = np.sqrt(errors.to_numpy() @ counts / counts.sum(axis=0))
     assert [row.rmse_low, row.rmse_high] == pytest.approx(np.percentile(by_hand, [2.5, 97.5]))
     assert (row.within5, row.within5_low, row.within5_high) == pytest.approx((0.8, 0.8, 0.8))
