@@ -23,7 +23,7 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
 
     At the largest teacher. everyone: all people of the set. in_domain: the same condition under the
     split by person, where other people of the set were trained on. held_out and gap = held_out -
-    in_domain are over the people whom both were tested on, paired.
+    in_domain are over the people (`both` of them) whom both were tested on, paired.
     """
     rows, teacher = [], results.runs[results.runs.recipe == recipe].teacher.max()
     for dataset in held_out(results, recipe):
@@ -43,8 +43,9 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
                 values["gap"] = interval(both.loc[key] - both.loc[other])
             flat = {name + end: float(v) for name, vs in values.items() for end, v in zip(LIMITS, vs)}
             about = dict(zip(("strategy", "student", "teacher"), key[2:]))
-            rows.append({"dataset": dataset, **about, "people": people.person.nunique(), **flat})
-    columns = ["dataset", "strategy", "student", "teacher", "people"]
+            n = {"people": people.person.nunique(), "both": len(inside)}
+            rows.append({"dataset": dataset, **about, **n, **flat})
+    columns = ["dataset", "strategy", "student", "teacher", "people", "both"]
     columns += [name + end for name in ("everyone", "held_out", "in_domain", "gap") for end in LIMITS]
     return pd.DataFrame(rows).reindex(columns=columns).assign(simulated=bool(results.name))
 

@@ -9,41 +9,54 @@ import numpy as np
 import pandas as pd
 
 from ppglib import scaling
-from ppglib.claims_of_laws import decay, exponential_is_best, predictable, saturates
+from ppglib.claims_of_laws import exponential_is_best, faster_decay, predictable, same_decay, saturates
 from ppglib.evidence import Evidence, mean_gap, pairs, top
 from ppglib.intervals import interval
-from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, below, cannot
+from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot, surely
 
 FOUR = ("hard", "soft", "dkd", "feature")
 SMALL = range(1, 5)  # blocks: "small models may not have the capacity to learn a rich representation"
 
 
 def always(evidence: Evidence, better: str, worse: str, control: str = "", found=None, **chosen) -> Outcome:
-    """`better` has the lower MAE in every pair, its mean advantage is sure, and `control` is not as good."""
+    """`better` has the lower MAE in every pair, its mean advantage is sure, and `control` does not explain it."""
     found = pairs(evidence.mae, better, worse, **chosen) if found is None else found
     if not found:
         return cannot(f"no {better} student with {worse} beside it at the same size was run")
     gaps = [(evidence.mae.loc[a, 0] - evidence.mae.loc[b, 0], a) for a, b in found]
     wins, (worst, (_, student, teacher)) = sum(g < 0 for g, _ in gaps), max(gaps)
-    surely = sum(mean_gap(evidence, [pair])[1] > 0 for pair in found)
-    effect, low, high, _ = measured = mean_gap(evidence, found)
+    reversed_in = sum(surely(*mean_gap(evidence, [pair])) > 0 for pair in found)
+    measured = mean_gap(evidence, found)
     students, taught_by = ({pair[0][i] for pair in found} for i in (1, 2))
     why = f"better in {wins} of {len(gaps)} pairs (students of {_listed(students)} blocks"
     why += f", teachers of {_listed(taught_by)})" if taught_by != {0} else ")"
     if wins < len(gaps):
-        why += (
-            f", surely worse in {surely}, worst {worst:+.2f} BPM for the {student}-block student of {teacher}"
-        )
-    if effect >= 0 or high >= 0:
-        why += "; the mean is surely the other way" if low > 0 else "; the mean is not surely below 0"
-    if wins < len(gaps) or not below(high, effect):
+        why += f", surely worse in {reversed_in}" if evidence.mae.shape[1] > 1 else ""
+        why += f", worst {worst:+.2f} BPM for the {student}-block student of {teacher}"
+    sign = surely(*measured)
+    if sign >= 0:
+        why += "; the mean is surely the other way" if sign else "; the mean is not surely below 0"
+    if wins < len(gaps) or sign >= 0:
         return Outcome(NO, why, *measured)
-    rivals = pairs(evidence.mae, better, control, {top(evidence.mae)}, students)
-    if not rivals:
-        return Outcome(YES, why + (f"; {control}, its control, was not run" if control else ""), *measured)
-    rest, rest_low, rest_high, _ = mean_gap(evidence, rivals)
-    why += f"; against {control}, its control, {rest:+.2f} [{rest_low:+.2f}, {rest_high:+.2f}]"
-    return Outcome(YES if below(rest_high, rest) else CONTROL, why, *measured)
+    explains, about = explained(evidence, better, worse, control, students) if control else (False, "")
+    return Outcome(CONTROL if explains else YES, why + about, *measured)
+
+
+def explained(evidence: Evidence, better: str, worse: str, control: str, students: set) -> tuple[bool, str]:
+    """Whether `control` beats `worse` too, and `better` does not surely beat it; and what to say of that."""
+    largest = top(evidence.mae)
+    if not (rivals := pairs(evidence.mae, better, control, {largest}, students)):
+        return False, f"; {control}, its control, was not run"
+    both = {own[1] for own, _ in rivals}
+    gaps = [
+        mean_gap(evidence, found)
+        for found in (rivals, pairs(evidence.mae, control, worse, {0, largest}, both))
+    ]
+    limits = ["{:+.2f} [{:+.2f}, {:+.2f}]".format(*gap[:3]) for gap in gaps]
+    about = (
+        f"; with the teacher of {largest} blocks {limits[0]} against {control}, its control, which is itself "
+    )
+    return surely(*gaps[0]) >= 0 and surely(*gaps[1]) < 0, about + f"{limits[1]} against {worse}"
 
 
 def _listed(numbers) -> str:
@@ -71,38 +84,62 @@ def size_helps(evidence: Evidence) -> Outcome:
     if index.student.nunique() < 3:
         return cannot(f"needs three sizes, has {index.student.nunique()}")
     groups = index.strategy + index.teacher.astype(str)
-    effect, low, high = interval(scaling.slopes(np.log2(index.student), y, groups, 1)[0])
+    slope = tuple(map(float, interval(scaling.slopes(np.log2(index.student), y, groups, 1)[0])))
     why = f"over {index.student.nunique()} sizes, scratch and soft"
-    return Outcome(YES if below(high, effect) else NO, why, float(effect), float(low), float(high))
+    return Outcome(YES if surely(*slope) < 0 else NO, why, *slope)
 
 
-def teacher_slope(evidence: Evidence, degree: int) -> Outcome:
-    """Student MAE over log2(blocks) of the teacher, each student on its own level (soft).
-
-    Degree 1: the slope is negative if larger teachers are better. Degree 2: the slope of the
-    parabola at the largest teacher is positive if that teacher is already too large.
-    """
-    index = evidence.mae.index.to_frame(index=False)
-    keep = ((index.strategy == "soft") & (index.student < index.teacher)).to_numpy()
-    index, y = index[keep], evidence.mae.to_numpy()[keep]
-    if index.teacher.nunique() < 3:
-        return cannot(f"needs soft students of three teachers, has {index.teacher.nunique()}")
-    slope = scaling.slopes(np.log2(index.teacher), y, index.student, degree)
-    at_top = slope[0] if degree == 1 else slope[0] + 2 * slope[1] * np.log2(index.teacher.max())
-    effect, low, high = map(float, interval(at_top))
+def larger_teachers_help(evidence: Evidence) -> Outcome:
+    """Slope of soft students' MAE over log2(blocks) of the teacher, each student on its own level."""
+    index, y, few = _by_teacher(evidence)
+    if few:
+        return few
+    slope = tuple(map(float, interval(scaling.slopes(np.log2(index.teacher), y, index.student, 1)[0])))
     several = index.groupby("student").teacher.transform("nunique") > 1
     best = index.assign(mae=y[:, 0])[several].sort_values("mae").drop_duplicates("student")
     wins = (best.teacher == index.teacher.max()).sum()
     why = f"the largest of {index.teacher.nunique()} teachers is the best for {wins} of {len(best)} students"
-    why += " that have several"
-    holds = below(high, effect) if degree == 1 else below(-low, -effect)
-    return Outcome(YES if holds else NO, why, effect, low, high)
+    return Outcome(YES if surely(*slope) < 0 else NO, why + " that have several", *slope)
+
+
+def too_large_teachers_harm(evidence: Evidence) -> Outcome:
+    """A parabola over log2(blocks) of the teacher: effect is its slope at the largest, surely above 0.
+
+    It must fall at the smallest teacher: where every larger teacher is worse, none is "too" large.
+    """
+    index, y, few = _by_teacher(evidence)
+    if few:
+        return few
+    size = np.log2(index.teacher)
+    line, bend = scaling.slopes(size, y, index.student, 2)
+    smallest, largest = (tuple(map(float, interval(line + 2 * bend * x))) for x in (size.min(), size.max()))
+    why = "slope at the smallest teacher {:+.2f} [{:+.2f}, {:+.2f}]".format(*smallest).replace(
+        " [+nan, +nan]", ""
+    )
+    if surely(*largest) > 0 and smallest[0] >= 0:
+        why += "; larger teachers are worse from the smallest on, so none is the best size"
+    return Outcome(YES if surely(*largest) > 0 > smallest[0] else NO, why, *largest)
+
+
+def _by_teacher(evidence: Evidence) -> tuple[pd.DataFrame, np.ndarray, Outcome | None]:
+    """Soft students below their teacher: (student, teacher), their MAEs, and why not if there are too few.
+
+    From seed 0, which every teacher has: more seeds at one teacher would favour or harm it by chance.
+    """
+    index = evidence.first_seed.index.to_frame(index=False)
+    keep = ((index.strategy == "soft") & (index.student < index.teacher)).to_numpy()
+    index, y = index[keep], evidence.first_seed.to_numpy()[keep]
+    few = None
+    if index.teacher.nunique() < 3:
+        few = cannot(f"needs soft students of three teachers, has {index.teacher.nunique()}")
+    return index, y, few
 
 
 def saving(evidence: Evidence, column: str, number: float) -> Outcome:
     """What 1 block saves on 12, in per cent: at least the paper's number, give or take TOLERANCE.
 
     A GPU decides if one was measured, because the paper's number is a GPU's; every device is named.
+    Without one, time is judged on what there is; memory is not: the paper's is a GPU's peak.
     """
     wide = evidence.compute.pivot(index=["device", "gpu"], columns="blocks", values=column)
     if not {1, 12} <= set(wide.columns) or wide[[1, 12]].dropna().empty:
@@ -110,9 +147,11 @@ def saving(evidence: Evidence, column: str, number: float) -> Outcome:
     percent = 100 * (1 - wide[1] / wide[12]).dropna().astype(float).sort_index(level="gpu", ascending=False)
     alone = ", the network's memory alone" if column == "memory_mb" else ""
     why = [f"{p:.1f} % on {device}{'' if gpu else alone}" for (device, gpu), p in percent.items()]
-    return Outcome(
-        YES if percent.iloc[0] >= number - TOLERANCE else NO, "; ".join(why), float(percent.iloc[0])
-    )
+    if column == "memory_mb" and not percent.index.get_level_values("gpu")[0]:
+        why.append("the paper's number is the peak of a GPU, and none was measured")
+        return Outcome(CANNOT, "; ".join(why), float(percent.iloc[0]))
+    verdict = YES if percent.iloc[0] >= number - TOLERANCE else NO
+    return Outcome(verdict, "; ".join(why), float(percent.iloc[0]))
 
 
 def costs_little(evidence: Evidence, number: float) -> Outcome:
@@ -151,8 +190,8 @@ CLAIMS = {
     1: lambda e, _: always(e, "soft", "scratch", control="gaussian"),
     2: lambda e, _: always(e, "dkd", "scratch", "gaussian", students=SMALL, teachers={top(e.mae)}),
     3: lambda e, _: size_helps(e),
-    4: lambda e, _: teacher_slope(e, 1),
-    5: lambda e, _: teacher_slope(e, 2),
+    4: lambda e, _: larger_teachers_help(e),
+    5: lambda e, _: too_large_teachers_harm(e),
     6: lambda e, _: always(e, "dkd", "feature", control="soft8", teachers={top(e.mae)}),
     7: lambda e, _: always(e, "feature", "soft", teachers={top(e.mae)}),
     8: lambda e, _: always(e, "soft", "hard", teachers={top(e.mae)}),
@@ -160,9 +199,9 @@ CLAIMS = {
     10: lambda e, _: exponential_is_best(e),
     11: lambda e, _: predictable(e),
     12: lambda e, _: saturates(e),
-    13: lambda e, _: decay(e, "dkd", faster=False),
-    14: lambda e, _: decay(e, "feature", faster=False),
-    15: lambda e, _: decay(e, "hard", faster=True),
+    13: lambda e, _: same_decay(e, "dkd"),
+    14: lambda e, _: same_decay(e, "feature"),
+    15: lambda e, _: faster_decay(e, "hard"),
     16: lambda e, number: saving(e, "seconds", number),
     17: lambda e, number: saving(e, "memory_mb", number),
     18: lambda e, number: costs_little(e, number),
@@ -171,7 +210,21 @@ CLAIMS = {
 
 
 def verdicts(evidence: Evidence, claims: pd.DataFrame) -> pd.DataFrame:
-    """One row a claim of data/paper/claims.csv, with its Outcome; `paper` is the number that is printed."""
-    outcomes = pd.DataFrame([CLAIMS[row.id](evidence, row.number)._asdict() for row in claims.itertuples()])
-    stated = claims.rename(columns={"number": "paper"})[["id", "claim", "where", "unit", "paper"]]
-    return pd.concat([stated.reset_index(drop=True), outcomes], axis=1)
+    """One row a claim of data/paper/claims.csv, with its Outcome.
+
+    `paper` is the number that is printed, `supported_by` where the effect would have to lie, and `how`
+    tells what a "not reproduced" is: reversed, unsure, or holding only in part.
+    """
+    outcomes = [CLAIMS[row.id](evidence, row.number) for row in claims.itertuples()]
+    stated = claims.rename(columns={"number": "paper"})[
+        ["id", "claim", "where", "unit", "supported_by", "paper"]
+    ]
+    table = pd.concat([stated.reset_index(drop=True), pd.DataFrame(outcomes)], axis=1)
+    return table.assign(how=[_how(o, side) for o, side in zip(outcomes, claims.supported_by)])
+
+
+def _how(outcome: Outcome, supported_by: str) -> str:
+    side = {"below 0": -1, "above 0": 1}.get(supported_by, 0)
+    if outcome.verdict != NO or not side:
+        return ""
+    return {side: "only in part", 0: "unsure", -side: "reversed"}[surely(*outcome[2:])]

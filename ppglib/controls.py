@@ -9,19 +9,27 @@ from ppglib import evidence as ev
 from ppglib import scaling, tables
 from ppglib.evidence import Evidence
 from ppglib.intervals import interval
+from ppglib.outcome import surely
 from ppglib.tables import Results
 
+LEAK = "shared people, overlapping windows"
 BEATS, APART = "does anything beat DKD?", "and each change alone"
+RIVALS = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
+CHANGES = (("soft_oof", "soft"), ("dense_scratch", "scratch"), ("dense_soft", "dense_scratch"))
 BY_MEDIAN = "gain over scratch, both read by the median"
 WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
 
 
 class Row(NamedTuple):
-    """effect in BPM with its 95 % interval over people: below 0, the first of the two has the lower MAE."""
+    """effect in BPM with its 95 % interval over people: below 0, the first of the two has the lower MAE.
+
+    reading: "better" or "worse" where it is sure (see `outcome.surely`), which takes other seeds into
+    account where some runs were repeated.
+    """
 
     control: str
     compared: str
-    n: int  # pairs of networks compared
+    n: int  # pairs of conditions compared
     effect: float = np.nan
     low: float = np.nan
     high: float = np.nan
@@ -31,7 +39,8 @@ class Row(NamedTuple):
     def reading(self) -> str:
         if np.isnan(self.effect):
             return "not run"
-        return "better" if self.high < 0 else "worse" if self.low > 0 else "not told apart"
+        sign = surely(self.effect, self.low, self.high, self.seed_sd)
+        return {-1: "better", 0: "not told apart", 1: "worse"}[sign]
 
 
 def table(results: Results, recipe: str) -> pd.DataFrame:
@@ -46,13 +55,32 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
     rows += [_pairs(own, "gain over scratch", name, "scratch") for name in gains]
     median = ev.ours(results, recipe, decoder="median")
     rows += [_pairs(median, BY_MEDIAN, name, "scratch", ", median") for name in ("soft", "dkd", "gaussian")]
-    rivals = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
-    rows += [_against_dkd(own, name) for name in rivals]
-    changes = (("soft_oof", "soft"), ("dense_scratch", "scratch"), ("dense_soft", "dense_scratch"))
-    rows += [_pairs(own, APART, one, other) for one, other in changes]
     rows += _leak(results, recipe) + _recipes(results, recipe) + _decoders(results, recipe)
-    frame = pd.DataFrame([row._asdict() | {"reading": row.reading} for row in rows])
-    return frame.assign(simulated=bool(results.name))
+    return _frame(rows).assign(simulated=bool(results.name))
+
+
+def beyond(results: Results, recipe: str) -> pd.DataFrame:
+    """What was tried beside DKD and beyond it: the columns of `table`, and how the networks were read."""
+    frames = []
+    for decoder in tables.DECODERS:
+        own = ev.ours(results, recipe, decoder=decoder)
+        rows = [_against_dkd(own, name) for name in RIVALS]
+        rows += [_pairs(own, APART, one, other) for one, other in CHANGES]
+        frames.append(_frame(rows).assign(read=decoder))
+    return pd.concat(frames, ignore_index=True).assign(simulated=bool(results.name))
+
+
+def by_size(own: Evidence, compared) -> pd.DataFrame:
+    """student, compared, effect, low, high (BPM) of pairs of strategies, at the largest teacher, size by size."""
+    rows = []
+    for one, other in compared:
+        for pair in ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)}):
+            rows.append((pair[0][1], f"{one} - {other}", *ev.mean_gap(own, [pair])[:3]))
+    return pd.DataFrame(rows, columns=["student", "compared", "effect", "low", "high"])
+
+
+def _frame(rows: list[Row]) -> pd.DataFrame:
+    return pd.DataFrame([row._asdict() | {"reading": row.reading} for row in rows])
 
 
 def _pairs(own: Evidence, question: str, one: str, other: str, read: str = "") -> Row:
@@ -70,9 +98,10 @@ def _against_dkd(own: Evidence, name: str) -> Row:
 
 
 def _leak(results: Results, recipe: str) -> list[Row]:
-    """The shuffled split, where people are in training and test, against the split by person: 8 blocks.
+    """The shuffled split against the split by person, 8 blocks.
 
-    Over the people whom the split by person tests; the shuffled one tests everybody.
+    There people are in training and test, and so are windows that overlap: both make a network look
+    better than it is, and this control does not tell them apart. Over the people whom the split by person tests; the shuffled one tests everybody.
     """
     mae, rows = tables.draws(_tested_by_person(results, recipe)), []
     for strategy in ("scratch", "soft"):
@@ -80,7 +109,7 @@ def _leak(results: Results, recipe: str) -> list[Row]:
             (8, t) for r, split, k, s, t in mae.index if (r, split, k, s) == (recipe, "shuffled", strategy, 8)
         ]
         keys = [((recipe, "shuffled", strategy, *n), (recipe, "person", strategy, *n)) for n in networks]
-        rows.append(_mean(mae, keys, "shared people", f"shuffled - person, {strategy}"))
+        rows.append(_mean(mae, keys, LEAK, f"shuffled - person, {strategy}"))
     return rows
 
 
@@ -127,22 +156,35 @@ def _mean(mae: pd.DataFrame, keys: list[tuple], question: str, compared: str) ->
 
 
 def teacher_strength(own: Evidence) -> tuple[pd.DataFrame, dict]:
-    """Soft students' MAE against their teacher's own MAE, and a U-shape in it (Busbridge et al. 2025).
+    """Soft students' MAE against their teacher's own, and a U-shape in it (Busbridge et al. 2025); seed 0.
 
-    (rows student, teacher, teacher_mae, mae; and per degree of a polynomial in the teacher's MAE, every
-    student on its own level, the slope at the strongest teacher with its interval). A teacher that
-    is too strong shows as a negative slope of the parabola there: a weaker one would be better.
+    (rows student, teacher, teacher_mae, mae; and slopes with intervals, BPM per BPM of the teacher, every
+    student on its own level: "line", and a parabola's at the "strongest" and the "weakest" teacher). In
+    a U both a stronger and a weaker teacher than the best are worse: below 0 at the strongest, above 0
+    at the weakest. Slopes are empty below four teachers.
     """
+    mae = own.first_seed
     rows = [
-        (s, t, own.mae.loc[("scratch", t, 0), 0], own.mae.loc[(k, s, t), 0])
-        for k, s, t in own.mae.index
-        if k == "soft" and s < t and ("scratch", t, 0) in own.mae.index
+        (s, t, mae.loc[("scratch", t, 0), 0], mae.loc[(k, s, t), 0])
+        for k, s, t in mae.index
+        if k == "soft" and s < t and ("scratch", t, 0) in mae.index
     ]
     frame = pd.DataFrame(rows, columns=["student", "teacher", "teacher_mae", "mae"])
     if frame.teacher.nunique() < 4:
         return frame, {}
-    y = own.mae.loc[[("soft", r.student, r.teacher) for r in frame.itertuples()]].to_numpy()
-    x, strongest = frame.teacher_mae - frame.teacher_mae.min(), {}
-    for degree in (1, 2):
-        strongest[degree] = tuple(map(float, interval(scaling.slopes(x, y, frame.student, degree)[0])))
-    return frame, strongest
+    y = mae.loc[[("soft", r.student, r.teacher) for r in frame.itertuples()]].to_numpy()
+    x = frame.teacher_mae - frame.teacher_mae.min()
+    (straight,), (line, bend) = (scaling.slopes(x, y, frame.student, degree) for degree in (1, 2))
+    slopes = {"line": straight, "strongest": line, "weakest": line + 2 * bend * x.max()}
+    return frame, {name: tuple(map(float, interval(slope))) for name, slope in slopes.items()}
+
+
+def strength_shape(slopes: dict) -> str:
+    """What the slopes of `teacher_strength` say, in words."""
+    ends = surely(*slopes["strongest"]), surely(*slopes["weakest"])
+    if ends == (-1, 1):
+        return "a U: the best teacher lies between the strongest and the weakest"
+    if ends in ((1, 1), (-1, -1)):
+        better = "stronger" if ends[0] > 0 else "weaker"
+        return f"no U: {better} teachers are better throughout"
+    return "no sure U: the slope at one end or both is not told from 0"

@@ -20,11 +20,13 @@ PAPER_SETS = ("galaxyppg", "ppg_dalia", "wildppg")
 class Evidence(NamedTuple):
     """mae: index (strategy, student, teacher), column 0 observed and then draws over people.
 
+    first_seed: the same of seed 0 alone, the one that every cell has and the only one that teaches.
     seed_variance: same index, BPM^2 that another seed would move a row's MAE by; NaN = not known.
     compute: device, gpu, blocks, seconds, memory_mb. datasets: whose recordings these are.
     """
 
     mae: pd.DataFrame
+    first_seed: pd.DataFrame
     seed_variance: pd.Series
     compute: pd.DataFrame
     datasets: tuple[str, ...]
@@ -49,7 +51,11 @@ def pairs(mae: pd.DataFrame, better: str, worse: str, teachers=None, students=No
 
 
 def mean_gap(evidence: Evidence, found: list[tuple]) -> tuple:
-    """Mean of the differences of pairs (BPM): effect, low, high over people, and its sd between seeds."""
+    """Mean of the differences of pairs (BPM): effect, low, high over people, and its sd between seeds.
+
+    The sd takes seeds of two networks as independent. Networks of one seed share their first weights and
+    the order of windows, so it is rather too large than too small.
+    """
     weight = pd.Series(0.0, evidence.mae.index)
     for one, other in found:
         weight[one] += 1 / len(found)
@@ -64,13 +70,15 @@ def ours(
 ) -> Evidence:
     """Every complete condition of one recipe and split, with 2,000 draws over people."""
     mae = _pick(draws(results, decoder), recipe, split)
+    first = _pick(draws(tables.first_seed(results), decoder), recipe, split)
     spread = _pick(intervals.spread(results.runs, results.people, tables.DECODERS[decoder]), recipe, split)
     repeated = spread.seed_sd.dropna()
     typical = (repeated**2).mean() if len(repeated) else np.nan
     variance = (typical / spread.seeds).reindex(mae.index)
     used = results.runs[results.runs.recipe == recipe].run_id
     datasets = tuple(sorted(results.people[results.people.run_id.isin(used)].dataset.unique()))
-    return Evidence(mae, variance, pd.DataFrame(columns=COMPUTE) if measured is None else measured, datasets)
+    measured = pd.DataFrame(columns=COMPUTE) if measured is None else measured
+    return Evidence(mae, first, variance, measured, datasets)
 
 
 def printed(paper: Paper) -> Evidence:
@@ -86,7 +94,7 @@ def printed(paper: Paper) -> Evidence:
     index = pd.MultiIndex.from_tuples(rows, names=LEVELS)
     mae = pd.DataFrame({0: list(rows.values())}, index=index)
     measured = paper.compute.assign(device="the paper's GPU", gpu=True)[COMPUTE]
-    return Evidence(mae, pd.Series(np.nan, index), measured, PAPER_SETS)
+    return Evidence(mae, mae, pd.Series(np.nan, index), measured, PAPER_SETS)
 
 
 def compute(folder: Path) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import io
 import textwrap
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -197,12 +198,14 @@ def effects(table: pd.DataFrame, names: str, groups: str, label: str = "") -> Fi
     """Effects in BPM with their 95 % intervals, top to bottom; colour tells the `groups` column apart."""
     rows = table.dropna(subset=["effect"]).iloc[::-1]
     kinds = list(dict.fromkeys(rows[groups].iloc[::-1]))
-    colors = VERDICTS if set(kinds) <= set(VERDICTS) else dict(zip(kinds, plt.get_cmap("Dark2").colors))
+    colors = (
+        VERDICTS if set(kinds) <= set(VERDICTS) else dict(zip(kinds, cycle(plt.get_cmap("Dark2").colors)))
+    )
     fig, ax = plt.subplots(figsize=(8.5, 1.7 + 0.32 * len(rows)), layout="constrained")
     for kind in kinds:
         at = np.flatnonzero(rows[groups] == kind)
         part = rows.iloc[at]
-        bars = np.nan_to_num([part.effect - part.low, part.high - part.effect])
+        bars = np.nan_to_num([part.effect - part.low, part.high - part.effect]).clip(0)  # rounding
         ax.errorbar(
             part.effect.to_numpy(), at, xerr=bars, fmt="o", ms=4, color=colors[kind], capsize=2, label=kind
         )

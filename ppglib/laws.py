@@ -76,11 +76,12 @@ def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["law", "x", "formula", "n", "r2", "aicc", "left_out", "note"])
 
 
-def foretell(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Fit the exponential on students up to SMALL blocks, predict the larger ones; (table, gap (n, draws)).
+def foretell(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray, str]:
+    """Fit the exponential on students up to SMALL blocks, predict the larger ones; (table, gap (n, draws), note).
 
     predicted has the 95 % prediction interval of the weighted fit, observed its interval over people.
-    gap = observed - predicted, fit and observation from the same draw of people. Empty without a law.
+    gap = observed - predicted, fit and observation from the same draw of people. Empty
+    without a law, and then the note says why.
     """
     form = scaling.FORMS["exponential"]
     columns = ["student", "predicted", "low", "high", "observed", "observed_low", "observed_high"]
@@ -88,12 +89,13 @@ def foretell(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFra
     blocks, y = curve(mae, strategy, teacher)
     small = blocks <= SMALL
     law = scaling.fit(form, blocks[small], y[small, 0], weights(y)[small])
-    if law.note or small.all():
-        return pd.DataFrame(columns=columns), np.empty((0, y.shape[1]))
+    note = law.note or ("no larger student to foretell" if small.all() else "")
+    if note:
+        return pd.DataFrame(columns=columns), np.empty((0, y.shape[1])), note
     relative = weights(y) / weights(y)[small].mean()
     predicted = scaling.prediction_interval(law, blocks[~small], relative[~small])
     draws = scaling.fit_draws(form, blocks[small], y[small], relative[small])
     gap = y[~small] - scaling.predict(form, draws, blocks[~small])
     inside = (predicted[1] <= y[~small, 0]) & (y[~small, 0] <= predicted[2])
     values = [blocks[~small].astype(int), *predicted, *interval(y[~small]), *interval(gap), inside]
-    return pd.DataFrame(dict(zip(columns, values))), gap
+    return pd.DataFrame(dict(zip(columns, values))), gap, ""

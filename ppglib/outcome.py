@@ -23,6 +23,12 @@ def cannot(why: str) -> Outcome:
     return Outcome(CANNOT, why)
 
 
-def below(high: float, effect: float) -> bool:
-    """The effect is negative, and so is its interval where there is one."""
-    return effect < 0 and not high >= 0
+def surely(effect: float, low: float, high: float, seed_sd: float = np.nan) -> int:
+    """-1 or 1 where the effect is surely below or above 0, else 0.
+
+    Sure is what neither other people nor, where it is known, other seeds would turn round: the interval
+    and 1.96 seed_sd leave out 0. An effect without an interval, as in the paper's tables, has its sign.
+    """
+    sign = int(np.sign(effect))
+    turned = low <= 0 <= high or abs(effect) <= 1.96 * seed_sd
+    return 0 if turned else sign

@@ -132,7 +132,9 @@ def fit(form: Form, x, y, weights=None) -> Fit:
             )
     except (RuntimeError, OptimizeWarning) as problem:
         return nothing._replace(note=f"did not converge: {' '.join(str(problem).split())}")
-    if not all(RATES[0] < rate < RATES[-1] for rate in start[p - len(form.rates[0]) :]):
+    searched = np.array(form.rates)
+    rates = start[p - searched.shape[1] :]
+    if not ((searched.min(0) < rates) & (rates < searched.max(0))).all():
         return nothing._replace(note="did not converge: a rate ran to the end of the range searched")
     if not np.isfinite(covariance).all():
         return nothing._replace(note="did not converge: the points do not determine the parameters")

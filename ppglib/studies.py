@@ -153,12 +153,20 @@ def _check(path: Path, study: Study) -> None:
         for v in value if isinstance(value, list | tuple) else [value]:
             if not low <= v <= high:
                 raise InputError(f"{path}: {key} must lie between {low} and {high}, not {v}.")
+    if set(study.more_seeds_at) - set(study.students) or (study.more_seeds > 1) != bool(study.more_seeds_at):
+        raise InputError(
+            f"{path}: more_seeds is for the sizes more_seeds_at, which must be among the students."
+        )
     if study.simulate_people and len(study.simulate_people) != len(study.datasets):
         raise InputError(f"{path}: simulate_people needs one number for each of the datasets.")
 
 
 def members(study: Study) -> list[Study]:
-    """The study and those that it takes along. Raises InputError if one is on other recordings."""
+    """The study and those that it takes along.
+
+    Raises InputError if one is on other recordings, or has the recipe and a split of another: what
+    they train would not be told apart in the tables.
+    """
     found, recordings = [study], lambda s: (s.datasets, s.simulate_people, s.simulate_minutes)
     for name in study.also:
         other = _read(name)
@@ -167,5 +175,11 @@ def members(study: Study) -> list[Study]:
                 f"{study.name} names {name} in `also`: that must be another study, once, on the same "
                 "recordings and without `also`."
             )
+        for earlier in found:
+            if earlier.recipe == other.recipe and set(earlier.splits) & set(other.splits):
+                raise InputError(
+                    f"{study.name} takes {other.name} along, which has the recipe and a split of "
+                    f"{earlier.name}: give one of them another recipe."
+                )
         found.append(other)
     return found

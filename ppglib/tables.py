@@ -51,7 +51,8 @@ def load(folder: Path) -> Results:
             raise InputError(
                 f"{folder / name} is missing: run the study first (notebook 03, or `make reproduce`)."
             )
-        frames[name] = pd.read_csv(folder / name, dtype={"person": str, "activity": str})
+        # As text, not dtype=str: that would take a person called NA for a missing one.
+        frames[name] = pd.read_csv(folder / name, converters=dict.fromkeys(("person", "activity"), str))
         if lacking := sorted(needed - set(frames[name].columns)):
             raise InputError(
                 f"{folder / name} lacks the columns {', '.join(lacking)}: it is not from this program."
@@ -84,10 +85,14 @@ def load_paper(folder: Path) -> Paper:
     return Paper(*(pd.read_csv(Path(folder) / f"{name}.csv") for name in names))
 
 
-def draws(results: Results, decoder: str = "argmax", dataset: str = "") -> pd.DataFrame:
+def first_seed(results: Results) -> Results:
+    """Seed 0 alone: the one that every condition has, and the only one that teaches."""
+    return results._replace(runs=results.runs[results.runs.seed == 0])
+
+
+def draws(results: Results, decoder: str = "argmax") -> pd.DataFrame:
     """MAE of every complete condition, column 0 observed, then the bootstrap (see `intervals.draws`)."""
-    people = results.people[results.people.dataset == dataset] if dataset else results.people
-    return intervals.draws(results.runs, people, DECODERS[decoder])
+    return intervals.draws(results.runs, results.people, DECODERS[decoder])
 
 
 def conditions(results: Results, decoder: str = "argmax", dataset: str = "") -> pd.DataFrame:

@@ -73,6 +73,37 @@ def test_verdict_flips_where_the_claim_is_false(claim, tmp_path, true):
     assert verdicts(tmp_path, **world).verdict[claim] == expected
 
 
+def test_a_wide_forecast_tells_nothing(tmp_path):
+    bumpy = lambda k, s, t: truth(k, s, t, law=(2.0, 0.6, 5.0)) + 0.25 * (s in (2, 5))  # noqa: E731
+    row = verdicts(tmp_path, formula=bumpy).loc[11]
+    assert row.verdict == CANNOT and "wider than the curve" in row.why
+
+
+def test_a_control_that_does_nothing_explains_nothing(tmp_path):
+    """Not told apart from DKD, but no better than feature distillation either."""
+    between = OFFSETS | {"dkd": -0.2, "soft8": -0.15, "feature": -0.1}
+    row = verdicts(tmp_path, offsets=between, noise=0.0, wobble=0.9).loc[6]
+    assert row.verdict != CONTROL
+
+
+def test_a_failure_says_how(tmp_path):
+    table = verdicts(tmp_path, offsets=OFFSETS | {"soft": 0.7, "feature": -0.03, "hard": 0.3}, wobble=0.2)
+    assert table.how[1] == "reversed" and table.how[6] == ""
+
+
+def test_curves_are_compared_over_the_sizes_that_both_have(tmp_path):
+    results = tables.load(make(tmp_path, seeds={}, noise=0.0, formula=lambda k, s, t: 3 / s + 3 + OFFSETS[k]))
+    own = evidence.ours(results, "public")
+    fewer = own._replace(mae=own.mae.drop([("dkd", 1, 12), ("dkd", 2, 12)]))
+    alone = own._replace(mae=fewer.mae.drop([("soft", 1, 12), ("soft", 2, 12)]))
+    assert claims.same_decay(fewer, "dkd").effect == pytest.approx(claims.same_decay(alone, "dkd").effect)
+
+
+def test_slopes_are_for_a_doubling(tmp_path):
+    table = verdicts(tmp_path, formula=lambda k, s, t: 9 - 0.7 * np.log2(s))
+    assert table.effect[3] == pytest.approx(-0.7, abs=0.03)
+
+
 def test_distillation_explained_by_smooth_labels(tmp_path):
     assert verdicts(tmp_path, offsets=OFFSETS | {"gaussian": -0.1}).verdict[1] == CONTROL
 
@@ -104,7 +135,7 @@ def test_shared_people_are_compared_over_those_whom_both_splits_test(tmp_path):
     others = results.people[results.people.run_id.isin(shuffled)]
     others = others.assign(person="only here " + others.person, mae=50.0)
     more = results._replace(people=pd.concat([results.people, others]))
-    rows = [controls.table(r, "public").query("control == 'shared people'") for r in (results, more)]
+    rows = [controls.table(r, "public").query("control == @controls.LEAK") for r in (results, more)]
     pd.testing.assert_frame_equal(*rows)
 
 
@@ -112,6 +143,17 @@ def test_a_teacher_can_be_too_large(tmp_path):
     overfit = lambda k, s, t: truth(k, s, t, pull=0) + (0.02 * (t - 8) ** 2 if t else 0)  # noqa: E731
     row = verdicts(tmp_path, formula=overfit).loc[5]
     assert row.verdict == YES and row.low > 0
+
+
+def test_teachers_that_harm_from_the_smallest_on_are_not_too_large(tmp_path):
+    harm = lambda k, s, t: truth(k, s, t, pull=0) + (0.3 * np.log2(t) if t else 0)  # noqa: E731
+    table = verdicts(tmp_path, formula=harm)
+    assert table.verdict[[4, 5]].tolist() == [NO, NO] and table.how[[4, 5]].tolist() == [
+        "reversed",
+        "only in part",
+    ]
+    assert table.low[5] > 0 and "worse from the smallest on" in table.why[5]
+    assert table.effect[4] == pytest.approx(0.3, abs=0.03)  # BPM per doubling
 
 
 def test_hard_that_saturates_earlier(tmp_path):
@@ -148,7 +190,7 @@ def test_prior_work_needs_its_recordings_and_a_number(true):
     mae = pd.DataFrame(
         [[5.0, 4.8, 5.2]], pd.MultiIndex.from_tuples([("scratch", 8, 0)], names=evidence.LEVELS)
     )
-    own = evidence.Evidence(mae, pd.Series(np.nan, mae.index), device(1, 1), ("wildppg",))
+    own = evidence.Evidence(mae, mae, pd.Series(np.nan, mae.index), device(1, 1), ("wildppg",))
     assert [claims.agrees_with_prior_work(own, n).verdict for n in (np.nan, 5.0, 9.0)] == [CANNOT, YES, NO]
 
 
@@ -190,9 +232,6 @@ def test_controls_read_what_was_put_in(tmp_path):
         "soft - gaussian": OFFSETS["soft"] - OFFSETS["gaussian"],
         "gaussian - scratch": OFFSETS["gaussian"] - OFFSETS["scratch"],
         "dkd - scratch, median": OFFSETS["dkd"] - OFFSETS["scratch"],
-        "cdf - dkd": OFFSETS["cdf"] - OFFSETS["dkd"],
-        "scratch - dkd": OFFSETS["scratch"] - OFFSETS["dkd"],
-        "dense_soft - dense_scratch": OFFSETS["dense_soft"] - OFFSETS["dense_scratch"],
         "shuffled - person, scratch": -0.8,
         "tuned - public, scratch": -0.5,
         "median - argmax": -0.1,
@@ -201,15 +240,63 @@ def test_controls_read_what_was_put_in(tmp_path):
     for compared, expected in effects.items():
         assert table.effect[compared] == pytest.approx(expected, abs=0.1), compared
     assert table.reading["dkd - soft8"] == "better" and table.reading["expectation - argmax"] == "worse"
-    assert table.reading["cdf - dkd"] == "better" and table.reading["dist - dkd"] == "not run"
     assert table.reading["shuffled - person, soft"] == "not run"
+
+
+def test_what_lies_beyond_dkd_is_read_in_three_ways(tmp_path):
+    table = controls.beyond(tables.load(make(tmp_path, seeds={})), "public").set_index(["compared", "read"])
+    for compared in ("cdf - dkd", "scratch - dkd", "dense_soft - dense_scratch"):
+        one, other = compared.split(" - ")
+        for read in tables.DECODERS:  # which move all strategies alike in these files
+            expected = OFFSETS[one] - OFFSETS[other]
+            assert table.effect[compared, read] == pytest.approx(expected, abs=0.1), compared
+    assert set(table.reading["cdf - dkd"]) == {"better"} and set(table.reading["dist - dkd"]) == {"not run"}
+
+
+def test_sizes_have_their_own_effects(tmp_path):
+    world = lambda k, s, t: truth(k, s, t) - 0.5 * (k == "dkd" and s == 4)  # noqa: E731
+    own = evidence.ours(tables.load(make(tmp_path, seeds={}, formula=world)), "public")
+    rows = controls.by_size(own, [("dkd", "soft"), ("gaussian", "scratch")])
+    dkd = rows[rows.compared == "dkd - soft"].set_index("student")
+    assert list(dkd.index) == [1, 2, 3, 4, 5, 6, 8, 10] and set(rows.compared) == {
+        "dkd - soft",
+        "gaussian - scratch",
+    }
+    expected = [-0.4 - 0.5 * (s == 4) for s in dkd.index]
+    assert dkd.effect.tolist() == pytest.approx(expected, abs=0.1) and (dkd.low < dkd.high).all()
+
+
+def test_seeds_can_take_away_that_an_effect_is_sure():
+    row = controls.Row("", "", 3, -0.1, -0.15, -0.05)
+    readings = [row._replace(seed_sd=sd).reading for sd in (np.nan, 0.04, 0.06)]
+    assert readings == ["better", "better", "not told apart"]
 
 
 def test_a_u_shape_in_teacher_strength_is_found(tmp_path):
     own = lambda t: truth("scratch", t, 0)  # noqa: E731
     world = lambda k, s, t: truth(k, s, 0) + (0.8 * (own(t) - own(4)) ** 2 if t else 0)  # noqa: E731
-    results = tables.load(make(tmp_path, formula=world, seeds={}, law=LAW, noise=0.005))
-    rows, slopes = controls.teacher_strength(evidence.ours(results, "public"))
-    assert len(rows) == 36 and slopes[2][2] < 0  # at the strongest teacher a weaker one would be better
-    straight = tables.load(make(tmp_path, seeds={}, noise=0.005))
-    assert controls.teacher_strength(evidence.ours(straight, "public"))[1][2][1] > 0
+    shapes = []
+    for formula in (world, None):
+        results = tables.load(make(tmp_path, formula=formula, seeds={}, law=LAW, noise=0.005))
+        rows, slopes = controls.teacher_strength(evidence.ours(results, "public"))
+        assert len(rows) == 36
+        shapes.append(controls.strength_shape(slopes))
+    assert shapes[0].startswith("a U") and not shapes[1].startswith("a U")
+    ends = {
+        k: controls.strength_shape({"strongest": (v, v - 1, v + 1), "weakest": (2, 1, 3)})
+        for v, k in ((2, "up"), (-2, "down"), (0.5, "flat"))
+    }
+    assert ends["up"].startswith("no U: stronger") and ends["down"].startswith("a U")
+    assert ends["flat"].startswith("no sure U")
+
+
+def test_teachers_are_compared_by_the_seed_that_taught(tmp_path):
+    results = tables.load(make(tmp_path))
+    lucky = results.runs.run_id[results.runs.seed > 0]
+    people = results.people.assign(mae=results.people.mae - 5 * results.people.run_id.isin(lucky))
+    other = evidence.ours(results._replace(people=people), "public")
+    own = evidence.ours(results, "public")
+    assert other.mae.loc[("scratch", 8, 0), 0] < own.mae.loc[("scratch", 8, 0), 0] - 3
+    pd.testing.assert_frame_equal(*(controls.teacher_strength(e)[0] for e in (own, other)))
+    for claim in (claims.larger_teachers_help, claims.too_large_teachers_harm):
+        assert claim(own) == claim(other)

@@ -86,6 +86,60 @@ def test_figure2_draws_a_law_or_says_why_not(results, conditions):
     assert np.allclose(y, law.a * np.exp(-law.b * x) + law.c)
 
 
+def bars(ax):
+    """{label: points (n, 2) and the two ends of each bar (n, 2, 2)} of what was drawn with error bars."""
+    return {c.get_label(): (c[0].get_xydata(), np.array(c[2][0].get_segments())) for c in ax.containers}
+
+
+def test_strategies_are_drawn_with_their_intervals(conditions):
+    table = tables.table2(conditions, "public")
+    found = bars(figures.strategies(table).axes[0])
+    assert set(found) == set(table.strategy)
+    for name, (points, ends) in found.items():
+        rows = table[table.strategy == name]
+        assert np.allclose(points[:, 1], rows.mae)
+        assert np.allclose(ends[:, :, 1], rows[["low", "high"]])
+    assert [t.get_text() for t in plt.gca().get_xticklabels()] == list(
+        map(str, sorted(table.student.unique()))
+    )
+
+
+def test_what_was_foretold_and_what_was_seen_are_drawn(results):
+    table = laws.foretell(evidence.ours(results, "public").mae, "soft", 12)[0]
+    found = bars(figures.foretold(table).axes[0])
+    for label, names in (
+        ("foretold (of the fit)", ["predicted", "low", "high"]),
+        ("observed (over people)", ["observed", "observed_low", "observed_high"]),
+    ):
+        points, ends = found[label]
+        assert np.allclose(points[:, 1], table[names[0]]) and np.allclose(ends[:, :, 1], table[names[1:]])
+
+
+def test_reliability_has_confidence_across_and_hits_up(results):
+    table = tables.reliability(results, "public", 4)
+    table["accuracy"] = table.accuracy + 0.01 * table.strategy.map(len)
+    lines = {line.get_label(): line for line in figures.reliability(table).axes[0].lines}
+    assert set(lines) == {"calibrated", *table.strategy}
+    for name, rows in table.groupby("strategy"):
+        assert np.allclose(lines[name].get_xydata(), rows[["confidence", "accuracy"]])
+
+
+def test_effects_are_drawn_beside_their_names_top_to_bottom():
+    names, kinds = [f"row {i}" for i in range(9)], [f"kind {i}" for i in range(9)]  # more kinds than colours
+    table = pd.DataFrame(dict(name=names, kind=kinds, effect=np.arange(9.0)))
+    table["low"], table["high"] = table.effect - 1, table.effect + 2
+    table.loc[3, ["low", "high"]] = np.nan
+    table.loc[4, "low"] = table.effect[4] + 1e-15  # an interval of rounding errors
+    ax = figures.effects(table, "name", "kind").axes[0]
+    found = bars(ax)
+    ticks = dict(zip((t.get_text() for t in ax.get_yticklabels()), ax.get_yticks()))
+    for row in table.drop([3, 4]).itertuples():
+        points, ends = found[row.kind]
+        assert np.allclose(points, [[row.effect, ticks[row.name]]])
+        assert np.allclose(ends[0, :, 0], [row.low, row.high])
+    assert ticks["row 0"] > ticks["row 8"]
+
+
 def test_every_figure_of_simulated_recordings_says_so(results, conditions):
     label, mae = results.name, evidence.ours(results, "public").mae
     drawn = [

@@ -74,6 +74,23 @@ def test_a_study_takes_along_only_others_on_the_same_recordings(tmp_path):
             studies.read(write(tmp_path, GOOD + 'also = ["other.toml"]\n'))
 
 
+def test_two_studies_that_tables_could_not_tell_apart_are_refused(tmp_path):
+    (tmp_path / "other.toml").write_text(GOOD, encoding="utf-8")
+    text = GOOD + 'also = ["other.toml"]\n'
+    with pytest.raises(InputError, match="the recipe and a split of mine"):
+        studies.read(write(tmp_path, text))
+    recipe = text.replace("mine", "more", 1)
+    assert len(studies.members(studies.read(write(tmp_path, recipe)))) == 2
+
+
+@pytest.mark.parametrize(
+    "more", ["more_seeds = 3\n", "more_seeds_at = [1]\n", "more_seeds = 3\nmore_seeds_at = [7]\n"]
+)
+def test_more_seeds_that_would_do_nothing_are_refused(tmp_path, more):
+    with pytest.raises(InputError, match="must be among the students"):
+        studies.read(write(tmp_path, GOOD + more))
+
+
 def test_other_teachers_than_the_largest_need_one_seed(tmp_path):
     text = GOOD.replace('"dkd"', '"soft"') + "more_seeds = 3\nmore_seeds_at = [1]\n"
     runs = [r for r in grid.runs(studies.read(write(tmp_path, text))) if (r.student, r.fold) == (1, 0)]

@@ -105,7 +105,7 @@ def test_laws_are_weighted_by_the_variance_over_people(results):
 
 
 def test_larger_students_are_foretold_within_the_noise(results):
-    table, gap = laws.foretell(evidence.ours(results, "public").mae, "soft", 12)
+    table, gap, _ = laws.foretell(evidence.ours(results, "public").mae, "soft", 12)
     assert table.student.tolist() == [6, 8, 10] and gap.shape == (3, 2001)
     assert table.inside.all() and (table.predicted - table.observed).abs().max() < 0.1
 
@@ -127,13 +127,48 @@ def test_rivals_name_the_law_that_made_the_data(results):
     assert (rows.left_out_low < rows.left_out_high).all()
 
 
+def test_left_out_errors_are_weighted_and_leave_whole_sizes_out(results):
+    mae = evidence.ours(results, "public").mae
+    blocks, y = laws.curve(mae, "soft", 12)
+    weights = laws.weights(y)
+    errors = []
+    for i in range(len(blocks)):
+        kept = np.arange(len(blocks)) != i
+        line = np.polyfit(np.log(blocks[kept]), y[kept, 0], 1, w=weights[kept] ** 0.5)
+        errors.append(abs(np.polyval(line, np.log(blocks[i])) - y[i, 0]))
+    rows = laws.rivals(mae, "soft", 12).set_index(["law", "x"])
+    assert rows.left_out["log-linear", "blocks"] == pytest.approx(np.mean(errors))
+    index = mae.index.to_frame(index=False)
+    keep = ((index.strategy == "soft") & (index.student < index.teacher)).to_numpy()
+    student, teacher, grid = index.student[keep], index.teacher[keep], mae.to_numpy()[keep]
+    design = np.stack([np.log(student), np.log(teacher), np.ones(len(student))], 1)
+    root, gaps = laws.weights(grid)[:, None] ** 0.5, np.empty(len(student))
+    for size in student.unique():
+        out = (student == size).to_numpy()
+        solution = np.linalg.lstsq((design * root)[~out], (grid[:, :1] * root)[~out], rcond=None)[0]
+        gaps[out] = abs(design[out] @ solution - grid[out, :1])[:, 0]
+    rows = laws.grid_rivals(mae).set_index(["law", "x"])
+    assert rows.left_out["log-linear in both", "blocks"] == pytest.approx(gaps.mean(), rel=1e-6)
+
+
+def test_a_person_called_NA_is_a_person(tmp_path):
+    folder = make(tmp_path, students=(1, 4, 12), teachers=(12,), grid=False, seeds={})
+    before = tables.conditions(tables.load(folder))
+    people = pd.read_csv(folder / "people.csv", keep_default_na=False)
+    people["person"] = people.person.replace("P000", "NA")
+    people.to_csv(folder / "people.csv", index=False)
+    after = tables.conditions(tables.load(folder))
+    assert (after.people == before.people).all() and np.allclose(after.mae, before.mae)
+
+
 def test_a_grid_of_three_sizes_gives_notes_not_crashes(tmp_path):
     results = tables.load(make(tmp_path, students=(1, 4, 12), teachers=(12,), grid=False, seeds={}))
     mae = evidence.ours(results, "public").mae
     assert (laws.table(mae).note != "").all()
     assert (laws.rivals(mae, "soft", 12).note != "").all()
     assert (laws.grid_rivals(mae).note != "").all()
-    assert laws.foretell(mae, "soft", 12)[0].empty
+    table, _, note = laws.foretell(mae, "soft", 12)
+    assert table.empty and note.startswith("too few points")
 
 
 def test_one_teacher_says_nothing_of_teachers(tmp_path):

@@ -124,6 +124,30 @@ def test_the_same_run_gives_the_same_weights_and_another_seed_others(study, wind
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
+def test_strategies_of_one_seed_start_alike_and_see_the_same_windows(study, windows, taught, monkeypatch):
+    """What pairs them: first weights and the order of windows come from fold and seed alone."""
+    starts, seen = [], []
+    network_of, windows_of = training.ResNet1D, training.gather
+
+    def built(*args):
+        network = network_of(*args)
+        starts.append(network.stem[0].weight.detach().clone())
+        return network
+
+    def gathered(signal, rows):
+        seen[-1].append(np.array(rows))
+        return windows_of(signal, rows)
+
+    monkeypatch.setattr(training, "ResNet1D", built)
+    monkeypatch.setattr(training, "gather", gathered)
+    for strategy in ("scratch", "dkd"):
+        seen.append([])
+        run = run_of(study, strategy)
+        training.train(run, windows, taught[2] if run.teacher else None)
+    assert torch.equal(*starts)
+    assert all(np.array_equal(*pair) for pair in zip(*seen, strict=True))
+
+
 def test_labels_of_test_people_do_not_touch_the_training(study, windows):
     run = run_of(study, "scratch")
     _, test = split(windows, 0)
