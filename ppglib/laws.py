@@ -11,6 +11,7 @@ from ppglib import scaling
 from ppglib.intervals import interval
 from ppglib.resnet1d import live_parameters
 
+TRIED = ["law", "x", "formula", "n", "r2", "aicc", "left_out", "left_out_low", "left_out_high", "note"]
 SMALL, UNIT = 5, 1e5  # students to fit on before foretelling the larger ones; parameters are counted in UNIT
 
 
@@ -49,14 +50,8 @@ def rivals(mae: pd.DataFrame, strategy: str, teacher: int) -> pd.DataFrame:
     for axis, x in (("blocks", blocks), ("parameters", parameters(blocks))):
         for name, form in scaling.FORMS.items():
             law = scaling.fit(form, x, y[:, 0], weights(y))
-            error = (
-                [np.nan] * 3
-                if law.note
-                else map(float, interval(scaling.leave_one_out(form, x, y, weights(y))))
-            )
-            rows.append((name, axis, form.text, law.n, law.r2, law.aicc, *error, law.note))
-    columns = ["law", "x", "formula", "n", "r2", "aicc", "left_out", "left_out_low", "left_out_high", "note"]
-    return pd.DataFrame(rows, columns=columns)
+            rows.append((name, axis, *_tried(form, x, y, law)))
+    return pd.DataFrame(rows, columns=TRIED)
 
 
 def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
@@ -71,9 +66,17 @@ def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
     for axis, x in (("blocks", size), ("parameters", np.array([parameters(s) for s in size]))):
         for name, form in scaling.GRID_FORMS.items():
             law = scaling.fit(form, x, []) if few else scaling.fit(form, x, y[:, 0], weights(y))
-            error = np.nan if law.note else scaling.leave_one_out(form, x, y[:, :1], weights(y), size[0])[0]
-            rows.append((name, axis, form.text, len(y), law.r2, law.aicc, error, few or law.note))
-    return pd.DataFrame(rows, columns=["law", "x", "formula", "n", "r2", "aicc", "left_out", "note"])
+            law = law._replace(n=len(y), note=few or law.note)
+            rows.append((name, axis, *_tried(form, x, y, law, groups=size[0])))
+    return pd.DataFrame(rows, columns=TRIED)
+
+
+def _tried(form: scaling.Form, x, y: np.ndarray, law: scaling.Fit, groups=None) -> tuple:
+    """The columns of TRIED after law and x: what the law says, and how it does at sizes left out."""
+    error = [np.nan] * 3
+    if not law.note:
+        error = map(float, interval(scaling.leave_one_out(form, x, y, weights(y), groups)))
+    return form.text, law.n, law.r2, law.aicc, *error, law.note
 
 
 def foretell(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray, str]:

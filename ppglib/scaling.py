@@ -160,14 +160,21 @@ def fit_draws(form: Form, x, y, weights=None) -> np.ndarray:
     """(p, draws) least squares of one law for every column of y (n, draws), on the grid of rates."""
     x, y = np.asarray(x, float), np.asarray(y, float)
     root = np.ones(len(y)) if weights is None else np.sqrt(np.asarray(weights, float))
-    best, values = np.full(y.shape[1], np.inf), np.full((len(form.names), y.shape[1]), np.nan)
-    for rates in form.rates:
-        design = np.stack(form.basis(x, *rates), -1) * root[:, None]
-        linear = np.linalg.pinv(design) @ (y * root[:, None])
-        loss = ((design @ linear - y * root[:, None]) ** 2).sum(0)
-        better = loss < best
-        best[better] = loss[better]
-        values[:, better] = np.vstack([linear, np.repeat(np.array(rates)[:, None], y.shape[1], 1)])[:, better]
+    designs = [np.stack(form.basis(x, *rates), -1) * root[:, None] for rates in form.rates]
+    scaled = y * root[:, None]
+    # What least squares explains of y is its length in the space of the design: no solution is needed
+    # to compare the rates, only one for each draw with its best.
+    best, explained = np.zeros(y.shape[1], int), np.full(y.shape[1], -np.inf)
+    for i, design in enumerate(designs):
+        u, s, _ = np.linalg.svd(design, full_matrices=False)
+        length = ((u[:, s > 1e-15 * s[0]].T @ scaled) ** 2).sum(0)
+        better = length > explained
+        best[better], explained[better] = i, length[better]
+    values = np.full((len(form.names), y.shape[1]), np.nan)
+    for i in np.unique(best):
+        draws = best == i
+        linear = np.linalg.pinv(designs[i]) @ scaled[:, draws]
+        values[:, draws] = np.vstack([linear, np.repeat(np.array(form.rates[i])[:, None], draws.sum(), 1)])
     return values
 
 
