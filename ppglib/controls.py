@@ -24,7 +24,7 @@ class Row(NamedTuple):
     """effect in BPM with its 95 % interval over people: below 0, the first of the two has the lower MAE.
 
     reading: "better" or "worse" where it is sure (see `outcome.surely`), which takes other seeds into
-    account where some runs were repeated.
+    account where seed_sd is known.
     """
 
     control: str
@@ -45,15 +45,13 @@ class Row(NamedTuple):
 
 def table(results: Results, recipe: str) -> pd.DataFrame:
     """All controls of one recipe: control, compared, n, effect, low, high, seed_sd, reading, simulated."""
-    own = ev.ours(results, recipe)
-    rows = [
-        _pairs(own, WITHOUT[0], "dkd", "soft8"),
-        _pairs(own, WITHOUT[1], "soft", "gaussian"),
-        _pairs(own, WITHOUT[1], "dkd", "gaussian"),
-    ]
+    own, median = ev.ours(results, recipe), ev.ours(results, recipe, decoder="median")
+    rows = []
+    for read, networks in (("", own), (", median", median)):
+        rows.append(_pairs(networks, WITHOUT[0], "dkd", "soft8", read))
+        rows += [_pairs(networks, WITHOUT[1], name, "gaussian", read) for name in ("soft", "dkd")]
     gains = ("hard", "soft", "feature", "dkd", "soft8", "soft_t1", "gaussian")
     rows += [_pairs(own, "gain over scratch", name, "scratch") for name in gains]
-    median = ev.ours(results, recipe, decoder="median")
     rows += [_pairs(median, BY_MEDIAN, name, "scratch", ", median") for name in ("soft", "dkd", "gaussian")]
     rows += _leak(results, recipe) + _recipes(results, recipe) + _decoders(results, recipe)
     return _frame(rows).assign(simulated=bool(results.name))

@@ -26,9 +26,10 @@ def cannot(why: str) -> Outcome:
 def surely(effect: float, low: float, high: float, seed_sd: float = np.nan) -> int:
     """-1 or 1 where the effect is surely below or above 0, else 0.
 
-    Sure is what neither other people nor, where it is known, other seeds would turn round: the interval
-    and 1.96 seed_sd leave out 0. An effect without an interval, as in the paper's tables, has its sign.
+    Sure is what neither other people nor other seeds would turn round: 0 lies outside the interval,
+    widened by 1.96 seed_sd (in squares) where that is known. An effect without an interval, as in the
+    paper's tables, has its sign.
     """
-    sign = int(np.sign(effect))
-    turned = low <= 0 <= high or abs(effect) <= 1.96 * seed_sd
-    return 0 if turned else sign
+    seeds = 1.96 * np.nan_to_num(seed_sd)
+    wide = effect - np.hypot(effect - low, seeds), effect + np.hypot(high - effect, seeds)
+    return 0 if wide[0] <= 0 <= wide[1] else int(np.sign(effect))
