@@ -132,6 +132,7 @@ def test_pairs_and_slopes_are_the_measured_ones(results, verdicts):
     assert f"in {pairs - wins} of {pairs} pairs over all teachers" in TEXT
     dkd, soft = better["tuned", 6], better["tuned", 8]
     assert f"DKD is better than feature distillation in {dkd} sizes and soft than hard in {soft}" in TEXT
+    assert f"mean gain on feature, {limits(verdicts['tuned'].loc[6], -1)} BPM" in TEXT
     own = evidence.ours(results, "public")
     assert "weaker teachers are better throughout" in TEXT
     strength, slopes = controls.teacher_strength(own)
