@@ -50,6 +50,11 @@ def title(text: str, label: str) -> str:
     return f"{text} ({label})" if label else text
 
 
+def bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
+    """(2, n) lengths of error bars: 0 where a limit is missing, or where rounding puts it on the wrong side."""
+    return np.nan_to_num([middle - low, high - middle]).clip(0)
+
+
 def figure1(table: pd.DataFrame, label: str = "") -> Figure:
     """MAE of every student and teacher, "From scratch" left-most; colour and size encode MAE (Figure 1)."""
     teachers, students = sorted(table.teacher.unique()), sorted(table.student.unique())
@@ -87,18 +92,9 @@ def strategies(table: pd.DataFrame, label: str = "") -> Figure:
     fig, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
     for i, (name, rows) in enumerate(table.groupby("strategy", sort=False)):
         x = rows.student.map(students.index) + 0.05 * (i - (len(names) - 1) / 2)
-        errors = np.array([rows.mae - rows.low, rows.high - rows.mae])
-        ax.errorbar(
-            x.to_numpy(),
-            rows.mae.to_numpy(),
-            errors,
-            fmt="o-",
-            ms=4,
-            lw=1.2,
-            elinewidth=0.8,
-            color=COLORS.get(name),
-            label=name,
-        )
+        style = dict(color=COLORS.get(name), lw=1.2, elinewidth=0.8, ms=4, label=name)
+        limits = bars(rows.mae, rows.low, rows.high)
+        ax.errorbar(x.to_numpy(), rows.mae.to_numpy(), limits, fmt="o-", **style)
     ax.set_xticks(range(len(students)), students)
     ax.set(xlabel="Student (blocks)", ylabel="MAE (BPM)")
     if names:
@@ -156,19 +152,12 @@ def foretold(table: pd.DataFrame, label: str = "") -> Figure:
     fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
     x = np.arange(len(table))
     table = table.astype({"student": int}).reset_index(drop=True)
-    bars = np.array([table.predicted - table.low, table.high - table.predicted])
-    ax.errorbar(
-        x - 0.08,
-        table.predicted.to_numpy(),
-        bars,
-        fmt="s",
-        color="0.5",
-        capsize=3,
-        label="foretold (of the fit)",
-    )
-    bars = np.nan_to_num([table.observed - table.observed_low, table.observed_high - table.observed])
+    limits = bars(table.predicted, table.low, table.high)
+    style = dict(fmt="s", color="0.5", capsize=3, label="foretold (of the fit)")
+    ax.errorbar(x - 0.08, table.predicted.to_numpy(), limits, **style)
+    limits = bars(table.observed, table.observed_low, table.observed_high)
     seen = "observed" if table.observed_low.isna().any() else "observed (over people)"
-    ax.errorbar(x + 0.08, table.observed.to_numpy(), bars, fmt="o", color="#0072b2", capsize=3, label=seen)
+    ax.errorbar(x + 0.08, table.observed.to_numpy(), limits, fmt="o", color="#0072b2", capsize=3, label=seen)
     ax.set_xticks(x, table.student)
     ax.set(xlabel="Student (blocks)", ylabel="MAE (BPM)", xlim=(-0.6, len(table) - 0.4))
     fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=2)
@@ -205,10 +194,8 @@ def effects(table: pd.DataFrame, names: str, groups: str, label: str = "") -> Fi
     for kind in kinds:
         at = np.flatnonzero(rows[groups] == kind)
         part = rows.iloc[at]
-        bars = np.nan_to_num([part.effect - part.low, part.high - part.effect]).clip(0)  # rounding
-        ax.errorbar(
-            part.effect.to_numpy(), at, xerr=bars, fmt="o", ms=4, color=colors[kind], capsize=2, label=kind
-        )
+        limits, style = bars(part.effect, part.low, part.high), dict(ms=4, color=colors[kind], capsize=2)
+        ax.errorbar(part.effect.to_numpy(), at, xerr=limits, fmt="o", label=kind, **style)
     ax.axvline(0, color="0.6", lw=1)
     ax.set_yticks(range(len(rows)), [textwrap.fill(text, 52) for text in rows[names]], size=8)
     ax.set(xlabel="Effect (BPM, below 0 = lower MAE)", ylim=(-0.6, len(rows) - 0.4))
@@ -237,11 +224,9 @@ def across(table: pd.DataFrame, label: str = "") -> Figure:
         for i, (name, rows) in enumerate(shown.groupby("strategy")):
             rows = rows.sort_values("student")
             x = rows.student.map(students.index) + 0.08 * (i - 1)
-            bars = np.array([rows.held_out - rows.held_out_low, rows.held_out_high - rows.held_out])
-            style = dict(color=COLORS.get(name), lw=1.3, ms=4)
-            ax.errorbar(
-                x.to_numpy(), rows.held_out.to_numpy(), bars, fmt="o-", elinewidth=0.8, label=name, **style
-            )
+            limits = bars(rows.held_out, rows.held_out_low, rows.held_out_high)
+            style, y = dict(color=COLORS.get(name), lw=1.3, ms=4), rows.held_out.to_numpy()
+            ax.errorbar(x.to_numpy(), y, limits, fmt="o-", elinewidth=0.8, label=name, **style)
             ax.plot(x, rows.in_domain, "o--", mfc="white", **style)
         ax.set_xticks(range(len(students)), students)
         ax.set(title=dataset, xlabel="Student (blocks)")

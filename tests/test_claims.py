@@ -79,7 +79,7 @@ def test_a_wide_forecast_tells_nothing(tmp_path):
     assert row.verdict == CANNOT and "wider than the curve" in row.why
 
 
-def world(**levels):
+def by_hand(**levels):
     """Evidence by hand: {strategy: (MAE of the 1- and 2-block student, sd of their draws)}, teacher 12."""
     rng, rows = np.random.default_rng(0), {}
     for strategy, (maes, sd) in levels.items():
@@ -100,7 +100,7 @@ def world(**levels):
     ],
 )
 def test_a_control_explains_only_with_an_effect_of_its_own(control, expected, words):
-    own = world(dkd=([5.0, 5.0], 0.01), feature=([5.2, 5.2], 0.01), soft8=control)
+    own = by_hand(dkd=([5.0, 5.0], 0.01), feature=([5.2, 5.2], 0.01), soft8=control)
     row = claims.always(own, "dkd", "feature", control="soft8")
     assert row.verdict == expected and words in row.why
 

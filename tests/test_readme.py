@@ -52,7 +52,7 @@ def test_the_counts_and_hours_are_the_measured_ones():
     hours = pd.read_csv(resolve("data/results/open/timing.csv")).seconds.sum() / 3600
     planned = len(grid.runs(studies.read("open")))
     assert f"{(runs.student > 0).sum()} of its {planned} networks" in TEXT
-    assert f"{hours:.1f} hours of one thread, two at once, so {hours / 2:.1f} by the clock" in TEXT
+    assert f"{hours:.1f} hours of one thread, two at once, so about {hours / 2:.1f} by the clock" in TEXT
     more = runs[(runs.student > 0) & (runs.seed > 0)]
     tables_of = " and ".join(f"`{recipe}`" for recipe in sorted(more.recipe.unique()))
     assert f"Cells of the {tables_of} table at 1, 4 and 8 blocks are means over up to three seeds" in TEXT
@@ -146,6 +146,19 @@ def test_pairs_and_slopes_are_the_measured_ones(results, verdicts):
 def test_the_gains_across_datasets_are_the_measured_ones(results):
     for row in across.gains(results, "public").query("strategy == 'soft'").itertuples():
         assert limits(row, form="+.2f") in TEXT, row.dataset
+
+
+def test_what_is_said_of_single_networks_is_as_measured(results, measured):
+    large = results.runs.query(
+        "recipe == 'public' and split == 'person' and strategy == 'scratch' and student == 12"
+    )
+    folds = [f"{mae:.1f}" for mae in large.sort_values("fold").mae]
+    assert f"({' and '.join(folds)} BPM for 12 blocks from scratch under `public`)" in TEXT
+    gap = across.table(results, "public").gap.max()
+    assert f"networks are worse by up to {gap:.1f} BPM" in TEXT
+    mae = measured[measured.split == "person"].set_index(["recipe", "strategy", "student", "teacher"]).mae
+    assert "A tuned network of 4 blocks from scratch is better than the 12-block teacher of `public`" in TEXT
+    assert mae["tuned", "scratch", 4, 0] < mae["public", "scratch", 12, 0]
 
 
 def test_the_speeds_are_the_measured_ones():
