@@ -10,9 +10,9 @@ import pandas as pd
 
 from ppglib import scaling
 from ppglib.claims_of_laws import exponential_is_best, faster_decay, predictable, same_decay, saturates
-from ppglib.evidence import Evidence, mean_gap, pairs, top
+from ppglib.evidence import Evidence, beside, mean_gap, pairs, top
 from ppglib.intervals import interval
-from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot, surely
+from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot, surely, told
 
 FOUR = ("hard", "soft", "dkd", "feature")
 LAWS = range(10, 16)  # claims about laws
@@ -26,39 +26,43 @@ def always(evidence: Evidence, better: str, worse: str, control: str = "", found
         return cannot(f"no {better} student with {worse} beside it at the same size was run")
     gaps = [(evidence.mae.loc[a, 0] - evidence.mae.loc[b, 0], a) for a, b in found]
     wins, (worst, (_, student, teacher)) = sum(g < 0 for g, _ in gaps), max(gaps)
-    reversed_in = sum(surely(*mean_gap(evidence, [pair])) > 0 for pair in found)
+    signs = [surely(*mean_gap(evidence, [pair])) for pair in found]
     measured = mean_gap(evidence, found)
     students, taught_by = ({pair[0][i] for pair in found} for i in (1, 2))
     why = f"better in {wins} of {len(gaps)} pairs (students of {_listed(students)} blocks"
     why += f", teachers of {_listed(taught_by)})" if taught_by != {0} else ")"
+    if evidence.mae.shape[1] > 1:
+        why += f", surely better in {signs.count(-1)}, surely worse in {signs.count(1)}"
     if wins < len(gaps):
-        why += f", surely worse in {reversed_in}" if evidence.mae.shape[1] > 1 else ""
-        why += f", worst {worst:+.2f} BPM for the {student}-block student of {teacher}"
+        why += f", worst {worst:+.2f} BPM for the {student}-block student"
+        why += f" of {teacher}" if teacher else ""
     sign = surely(*measured)
     if sign >= 0:
         why += "; the mean is surely the other way" if sign else "; the mean is not surely below 0"
     if wins < len(gaps) or sign >= 0:
         return Outcome(NO, why, *measured)
-    explains, about = explained(evidence, better, worse, control, students) if control else (False, "")
+    explains, about = explained(evidence, found, control) if control else (False, "")
     return Outcome(CONTROL if explains else YES, why + about, *measured)
 
 
-def explained(evidence: Evidence, better: str, worse: str, control: str, students: set) -> tuple[bool, str]:
-    """Whether `control` beats `worse` too, and `better` does not surely beat it; and what to say of that."""
-    largest = top(evidence.mae)
-    if not (rivals := pairs(evidence.mae, better, control, {largest}, students)):
+def explained(evidence: Evidence, found: list[tuple], control: str) -> tuple[bool, str]:
+    """Whether `control` is surely better than the second of each pair, and the first not surely than `control`.
+
+    On average over the pairs with the largest teacher, where the control was run; and what to say of it.
+    """
+    largest, mae = top(evidence.mae), evidence.mae
+    trios = [(*pair, beside(mae, control, *pair[0][1:])) for pair in found if pair[0][2] == largest]
+    trios = [trio for trio in trios if trio[2]]
+    if not trios:
         return False, f"; {control}, its control, was not run"
-    both = {own[1] for own, _ in rivals}
-    gaps = [
-        mean_gap(evidence, found)
-        for found in (rivals, pairs(evidence.mae, control, worse, {0, largest}, both))
-    ]
-    limits = ["{:+.2f} [{:+.2f}, {:+.2f}]".format(*gap[:3]) for gap in gaps]
+    (better, worse, _), rivals = trios[0], [(one, third) for one, _, third in trios]
+    gaps = [mean_gap(evidence, rivals), mean_gap(evidence, [(third, other) for _, other, third in trios])]
+    limits = [told(*gap[:3]) for gap in gaps]
     about = (
-        f"; with the teacher of {largest} blocks {limits[0]} against {control}, its control, which is itself "
+        f"; with the teacher of {largest} blocks {better[0]} is {limits[0]} against {control}, its control, "
     )
-    about += f"{limits[1]} against {worse}"
-    if ahead := [own[1] for own, other in rivals if surely(*mean_gap(evidence, [(own, other)])) > 0]:
+    about += f"which is itself {limits[1]} against {worse[0]}"
+    if ahead := [one[1] for one, third in rivals if surely(*mean_gap(evidence, [(one, third)])) > 0]:
         about += f"; {control} is surely the better of the two at student sizes {_listed(ahead)}"
     return surely(*gaps[0]) >= 0 and surely(*gaps[1]) < 0, about
 
@@ -114,15 +118,24 @@ def too_large_teachers_harm(evidence: Evidence) -> Outcome:
     index, y, few = _by_teacher(evidence)
     if few:
         return few
-    size = np.log2(index.teacher)
-    line, bend = scaling.slopes(size, y, index.student, 2)
-    smallest, largest = (tuple(map(float, interval(line + 2 * bend * x))) for x in (size.min(), size.max()))
-    why = "slope at the smallest teacher {:+.2f} [{:+.2f}, {:+.2f}]".format(*smallest).replace(
-        " [+nan, +nan]", ""
-    )
+    smallest, largest = _slopes_at_ends(index, y)
+    why = f"slope at the smallest teacher {told(*smallest)}"
     if surely(*largest) > 0 and smallest[0] >= 0:
         why += "; larger teachers are worse from the smallest on, so none is the best size"
+    bent = [
+        student
+        for student, rows in index.groupby("student")
+        if len(rows) > 3 and [surely(*end) for end in _slopes_at_ends(rows, y[rows.index])] == [-1, 1]
+    ]
+    why += f"; by itself a best size in between for the students of {_listed(bent)} blocks" if bent else ""
     return Outcome(YES if surely(*largest) > 0 > surely(*smallest) else NO, why, *largest)
+
+
+def _slopes_at_ends(index: pd.DataFrame, y: np.ndarray) -> list[tuple]:
+    """Of a parabola over log2(blocks) of the teacher: its slope at the smallest and at the largest, with limits."""
+    size = np.log2(index.teacher)
+    line, bend = scaling.slopes(size, y, index.student, 2)
+    return [tuple(map(float, interval(line + 2 * bend * x))) for x in (size.min(), size.max())]
 
 
 def _by_teacher(evidence: Evidence) -> tuple[pd.DataFrame, np.ndarray, Outcome | None]:
@@ -132,7 +145,7 @@ def _by_teacher(evidence: Evidence) -> tuple[pd.DataFrame, np.ndarray, Outcome |
     """
     index = evidence.first_seed.index.to_frame(index=False)
     keep = ((index.strategy == "soft") & (index.student < index.teacher)).to_numpy()
-    index, y = index[keep], evidence.first_seed.to_numpy()[keep]
+    index, y = index[keep].reset_index(drop=True), evidence.first_seed.to_numpy()[keep]
     few = None
     if index.teacher.nunique() < 3:
         few = cannot(f"needs soft students of three teachers, has {index.teacher.nunique()}")
@@ -197,8 +210,8 @@ CLAIMS = {
     4: lambda e, _: larger_teachers_help(e),
     5: lambda e, _: too_large_teachers_harm(e),
     6: lambda e, _: always(e, "dkd", "feature", control="soft8", teachers={top(e.mae)}),
-    7: lambda e, _: always(e, "feature", "soft", teachers={top(e.mae)}),
-    8: lambda e, _: always(e, "soft", "hard", teachers={top(e.mae)}),
+    7: lambda e, _: always(e, "feature", "soft", control="scratch", teachers={top(e.mae)}),
+    8: lambda e, _: always(e, "soft", "hard", control="scratch", teachers={top(e.mae)}),
     9: lambda e, _: best_elsewhere(e),
     10: lambda e, _: exponential_is_best(e),
     11: lambda e, _: predictable(e),

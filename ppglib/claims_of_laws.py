@@ -9,7 +9,7 @@ from scipy.stats import t as student_t
 from ppglib import laws, scaling
 from ppglib.evidence import Evidence, top
 from ppglib.intervals import interval
-from ppglib.outcome import CANNOT, NO, TOLERANCE, YES, Outcome, cannot, surely
+from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot, surely, told
 
 SATURATED = 6  # blocks, from where the paper sees saturation
 
@@ -47,25 +47,43 @@ def predictable(evidence: Evidence) -> Outcome:
     why = f"{table.inside.sum()} of {len(table)} inside the 95 % prediction interval ({'; '.join(rows)})"
     error = tuple(map(float, interval(gap.mean(axis=0))))
     blocks, y = laws.curve(evidence.mae, "soft", top(evidence.mae))
-    naive = np.abs(y[blocks > laws.SMALL, 0] - y[blocks <= laws.SMALL, 0][-1]).mean()
-    why += f"; missed by {(table.observed - table.predicted).abs().mean():.2f} BPM on average"
-    why += f", by {naive:.2f} if the largest fitted student stands for all larger ones"
+    naive = np.abs(y[blocks > laws.SMALL] - y[blocks <= laws.SMALL][-1]).mean(axis=0)
+    missed = np.abs(gap).mean(axis=0)
+    why += f"; missed by {missed[0]:.2f} BPM on average"
+    why += f", by {naive[0]:.2f} if the largest fitted student stands for all larger ones"
     vague = (table.high - table.low).max() > np.ptp(y[blocks <= laws.SMALL, 0])
     if vague:
         why += "; the interval is wider than the curve that it was fitted to"
-    return _told(0 if vague else 1 if table.inside.all() else -abs(surely(*error)), why, *error)
+    outcome = _told(0 if vague else 1 if table.inside.all() else -abs(surely(*error)), why, *error)
+    as_good = surely(*map(float, interval(missed - naive))) >= 0
+    return outcome._replace(verdict=CONTROL) if outcome.verdict == YES and as_good else outcome
 
 
 def saturates(evidence: Evidence) -> Outcome:
-    """What the largest student gains on the 6-block one, in per cent of its MAE."""
-    blocks, y = laws.curve(evidence.mae, "soft", top(evidence.mae))
-    if SATURATED not in blocks or blocks[-1] <= SATURATED:
-        return cannot("needs soft students of 6 blocks and more")
-    effect, low, high = map(float, interval(100 * (1 - y[-1] / y[blocks == SATURATED][0])))
-    why = f"from 6 to {blocks[-1]:.0f} blocks MAE changes by {-effect:+.1f} %"
-    why += f"; a fall of less than {TOLERANCE:.0f} % is saturation"
-    answer = 0 if low < TOLERANCE <= high else 1 if effect < TOLERANCE else -1
-    return _told(answer, why, effect, low, high)
+    """What the largest student gains on the 6-block one, in per cent: surely little, and surely more on the one before.
+
+    The 5-block student decides whether saturation begins at 6 or was there before.
+    """
+    mae, teacher = evidence.mae, top(evidence.mae)
+    blocks = laws.curve(mae, "soft", teacher)[0].astype(int)
+    if SATURATED not in blocks[1:-1]:
+        return cannot("needs soft students of 6 blocks, of fewer and of more")
+    last, before = blocks[-1], blocks[list(blocks).index(SATURATED) - 1]
+    gain, earlier = (_gain(evidence, last, size, teacher) for size in (SATURATED, before))
+    why = f"{last} blocks gain {told(*gain[:3], '+.1f')} % on {SATURATED} and {told(*earlier[:3], '+.1f')} % on {before}"
+    why += f"; less than {TOLERANCE:.0f} % is saturation"
+    flat, flat_before = (-surely(*(g - TOLERANCE for g in own[:3]), own[3]) for own in (gain, earlier))
+    if flat == flat_before == 1:
+        why += f"; it began at {before} blocks or earlier"
+    return _told(-flat_before if flat == 1 else flat, why, *gain)
+
+
+def _gain(evidence: Evidence, large: int, small: int, teacher: int) -> tuple:
+    """What the large soft student gains on the small one, per cent of its MAE: effect, low, high, sd between seeds."""
+    rows = [("soft", size, teacher) for size in (large, small)]
+    ratio = evidence.mae.loc[rows[0]] / evidence.mae.loc[rows[1]]
+    relative = (evidence.seed_variance / evidence.mae[0] ** 2)[rows].sum(skipna=False)
+    return *map(float, interval(100 * (1 - ratio))), float(100 * ratio[0] * np.sqrt(relative))
 
 
 def same_decay(evidence: Evidence, strategy: str) -> Outcome:

@@ -13,9 +13,9 @@ from ppglib.outcome import surely
 from ppglib.tables import Results
 
 LEAK = "shared people, overlapping windows"
-BEATS, APART = "does anything beat DKD?", "and each change alone"
+BEATS, APART = "does anything beat DKD?", "and what does that to its own kind?"
 RIVALS = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
-CHANGES = (("soft_oof", "soft"), ("dense_scratch", "scratch"), ("dense_soft", "dense_scratch"))
+CHANGES = (("soft_oof", "soft"), ("dense_scratch", "scratch"), ("dense_soft", "dense_scratch"), ("dense_soft", "soft"))
 BY_MEDIAN = "gain over scratch, both read by the median"
 WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
 
@@ -69,12 +69,13 @@ def beyond(results: Results, recipe: str) -> pd.DataFrame:
 
 
 def by_size(own: Evidence, compared) -> pd.DataFrame:
-    """student, compared, effect, low, high (BPM) of pairs of strategies, at the largest teacher, size by size."""
+    """Pairs of strategies at the largest teacher, size by size: student and the columns of a Row."""
     rows = []
     for one, other in compared:
         for pair in ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)}):
-            rows.append((pair[0][1], f"{one} - {other}", *ev.mean_gap(own, [pair])[:3]))
-    return pd.DataFrame(rows, columns=["student", "compared", "effect", "low", "high"])
+            row = Row("size by size", f"{one} - {other}", 1, *ev.mean_gap(own, [pair]))
+            rows.append({"student": pair[0][1]} | row._asdict() | {"reading": row.reading})
+    return pd.DataFrame(rows, columns=["student", *Row._fields, "reading"])
 
 
 def _frame(rows: list[Row]) -> pd.DataFrame:
@@ -156,10 +157,10 @@ def _mean(mae: pd.DataFrame, keys: list[tuple], question: str, compared: str) ->
 def teacher_strength(own: Evidence) -> tuple[pd.DataFrame, dict]:
     """Soft students' MAE against their teacher's own, and a U-shape in it (Busbridge et al. 2025); seed 0.
 
-    (rows student, teacher, teacher_mae, mae; and slopes with intervals, BPM per BPM of the teacher, every
-    student on its own level: "line", and a parabola's at the "strongest" and the "weakest" teacher). In
-    a U both a stronger and a weaker teacher than the best are worse: below 0 at the strongest, above 0
-    at the weakest. Slopes are empty below four teachers.
+    (rows student, teacher, teacher_mae, mae; and slopes with intervals, BPM per BPM of the teacher, of
+    "all" students, each on its own level, and of every student with four teachers: "line", and a
+    parabola's at the "strongest" and the "weakest" teacher). In a U both a stronger and a weaker teacher
+    than the best are worse: below 0 at the strongest, above 0 at the weakest. Empty below four teachers.
     """
     mae = own.first_seed
     rows = [
@@ -170,15 +171,20 @@ def teacher_strength(own: Evidence) -> tuple[pd.DataFrame, dict]:
     frame = pd.DataFrame(rows, columns=["student", "teacher", "teacher_mae", "mae"])
     if frame.teacher.nunique() < 4:
         return frame, {}
-    y = mae.loc[[("soft", r.student, r.teacher) for r in frame.itertuples()]].to_numpy()
-    x = frame.teacher_mae - frame.teacher_mae.min()
-    (straight,), (line, bend) = (scaling.slopes(x, y, frame.student, degree) for degree in (1, 2))
+    each = {student: rows for student, rows in frame.groupby("student") if len(rows) >= 4}
+    return frame, {who: _strength(mae, rows) for who, rows in ({"all": frame} | each).items()}
+
+
+def _strength(mae: pd.DataFrame, rows: pd.DataFrame) -> dict:
+    y = mae.loc[[("soft", r.student, r.teacher) for r in rows.itertuples()]].to_numpy()
+    x = rows.teacher_mae - rows.teacher_mae.min()
+    (straight,), (line, bend) = (scaling.slopes(x, y, rows.student, degree) for degree in (1, 2))
     slopes = {"line": straight, "strongest": line, "weakest": line + 2 * bend * x.max()}
-    return frame, {name: tuple(map(float, interval(slope))) for name, slope in slopes.items()}
+    return {name: tuple(map(float, interval(slope))) for name, slope in slopes.items()}
 
 
 def strength_shape(slopes: dict) -> str:
-    """What the slopes of `teacher_strength` say, in words."""
+    """What one's slopes of `teacher_strength` say, in words."""
     ends = surely(*slopes["strongest"]), surely(*slopes["weakest"])
     if ends == (-1, 1):
         return "a U: the best teacher lies between the strongest and the weakest"

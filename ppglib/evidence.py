@@ -44,10 +44,15 @@ def pairs(mae: pd.DataFrame, better: str, worse: str, teachers=None, students=No
         too_large = teacher and student >= teacher  # a student is smaller than its teacher
         if strategy != better or too_large or (teachers and teacher not in teachers):
             continue
-        other = next((k for k in ((worse, student, teacher), (worse, student, 0)) if k in mae.index), None)
+        other = beside(mae, worse, student, teacher)
         if other and (students is None or student in students):
             found.append(((strategy, student, teacher), other))
     return sorted(found)
+
+
+def beside(mae: pd.DataFrame, strategy: str, student: int, teacher: int) -> tuple | None:
+    """The condition of `strategy` for this student: with this teacher, or without one if it has none."""
+    return next((k for k in ((strategy, student, teacher), (strategy, student, 0)) if k in mae.index), None)
 
 
 def mean_gap(evidence: Evidence, found: list[tuple]) -> tuple:

@@ -184,7 +184,10 @@ def reliability(table: pd.DataFrame, label: str = "") -> Figure:
 
 
 def effects(table: pd.DataFrame, names: str, groups: str, label: str = "") -> Figure:
-    """Effects in BPM with their 95 % intervals, top to bottom; colour tells the `groups` column apart."""
+    """Effects in BPM with their 95 % intervals, top to bottom; colour tells the `groups` column apart.
+
+    The thin bar beyond the caps is what other seeds add (`outcome.widened`), where seed_sd is known.
+    """
     rows = table.dropna(subset=["effect"]).iloc[::-1]
     kinds = list(dict.fromkeys(rows[groups].iloc[::-1]))
     colors = (
@@ -196,11 +199,13 @@ def effects(table: pd.DataFrame, names: str, groups: str, label: str = "") -> Fi
         part = rows.iloc[at]
         limits, style = bars(part.effect, part.low, part.high), dict(ms=4, color=colors[kind], capsize=2)
         ax.errorbar(part.effect.to_numpy(), at, xerr=limits, fmt="o", label=kind, **style)
+    low, high = outcome.widened(rows.effect, rows.low, rows.high, rows.seed_sd)
+    ax.hlines(range(len(rows)), low, high, colors="0.4", lw=0.6, zorder=1)
     ax.axvline(0, color="0.6", lw=1)
     ax.set_yticks(range(len(rows)), [textwrap.fill(text, 52) for text in rows[names]], size=8)
     ax.set(xlabel="Effect (BPM, below 0 = lower MAE)", ylim=(-0.6, len(rows) - 0.4))
     fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
-    ax.set_title(title("Effects with 95 % intervals", label))
+    ax.set_title(title("Effects with 95 % intervals; thin: other seeds too", label))
     return fig
 
 
@@ -223,11 +228,14 @@ def across(table: pd.DataFrame, label: str = "") -> Figure:
         shown = table[(table.dataset == dataset) & table.student.isin(students)]
         for i, (name, rows) in enumerate(shown.groupby("strategy")):
             rows = rows.sort_values("student")
-            x = rows.student.map(students.index) + 0.08 * (i - 1)
-            limits = bars(rows.held_out, rows.held_out_low, rows.held_out_high)
-            style, y = dict(color=COLORS.get(name), lw=1.3, ms=4), rows.held_out.to_numpy()
-            ax.errorbar(x.to_numpy(), y, limits, fmt="o-", elinewidth=0.8, label=name, **style)
-            ax.plot(x, rows.in_domain, "o--", mfc="white", **style)
+            for column, shift, look in (
+                ("held_out", 0.0, {"fmt": "o-", "label": name}),
+                ("in_domain", 0.05, {"fmt": "o--", "mfc": "white"}),
+            ):
+                x = rows.student.map(students.index) + 0.12 * (i - 1) + shift
+                limits = bars(*(rows[column + end] for end in ("", "_low", "_high")))
+                style = dict(color=COLORS.get(name), lw=1.3, ms=4, elinewidth=0.8) | look
+                ax.errorbar(x.to_numpy(), rows[column].to_numpy(), limits, **style)
         ax.set_xticks(range(len(students)), students)
         ax.set(title=dataset, xlabel="Student (blocks)")
     axes[0, 0].set_ylabel("MAE (BPM)")

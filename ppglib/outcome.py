@@ -23,6 +23,11 @@ def cannot(why: str) -> Outcome:
     return Outcome(CANNOT, why)
 
 
+def told(effect: float, low: float, high: float, form: str = "+.2f") -> str:
+    """ "+0.12 [+0.01, +0.23]", or the effect alone where it has no interval."""
+    return f"{effect:{form}}" + ("" if np.isnan(low) else f" [{low:{form}}, {high:{form}}]")
+
+
 def surely(effect: float, low: float, high: float, seed_sd: float = np.nan) -> int:
     """-1 or 1 where the effect is surely below or above 0, else 0.
 
@@ -30,6 +35,11 @@ def surely(effect: float, low: float, high: float, seed_sd: float = np.nan) -> i
     widened by 1.96 seed_sd (in squares) where that is known. An effect without an interval, as in the
     paper's tables, has its sign.
     """
+    low, high = widened(effect, low, high, seed_sd)
+    return 0 if low <= 0 <= high else int(np.sign(effect))
+
+
+def widened(effect, low, high, seed_sd=np.nan) -> tuple:
+    """(low, high) with 1.96 seed_sd added to each side in squares, where that is known."""
     seeds = 1.96 * np.nan_to_num(seed_sd)
-    wide = effect - np.hypot(effect - low, seeds), effect + np.hypot(high - effect, seeds)
-    return 0 if wide[0] <= 0 <= wide[1] else int(np.sign(effect))
+    return effect - np.hypot(effect - low, seeds), effect + np.hypot(high - effect, seeds)

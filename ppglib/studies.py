@@ -60,7 +60,7 @@ class Study:
     sigma: float = 2.0  # BPM
     window: int = 2  # bins next to the true one, on each side, that window-DKD takes as the target
     dense_times: int = 3  # times as many epochs for a dense strategy
-    dense_noise: float = 0.1  # standard deviations of a window
+    dense_noise: float = 0.0  # standard deviations of a window
     also: list[str] = ()  # other studies on the same recordings that belong to this one
     simulate_people: list[int] = ()  # per dataset: simulate them instead of reading recordings
     simulate_minutes: float = 5.0

@@ -4,8 +4,8 @@
 network over the people of `splits.TUNING`: a fourth of fold 0's training people, tested in neither
 fold. (Some of those whom the candidates are trained on are tested in fold 1; no choice sees how well.)
 Rate, dropout and epochs are chosen with networks from scratch and are then the same for all.
-More than 20 epochs are no candidate, so that both recipes cost the same. Rates, temperatures and sigmas
-go on until the error rises again.
+More than 20 epochs are no candidate, so that both recipes cost the same. Rates, temperatures,
+sigmas and the noise of dense windows go on until the error rises again.
 """
 
 from dataclasses import replace
@@ -28,8 +28,9 @@ STRATEGIES = {
     "soft": ("soft_temperature", (0.5, 1.0, 2.0, 4.0)),
     "dkd": ("dkd_temperature", (0.5, 1.0, 2.0, 4.0)),  # soft8 takes the same
     "gaussian": ("sigma", (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)),
+    "dense_scratch": ("dense_noise", (0.0, 0.03, 0.1)),  # dense_soft takes the same
 }
-TRIED = ["schedule", "rate", "dropout", "epochs", "soft_temperature", "dkd_temperature", "sigma"]
+TRIED = ["schedule", "rate", "dropout", "epochs", *(constant for constant, _ in STRATEGIES.values())]
 MEASURED = ["mae", "mae_expectation", "mae_median", "nll"]
 
 

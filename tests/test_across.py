@@ -49,10 +49,12 @@ def test_the_gap_is_over_the_people_tested_both_ways(results):
 
 
 def test_the_gain_is_that_of_the_held_out_people(results):
-    gain = across.gains(results, "public").set_index("strategy").loc["soft"]
+    gains = across.gains(results, "public").set_index(["strategy", "student"]).loc["soft"]
     table = across.table(results, "public").pivot(index="student", columns="strategy", values="everyone")
-    assert gain.n == 3 and gain.effect == pytest.approx((table.soft - table.scratch).mean())
-    assert gain.low <= gain.effect <= gain.high
+    by_size = (table.soft - table.scratch).dropna()
+    assert gains.n["all"] == 3 and gains.effect["all"] == pytest.approx(by_size.mean())
+    assert gains.effect[map(str, by_size.index)].tolist() == pytest.approx(by_size.tolist())
+    assert (gains.low <= gains.effect).all() and (gains.effect <= gains.high).all()
 
 
 def test_without_such_runs_there_is_nothing(results):

@@ -26,7 +26,7 @@ def device(seconds, memory, gpu=True):
 
 @pytest.fixture(scope="module")
 def true(tmp_path_factory):
-    """A world in which what the paper says holds, but for 5 (too-large teachers) and 15 (hard's decay)."""
+    """What the paper says holds, but for 5 (too-large teachers), 12 (saturation, already there at 5 blocks), 15."""
     return verdicts(tmp_path_factory.mktemp("true"), device(0.1, 0.4), law=(3.0, 0.6, 6.0))
 
 
@@ -36,9 +36,9 @@ def test_all_claims_are_judged(true):
 
 
 def test_claims_hold_where_they_are_true(true):
-    holds = [1, 2, 3, 4, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 18]
+    holds = [1, 2, 3, 4, 6, 7, 8, 10, 11, 13, 14, 16, 17, 18]
     assert true.verdict[holds].to_dict() == dict.fromkeys(holds, YES)
-    assert true.verdict[[5, 15]].tolist() == [NO, NO]
+    assert true.verdict[[5, 12, 15]].tolist() == [NO, NO, NO]
     assert true.verdict[[9, 19]].tolist() == [CANNOT, CANNOT]
 
 
@@ -59,7 +59,6 @@ FALSE = {
     8: (dict(offsets=OFFSETS | {"hard": -0.1}), NO),
     10: (dict(formula=lambda k, s, t: 3 * s**-1.0 + 3 + OFFSETS[k]), NO),
     11: (dict(formula=lambda k, s, t: truth(k, s, t) + 0.8 * (s > 5)), NO),
-    12: (dict(law=(6.0, 0.1, 2.0)), NO),
     13: (dict(formula=lambda k, s, t: truth(k, s, t, law=(6.0, 0.3 if k == "dkd" else 0.9, 3.0))), NO),
     14: (dict(formula=lambda k, s, t: truth(k, s, t, law=(6.0, 0.3 if k == "feature" else 0.9, 3.0))), NO),
     18: (dict(law=(12.0, 0.8, 3.0)), NO),
@@ -105,6 +104,16 @@ def test_a_control_explains_only_with_an_effect_of_its_own(control, expected, wo
     assert row.verdict == expected and words in row.why
 
 
+def test_a_control_without_a_teacher_explains_too(tmp_path):
+    """Feature gains nothing on scratch, soft loses: a teacher's features are not what is better."""
+    own = OFFSETS["scratch"]
+    table = verdicts(
+        tmp_path, offsets=OFFSETS | {"feature": own + 0.05, "soft": own + 0.4, "hard": own + 0.7}
+    )
+    assert table.verdict[7] == CONTROL and "against scratch, its control" in table.why[7]
+    assert table.verdict[8] == CONTROL  # scratch is better than both
+
+
 def test_bumpy_curves_leave_their_decay_open(tmp_path):
     bump = lambda k, s: 0.5 * (s in (2, 5, 8)) if k in ("dkd", "hard") else 0  # noqa: E731
     table = verdicts(tmp_path, formula=lambda k, s, t: truth(k, s, t) + bump(k, s))
@@ -121,6 +130,22 @@ def test_people_and_seeds_add_up():
 def test_a_failure_says_how(tmp_path):
     table = verdicts(tmp_path, offsets=OFFSETS | {"soft": 0.7, "feature": -0.03, "hard": 0.3}, wobble=0.2)
     assert table.how[1] == "reversed" and table.how[6] == ""
+
+
+@pytest.mark.parametrize(
+    "limits, claim, expected",
+    [
+        ((0.3, 0.1, 0.5), 6, "reversed"),
+        ((-0.3, -0.5, -0.1), 6, "only in part"),
+        ((-0.3, -0.7, 0.1), 6, "unsure"),
+        ((-0.3, -0.5, -0.1, 0.2), 6, "unsure"),  # seeds could turn it round
+        ((0.3, -0.1, 0.7), 15, "too small"),
+    ],
+)
+def test_how_a_claim_failed(limits, claim, expected):
+    side = "above 0" if claim in claims.LAWS else "below 0"
+    assert claims._how(claims.Outcome(NO, "", *limits), claim, side) == expected
+    assert claims._how(claims.Outcome(YES, "", *limits), claim, side) == ""
 
 
 def test_curves_are_compared_over_the_sizes_that_both_have(tmp_path):
@@ -151,6 +176,34 @@ def test_better_everywhere_but_not_surely_is_not_enough(tmp_path):
     assert row.verdict == NO
 
 
+@pytest.mark.parametrize(
+    "law, expected, words",
+    [
+        ((9.0, 0.6, 6.0), YES, "on 5"),
+        ((6.0, 0.1, 2.0), NO, "on 5"),  # still falling at 6
+        ((3.0, 0.6, 6.0), NO, "it began at 5 blocks or earlier"),
+        ((7.0, 0.6, 6.0), CANNOT, "too uncertain to tell"),  # 6 is flat, 5 is at the threshold
+    ],
+)
+def test_saturation_begins_where_the_size_before_still_gains(tmp_path, law, expected, words):
+    row = verdicts(tmp_path, law=law).loc[12]
+    assert row.verdict == expected and words in row.why
+
+
+def test_saturation_takes_seeds_into_account(tmp_path):
+    own = evidence.ours(tables.load(make(tmp_path, seeds={}, law=(9.0, 0.6, 6.0))), "public")
+    seeds = own._replace(seed_variance=own.seed_variance.fillna(0.15**2))
+    assert (claims.saturates(own).verdict, claims.saturates(seeds).verdict) == (YES, CANNOT)
+    last, six = (own.mae[0]["soft", s, 12] for s in (10, 6))
+    expected = 100 * 0.15 * np.hypot(1 / six, last / six**2)
+    assert claims.saturates(seeds).seed_sd == pytest.approx(expected)
+
+
+def test_a_forecast_no_better_than_the_last_student_is_explained_by_it(tmp_path):
+    row = verdicts(tmp_path, law=(6.0, 2.0, 3.0)).loc[11]  # flat from 4 blocks on
+    assert row.verdict == CONTROL and "stands for all larger ones" in row.why
+
+
 def test_saturation_is_not_judged_where_the_interval_holds_both(tmp_path):
     row = verdicts(tmp_path, law=(6.0, 0.35, 2.8), wobble=3.0).loc[12]
     assert row.verdict == CANNOT and row.low < TOLERANCE < row.high and "too uncertain" in row.why
@@ -175,6 +228,13 @@ def test_a_teacher_can_be_too_large(tmp_path):
     overfit = lambda k, s, t: truth(k, s, t, pull=0) + (0.02 * (t - 8) ** 2 if t else 0)  # noqa: E731
     row = verdicts(tmp_path, formula=overfit).loc[5]
     assert row.verdict == YES and row.low > 0
+    assert "by itself a best size in between for the students of 1, 2, 3, 4, 5 blocks" in row.why
+
+
+def test_one_student_can_have_a_teacher_that_is_too_large(tmp_path):
+    overfit = lambda k, s, t: truth(k, s, t, pull=0) + (0.02 * (t - 8) ** 2 if t and s == 4 else 0)  # noqa: E731
+    row = verdicts(tmp_path, formula=overfit).loc[5]
+    assert "in between for the students of 4 blocks" in row.why
 
 
 def test_teachers_that_harm_from_the_smallest_on_are_not_too_large(tmp_path):
@@ -311,8 +371,8 @@ def test_a_u_shape_in_teacher_strength_is_found(tmp_path):
     for formula in (world, None):
         results = tables.load(make(tmp_path, formula=formula, seeds={}, law=LAW, noise=0.005))
         rows, slopes = controls.teacher_strength(evidence.ours(results, "public"))
-        assert len(rows) == 36
-        shapes.append(controls.strength_shape(slopes))
+        assert len(rows) == 36 and list(slopes) == ["all", 1, 2, 3, 4, 5]  # 6 blocks have three teachers
+        shapes.append(controls.strength_shape(slopes["all"]))
     assert shapes[0].startswith("a U") and not shapes[1].startswith("a U")
     ends = {
         k: controls.strength_shape({"strongest": (v, v - 1, v + 1), "weakest": (2, 1, 3)})

@@ -130,8 +130,11 @@ def test_effects_are_drawn_beside_their_names_top_to_bottom():
     table["low"], table["high"] = table.effect - 1, table.effect + 2
     table.loc[3, ["low", "high"]] = np.nan
     table.loc[4, "low"] = table.effect[4] + 1e-15  # an interval of rounding errors
+    table["seed_sd"] = [np.nan] * 8 + [1 / 1.96]
     ax = figures.effects(table, "name", "kind").axes[0]
     found = bars(ax)
+    thin = ax.collections[-1].get_segments()
+    assert np.allclose(thin[0][:, 0], [8 - 2**0.5, 8 + 5**0.5])  # row 8 is drawn first: 1 and 1, 2 and 1
     ticks = dict(zip((t.get_text() for t in ax.get_yticklabels()), ax.get_yticks()))
     for row in table.drop([3, 4]).itertuples():
         points, ends = found[row.kind]
