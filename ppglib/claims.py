@@ -57,7 +57,7 @@ def explained(evidence: Evidence, found: list[tuple], control: str) -> tuple[boo
         return False, f"; {control}, its control, was not run"
     (better, worse, _), rivals = trios[0], [(one, third) for one, _, third in trios]
     gaps = [mean_gap(evidence, rivals), mean_gap(evidence, [(third, other) for _, other, third in trios])]
-    limits = [told(*gap[:3]) for gap in gaps]
+    limits = [told(*gap) for gap in gaps]
     about = (
         f"; with the teacher of {largest} blocks {better[0]} is {limits[0]} against {control}, its control, "
     )
@@ -127,7 +127,8 @@ def too_large_teachers_harm(evidence: Evidence) -> Outcome:
         for student, rows in index.groupby("student")
         if len(rows) > 3 and [surely(*end) for end in _slopes_at_ends(rows, y[rows.index])] == [-1, 1]
     ]
-    why += f"; by itself a best size in between for the students of {_listed(bent)} blocks" if bent else ""
+    if bent:
+        why += f"; taken by themselves, with one network a teacher, students of {_listed(bent)} blocks have a best size"
     return Outcome(YES if surely(*largest) > 0 > surely(*smallest) else NO, why, *largest)
 
 

@@ -49,14 +49,17 @@ def predictable(evidence: Evidence) -> Outcome:
     blocks, y = laws.curve(evidence.mae, "soft", top(evidence.mae))
     naive = np.abs(y[blocks > laws.SMALL] - y[blocks <= laws.SMALL][-1]).mean(axis=0)
     missed = np.abs(gap).mean(axis=0)
-    why += f"; missed by {missed[0]:.2f} BPM on average"
-    why += f", by {naive[0]:.2f} if the largest fitted student stands for all larger ones"
+    gain = tuple(map(float, interval(missed - naive)))
+    why += (
+        f"; missed by {missed[0]:.2f} BPM on average, by {naive[0]:.2f} if the largest fitted student stands"
+    )
+    why += f" for all larger ones, difference {told(*gain)}"
     vague = (table.high - table.low).max() > np.ptp(y[blocks <= laws.SMALL, 0])
     if vague:
         why += "; the interval is wider than the curve that it was fitted to"
     outcome = _told(0 if vague else 1 if table.inside.all() else -abs(surely(*error)), why, *error)
-    as_good = surely(*map(float, interval(missed - naive))) >= 0
-    return outcome._replace(verdict=CONTROL) if outcome.verdict == YES and as_good else outcome
+    no_better = outcome.verdict == YES and surely(*gain) >= 0
+    return outcome._replace(verdict=CONTROL) if no_better else outcome
 
 
 def saturates(evidence: Evidence) -> Outcome:
@@ -70,12 +73,13 @@ def saturates(evidence: Evidence) -> Outcome:
         return cannot("needs soft students of 6 blocks, of fewer and of more")
     last, before = blocks[-1], blocks[list(blocks).index(SATURATED) - 1]
     gain, earlier = (_gain(evidence, last, size, teacher) for size in (SATURATED, before))
-    why = f"{last} blocks gain {told(*gain[:3], '+.1f')} % on {SATURATED} and {told(*earlier[:3], '+.1f')} % on {before}"
+    why = f"{last} blocks gain {told(*gain, '+.1f')} % on {SATURATED} and {told(*earlier, '+.1f')} % on {before}"
     why += f"; less than {TOLERANCE:.0f} % is saturation"
     flat, flat_before = (-surely(*(g - TOLERANCE for g in own[:3]), own[3]) for own in (gain, earlier))
-    if flat == flat_before == 1:
+    if flat_before == 1:
         why += f"; it began at {before} blocks or earlier"
-    return _told(-flat_before if flat == 1 else flat, why, *gain)
+    answer = -1 if flat == -1 or flat_before == 1 else int(flat == 1 and flat_before == -1)
+    return _told(answer, why, *gain)
 
 
 def _gain(evidence: Evidence, large: int, small: int, teacher: int) -> tuple:

@@ -15,7 +15,12 @@ from ppglib.tables import Results
 LEAK = "shared people, overlapping windows"
 BEATS, APART = "does anything beat DKD?", "and what does that to its own kind?"
 RIVALS = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
-CHANGES = (("soft_oof", "soft"), ("dense_scratch", "scratch"), ("dense_soft", "dense_scratch"), ("dense_soft", "soft"))
+CHANGES = (
+    ("soft_oof", "soft"),
+    ("dense_scratch", "scratch"),
+    ("dense_soft", "dense_scratch"),
+    ("dense_soft", "soft"),
+)
 BY_MEDIAN = "gain over scratch, both read by the median"
 WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
 
@@ -69,13 +74,14 @@ def beyond(results: Results, recipe: str) -> pd.DataFrame:
 
 
 def by_size(own: Evidence, compared) -> pd.DataFrame:
-    """Pairs of strategies at the largest teacher, size by size: student and the columns of a Row."""
+    """Pairs of strategies at the largest teacher, size by size: student, compared, and a Row's effect to reading."""
     rows = []
     for one, other in compared:
         for pair in ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)}):
             row = Row("size by size", f"{one} - {other}", 1, *ev.mean_gap(own, [pair]))
-            rows.append({"student": pair[0][1]} | row._asdict() | {"reading": row.reading})
-    return pd.DataFrame(rows, columns=["student", *Row._fields, "reading"])
+            rows.append((pair[0][1], row.compared, *row[3:], row.reading))
+    columns = ["student", "compared", "effect", "low", "high", "seed_sd", "reading"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _frame(rows: list[Row]) -> pd.DataFrame:

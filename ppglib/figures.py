@@ -205,7 +205,8 @@ def effects(table: pd.DataFrame, names: str, groups: str, label: str = "") -> Fi
     ax.set_yticks(range(len(rows)), [textwrap.fill(text, 52) for text in rows[names]], size=8)
     ax.set(xlabel="Effect (BPM, below 0 = lower MAE)", ylim=(-0.6, len(rows) - 0.4))
     fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
-    ax.set_title(title("Effects with 95 % intervals; thin: other seeds too", label))
+    seeds = "; thin: other seeds too" if rows.seed_sd.notna().any() else ""
+    ax.set_title(title(f"Effects with 95 % intervals{seeds}", label))
     return fig
 
 

@@ -23,9 +23,13 @@ def cannot(why: str) -> Outcome:
     return Outcome(CANNOT, why)
 
 
-def told(effect: float, low: float, high: float, form: str = "+.2f") -> str:
-    """ "+0.12 [+0.01, +0.23]", or the effect alone where it has no interval."""
-    return f"{effect:{form}}" + ("" if np.isnan(low) else f" [{low:{form}}, {high:{form}}]")
+def told(effect: float, low: float, high: float, seed_sd: float = np.nan, form: str = "+.2f") -> str:
+    """ "-0.12 [-0.23, -0.01], with seeds [-0.25, +0.01]", as far as the interval and seed_sd are known."""
+    limits = [] if np.isnan(low) else [(low, high)]
+    if limits and not np.isnan(seed_sd):
+        limits.append(widened(effect, low, high, seed_sd))
+    shown = ", with seeds ".join(f"[{low:{form}}, {high:{form}}]" for low, high in limits)
+    return f"{effect:{form}} {shown}".strip()
 
 
 def surely(effect: float, low: float, high: float, seed_sd: float = np.nan) -> int:

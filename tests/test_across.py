@@ -69,6 +69,9 @@ def test_the_figure_draws_every_number(results):
     assert ax.get_title() == "set1" and "simulated recordings" in fig.get_suptitle()
     drawn = sorted(round(y, 6) for line in ax.lines for y in line.get_ydata() if len(line.get_ydata()) == 3)
     assert drawn == sorted(table.held_out.round(6).tolist() + table.in_domain.round(6).tolist())
+    ends = {tuple(part[:, 1].round(6)) for c in ax.containers for part in c[2][0].get_segments()}
+    for name in ("held_out", "in_domain"):
+        assert ends >= set(zip(table[f"{name}_low"].round(6), table[f"{name}_high"].round(6)))
     plt.close(fig)
 
 

@@ -6,7 +6,7 @@ import pytest
 from fake_results import LAW, OFFSETS, make, truth
 
 from ppglib import claims, controls, evidence, tables
-from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, surely
+from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, surely, told
 from ppglib.paths import ROOT
 
 PAPER = tables.load_paper(ROOT / "data/paper")
@@ -114,6 +114,22 @@ def test_a_control_without_a_teacher_explains_too(tmp_path):
     assert table.verdict[8] == CONTROL  # scratch is better than both
 
 
+def test_a_gain_on_the_control_that_seeds_may_turn_round_leaves_it_explained():
+    own = by_hand(dkd=([5.0, 5.0], 0.01), feature=([5.3, 5.3], 0.01), soft8=([5.1, 5.1], 0.01))
+    verdicts = []
+    for sd in (0.0, 0.06):  # of each network; of a mean difference of two by two the same
+        seeds = own._replace(seed_variance=pd.Series(sd**2, own.mae.index))
+        verdicts.append(claims.always(seeds, "dkd", "feature", control="soft8").verdict)
+    assert verdicts == [YES, CONTROL]
+
+
+def test_an_effect_is_told_as_far_as_it_is_known():
+    assert told(0.5, np.nan, np.nan) == told(0.5, np.nan, np.nan, 0.1) == "+0.50"
+    assert told(-0.5, -0.6, -0.4) == "-0.50 [-0.60, -0.40]"
+    assert told(-0.5, -0.6, -0.4, 0.1) == "-0.50 [-0.60, -0.40], with seeds [-0.72, -0.28]"
+    assert told(1.26, 1, 2, form=".1f") == "1.3 [1.0, 2.0]"
+
+
 def test_bumpy_curves_leave_their_decay_open(tmp_path):
     bump = lambda k, s: 0.5 * (s in (2, 5, 8)) if k in ("dkd", "hard") else 0  # noqa: E731
     table = verdicts(tmp_path, formula=lambda k, s, t: truth(k, s, t) + bump(k, s))
@@ -201,7 +217,7 @@ def test_saturation_takes_seeds_into_account(tmp_path):
 
 def test_a_forecast_no_better_than_the_last_student_is_explained_by_it(tmp_path):
     row = verdicts(tmp_path, law=(6.0, 2.0, 3.0)).loc[11]  # flat from 4 blocks on
-    assert row.verdict == CONTROL and "stands for all larger ones" in row.why
+    assert row.verdict == CONTROL and "stands for all larger ones, difference" in row.why
 
 
 def test_saturation_is_not_judged_where_the_interval_holds_both(tmp_path):
@@ -228,13 +244,13 @@ def test_a_teacher_can_be_too_large(tmp_path):
     overfit = lambda k, s, t: truth(k, s, t, pull=0) + (0.02 * (t - 8) ** 2 if t else 0)  # noqa: E731
     row = verdicts(tmp_path, formula=overfit).loc[5]
     assert row.verdict == YES and row.low > 0
-    assert "by itself a best size in between for the students of 1, 2, 3, 4, 5 blocks" in row.why
+    assert "students of 1, 2, 3, 4, 5 blocks have a best size" in row.why
 
 
 def test_one_student_can_have_a_teacher_that_is_too_large(tmp_path):
     overfit = lambda k, s, t: truth(k, s, t, pull=0) + (0.02 * (t - 8) ** 2 if t and s == 4 else 0)  # noqa: E731
     row = verdicts(tmp_path, formula=overfit).loc[5]
-    assert "in between for the students of 4 blocks" in row.why
+    assert "students of 4 blocks have a best size" in row.why
 
 
 def test_teachers_that_harm_from_the_smallest_on_are_not_too_large(tmp_path):
@@ -358,6 +374,14 @@ def test_sizes_have_their_own_effects(tmp_path):
     assert dkd.effect.tolist() == pytest.approx(expected, abs=0.1) and (dkd.low < dkd.high).all()
 
 
+def test_sizes_count_seeds(tmp_path):
+    own = evidence.ours(tables.load(make(tmp_path, seeds={})), "public")
+    seeds = own._replace(seed_variance=own.seed_variance.fillna(1.0))
+    first, second = (controls.by_size(e, [("dkd", "scratch")]) for e in (own, seeds))
+    assert set(first.reading) == {"better"} and set(second.reading) == {"not told apart"}
+    assert second.seed_sd.tolist() == pytest.approx([2**0.5] * 8)
+
+
 def test_seeds_can_take_away_that_an_effect_is_sure():
     row = controls.Row("", "", 3, -0.1, -0.15, -0.05)
     readings = [row._replace(seed_sd=sd).reading for sd in (np.nan, 0.04, 0.05)]
@@ -372,6 +396,8 @@ def test_a_u_shape_in_teacher_strength_is_found(tmp_path):
         results = tables.load(make(tmp_path, formula=formula, seeds={}, law=LAW, noise=0.005))
         rows, slopes = controls.teacher_strength(evidence.ours(results, "public"))
         assert len(rows) == 36 and list(slopes) == ["all", 1, 2, 3, 4, 5]  # 6 blocks have three teachers
+        four = rows[rows.student == 4]
+        assert slopes[4]["line"][0] == pytest.approx(np.polyfit(four.teacher_mae, four.mae, 1)[0])
         shapes.append(controls.strength_shape(slopes["all"]))
     assert shapes[0].startswith("a U") and not shapes[1].startswith("a U")
     ends = {

@@ -52,14 +52,32 @@ def test_the_counts_and_hours_are_the_measured_ones():
     runs = pd.read_csv(resolve("data/results/open/runs.csv"))
     hours = pd.read_csv(resolve("data/results/open/timing.csv")).seconds.sum() / 3600
     planned = len(grid.runs(studies.read("open")))
-    assert f"{(runs.student > 0).sum()} of its {planned} networks" in TEXT
+    assert f"{(runs.student > 0).sum()} of the study's {planned} networks" in TEXT
     assert f"{hours:.1f} hours of one thread, two at once, so about {hours / 2:.1f} by the clock" in TEXT
     more = runs[(runs.student > 0) & (runs.seed > 0)]
     tables_of = " and ".join(f"`{recipe}`" for recipe in sorted(more.recipe.unique()))
     assert f"Cells of the {tables_of} table at 1, 4 and 8 blocks are means over up to three seeds" in TEXT
     assert set(more.student) <= {1, 4, 8}
-    which = "that recipe" if more.recipe.nunique() == 1 else "both recipes"
-    assert f"verdicts count what other seeds would do under {which}" in TEXT
+
+
+def test_what_is_missing_is_named():
+    runs = pd.read_csv(resolve("data/results/open/runs.csv"))
+    key = ["recipe", "split", "strategy", "student", "teacher", "fold", "seed"]
+    there = set(runs[key].itertuples(index=False, name=None))
+    missing = [r for r in grid.runs(studies.read("open")) if tuple(getattr(r, k) for k in key) not in there]
+    dense = [r for r in missing if r.recipe == "tuned"]
+    assert {r.strategy for r in dense} <= {"dense_scratch", "dense_soft"}
+    assert bool(dense) == ("under `tuned` the dense strategies" in TEXT)
+    missing = [r for r in missing if r.recipe == "public"]
+    soft = sorted({r.student for r in missing if (r.strategy, r.seed) == ("soft", 0)})
+    smaller = {r.teacher for r in missing if (r.strategy, r.seed) == ("soft", 0)}
+    assert max(smaller) < 12
+    assert {r.strategy for r in missing if r.seed == 0} == {"soft", "soft_t1"}
+    named = " and ".join(", ".join(map(str, soft)).rsplit(", ", 1))
+    assert (
+        f"Missing under `public` are the second and third seeds, `soft_t1`, and soft students of {named} blocks"
+        in TEXT
+    )
 
 
 def test_the_worth_of_a_recipe_is_said_twice_and_alike(results):
@@ -114,9 +132,20 @@ def test_the_differences_are_the_measured_ones(results, recipe, quoted):
 
 def test_what_lies_beyond_dkd_is_as_measured(results):
     table = controls.beyond(results, "tuned").set_index(["compared", "read"])
+    rivals = table.xs("argmax", level="read").filter(like=" - dkd", axis=0)
+    assert "better" not in set(rivals.reading) and set(rivals.n) <= {0, 8}
     for name in ("cdf", "window_dkd", "dist"):
-        assert limits(table.loc[f"{name} - dkd", "argmax"]) in TEXT, name
-    assert limits(table.loc["cdf - dkd", "expectation"]) in TEXT
+        assert limits(rivals.loc[f"{name} - dkd"]) in TEXT and rivals.reading[f"{name} - dkd"] == "worse", (
+            name
+        )
+    expectation = table.reading.xs("expectation", level="read")
+    assert "read by the expectation, the first and the third are not told apart from DKD" in TEXT
+    told_apart = [expectation[f"{name} - dkd"] for name in ("cdf", "window_dkd", "dist")]
+    assert told_apart == ["not told apart", "worse", "not told apart"]
+    public = controls.beyond(results, "public").query("read == 'argmax'").set_index("compared")
+    public = public.loc[[f"{name} - dkd" for name in ("scratch", "feature", "gaussian")]]
+    assert set(public.reading) == {"better"}
+    assert f"by {-public.effect.max():.1f} to {-public.effect.min():.1f} BPM" in TEXT
     for pair in ("soft_oof - soft",):
         assert limits(table.loc[pair, "argmax"]) in TEXT, pair
     for pair, sign, said in (
@@ -144,15 +173,17 @@ def test_pairs_and_slopes_are_the_measured_ones(results, verdicts):
     assert f"in {pairs - wins} of {pairs} pairs over all teachers" in TEXT
     dkd, soft = better["tuned", 6], better["tuned", 8]
     assert f"DKD is better than feature distillation in {dkd} sizes and soft than hard in {soft}" in TEXT
+    assert f"of 1 to 4 blocks by {limits(verdicts['tuned'].loc[2], -1)}, which is barely sure" in TEXT
     assert f"mean gain on feature, {limits(verdicts['tuned'].loc[6], -1)} BPM" in TEXT
     own = evidence.ours(results, "public")
     strength, _ = controls.teacher_strength(own)
     assert "worse from the smallest on" in verdicts["public"].why[5]
     assert "on average there is no best size that a teacher could exceed" in TEXT
-    bent = re.search(r"for the students of ([\d, ]+) blocks", verdicts["public"].why[5])[1].split(", ")
-    who = f"students of {', '.join(bent[:-1])} and {bent[-1]} blocks have"
-    who = who if len(bent) > 1 else f"student of {bent[0]} blocks has"
-    assert f"Taken by itself, the {who} a best size in between" in TEXT
+    bent = re.search(r"students of ([\d, ]+) blocks have a best size", verdicts["public"].why[5])[1].split(
+        ", "
+    )
+    who = " and ".join(", ".join(bent).rsplit(", ", 1))
+    assert f"Students of {who} blocks may have one, but each teacher is one network a fold" in TEXT
     several = sorted(strength.groupby("student").teacher.nunique().loc[lambda n: n > 1].index)
     students = f"{', '.join(map(str, several[:-1]))} and {several[-1]} blocks"
     assert f"soft students of {students} get worse" in TEXT
