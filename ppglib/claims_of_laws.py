@@ -73,7 +73,7 @@ def saturates(evidence: Evidence) -> Outcome:
         return cannot("needs soft students of 6 blocks, of fewer and of more")
     last, before = blocks[-1], blocks[list(blocks).index(SATURATED) - 1]
     gain, earlier = (_gain(evidence, last, size, teacher) for size in (SATURATED, before))
-    why = f"{last} blocks gain {told(*gain, '+.1f')} % on {SATURATED} and {told(*earlier, '+.1f')} % on {before}"
+    why = f"{last} blocks gain {told(*gain, form='+.1f')} % on {SATURATED} and {told(*earlier, form='+.1f')} % on {before}"
     why += f"; less than {TOLERANCE:.0f} % is saturation"
     flat, flat_before = (-surely(*(g - TOLERANCE for g in own[:3]), own[3]) for own in (gain, earlier))
     if flat_before == 1:

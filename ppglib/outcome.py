@@ -23,7 +23,7 @@ def cannot(why: str) -> Outcome:
     return Outcome(CANNOT, why)
 
 
-def told(effect: float, low: float, high: float, seed_sd: float = np.nan, form: str = "+.2f") -> str:
+def told(effect: float, low: float, high: float, seed_sd: float = np.nan, *, form: str = "+.2f") -> str:
     """ "-0.12 [-0.23, -0.01], with seeds [-0.25, +0.01]", as far as the interval and seed_sd are known."""
     limits = [] if np.isnan(low) else [(low, high)]
     if limits and not np.isnan(seed_sd):
