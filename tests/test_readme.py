@@ -65,13 +65,9 @@ def test_what_is_missing_is_named():
     key = ["recipe", "split", "strategy", "student", "teacher", "fold", "seed"]
     there = set(runs[key].itertuples(index=False, name=None))
     missing = [r for r in grid.runs(studies.read("open")) if tuple(getattr(r, k) for k in key) not in there]
-    dense = [r for r in missing if r.recipe == "tuned"]
-    assert {r.strategy for r in dense} <= {"dense_scratch", "dense_soft"}
-    assert bool(dense) == ("under `tuned` the dense strategies" in TEXT)
-    missing = [r for r in missing if r.recipe == "public"]
     soft = sorted({r.student for r in missing if (r.strategy, r.seed) == ("soft", 0)})
     smaller = {r.teacher for r in missing if (r.strategy, r.seed) == ("soft", 0)}
-    assert max(smaller) < 12
+    assert {r.recipe for r in missing} == {"public"} and max(smaller) < 12
     assert {r.strategy for r in missing if r.seed == 0} == {"soft", "soft_t1"}
     named = " and ".join(", ".join(map(str, soft)).rsplit(", ", 1))
     assert (
@@ -146,8 +142,10 @@ def test_what_lies_beyond_dkd_is_as_measured(results):
     public = public.loc[[f"{name} - dkd" for name in ("scratch", "feature", "gaussian")]]
     assert set(public.reading) == {"better"}
     assert f"by {-public.effect.max():.1f} to {-public.effect.min():.1f} BPM" in TEXT
-    for pair in ("soft_oof - soft",):
+    for pair in ("soft_oof - soft", "dense_scratch - scratch", "dense_soft - soft", "dense_soft - dkd"):
         assert limits(table.loc[pair, "argmax"]) in TEXT, pair
+    assert "change nothing that can be told" in TEXT
+    assert set(rivals.reading.filter(like="dense")) == {"not told apart"}
     for pair, sign, said in (
         (("gaussian", "scratch"), -1, "1 block ({})"),
         (("dkd", "gaussian"), 1, "by {} BPM"),
