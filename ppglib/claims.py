@@ -8,11 +8,11 @@ Effects are written so that the claim says which side of 0, or of the paper's nu
 import numpy as np
 import pandas as pd
 
-from ppglib import scaling
 from ppglib.claims_of_laws import exponential_is_best, faster_decay, predictable, same_decay, saturates
+from ppglib.claims_of_sizes import larger_teachers_help, size_helps, too_large_teachers_harm
 from ppglib.evidence import Evidence, beside, mean_gap, pairs, top
 from ppglib.intervals import interval
-from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot, surely, told
+from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot, listed, surely, told
 
 FOUR = ("hard", "soft", "dkd", "feature")
 LAWS = range(10, 16)  # claims about laws
@@ -29,8 +29,8 @@ def always(evidence: Evidence, better: str, worse: str, control: str = "", found
     signs = [surely(*mean_gap(evidence, [pair])) for pair in found]
     measured = mean_gap(evidence, found)
     students, taught_by = ({pair[0][i] for pair in found} for i in (1, 2))
-    why = f"better in {wins} of {len(gaps)} pairs (students of {_listed(students)} blocks"
-    why += f", teachers of {_listed(taught_by)})" if taught_by != {0} else ")"
+    why = f"better in {wins} of {len(gaps)} pairs (students of {listed(students)} blocks"
+    why += f", teachers of {listed(taught_by)})" if taught_by != {0} else ")"
     if evidence.mae.shape[1] > 1:
         why += f", surely better in {signs.count(-1)}, surely worse in {signs.count(1)}"
     if wins < len(gaps):
@@ -63,12 +63,8 @@ def explained(evidence: Evidence, found: list[tuple], control: str) -> tuple[boo
     )
     about += f"which is itself {limits[1]} against {worse[0]}"
     if ahead := [one[1] for one, third in rivals if surely(*mean_gap(evidence, [(one, third)])) > 0]:
-        about += f"; {control} is surely the better of the two at student sizes {_listed(ahead)}"
+        about += f"; {control} is surely the better of the two at student sizes {listed(ahead)}"
     return surely(*gaps[0]) >= 0 and surely(*gaps[1]) < 0, about
-
-
-def _listed(numbers) -> str:
-    return ", ".join(map(str, sorted(numbers)))
 
 
 def best_elsewhere(evidence: Evidence) -> Outcome:
@@ -81,76 +77,6 @@ def best_elsewhere(evidence: Evidence) -> Outcome:
     if not found:
         return cannot("DKD was run with the largest teacher only")
     return always(evidence, "dkd", "the best of the others", found=found)
-
-
-def size_helps(evidence: Evidence) -> Outcome:
-    """Slope of MAE over log2(blocks) of the student, each strategy and teacher on its own level."""
-    index = evidence.mae.index.to_frame(index=False)
-    below_teacher = (index.teacher == 0) | (index.student < index.teacher)
-    keep = (index.strategy.isin(["scratch", "soft"]) & below_teacher).to_numpy()
-    index, y = index[keep], evidence.mae.to_numpy()[keep]
-    if index.student.nunique() < 3:
-        return cannot(f"needs three sizes, has {index.student.nunique()}")
-    groups = index.strategy + index.teacher.astype(str)
-    slope = tuple(map(float, interval(scaling.slopes(np.log2(index.student), y, groups, 1)[0])))
-    why = f"over {index.student.nunique()} sizes, scratch and soft"
-    return Outcome(YES if surely(*slope) < 0 else NO, why, *slope)
-
-
-def larger_teachers_help(evidence: Evidence) -> Outcome:
-    """Slope of soft students' MAE over log2(blocks) of the teacher, each student on its own level."""
-    index, y, few = _by_teacher(evidence)
-    if few:
-        return few
-    slope = tuple(map(float, interval(scaling.slopes(np.log2(index.teacher), y, index.student, 1)[0])))
-    several = index.groupby("student").teacher.transform("nunique") > 1
-    best = index.assign(mae=y[:, 0])[several].sort_values("mae").drop_duplicates("student")
-    wins = (best.teacher == index.teacher.max()).sum()
-    why = f"the largest of {index.teacher.nunique()} teachers is the best for {wins} of {len(best)} students"
-    return Outcome(YES if surely(*slope) < 0 else NO, why + " that have several", *slope)
-
-
-def too_large_teachers_harm(evidence: Evidence) -> Outcome:
-    """A parabola over log2(blocks) of the teacher: effect is its slope at the largest, surely above 0.
-
-    It must surely fall at the smallest teacher: where every larger teacher is worse, none is "too" large.
-    """
-    index, y, few = _by_teacher(evidence)
-    if few:
-        return few
-    smallest, largest = _slopes_at_ends(index, y)
-    why = f"slope at the smallest teacher {told(*smallest)}"
-    if surely(*largest) > 0 and smallest[0] >= 0:
-        why += "; larger teachers are worse from the smallest on, so none is the best size"
-    bent = [
-        student
-        for student, rows in index.groupby("student")
-        if len(rows) > 3 and [surely(*end) for end in _slopes_at_ends(rows, y[rows.index])] == [-1, 1]
-    ]
-    if bent:
-        why += f"; taken by themselves, with one network a teacher, students of {_listed(bent)} blocks have a best size"
-    return Outcome(YES if surely(*largest) > 0 > surely(*smallest) else NO, why, *largest)
-
-
-def _slopes_at_ends(index: pd.DataFrame, y: np.ndarray) -> list[tuple]:
-    """Of a parabola over log2(blocks) of the teacher: its slope at the smallest and at the largest, with limits."""
-    size = np.log2(index.teacher)
-    line, bend = scaling.slopes(size, y, index.student, 2)
-    return [tuple(map(float, interval(line + 2 * bend * x))) for x in (size.min(), size.max())]
-
-
-def _by_teacher(evidence: Evidence) -> tuple[pd.DataFrame, np.ndarray, Outcome | None]:
-    """Soft students below their teacher: (student, teacher), their MAEs, and why not if there are too few.
-
-    From seed 0, which every teacher has: more seeds at one teacher would favour or harm it by chance.
-    """
-    index = evidence.first_seed.index.to_frame(index=False)
-    keep = ((index.strategy == "soft") & (index.student < index.teacher)).to_numpy()
-    index, y = index[keep].reset_index(drop=True), evidence.first_seed.to_numpy()[keep]
-    few = None
-    if index.teacher.nunique() < 3:
-        few = cannot(f"needs soft students of three teachers, has {index.teacher.nunique()}")
-    return index, y, few
 
 
 def saving(evidence: Evidence, column: str, number: float) -> Outcome:

@@ -32,6 +32,11 @@ def told(effect: float, low: float, high: float, seed_sd: float = np.nan, *, for
     return f"{effect:{form}} {shown}".strip()
 
 
+def listed(numbers) -> str:
+    """ "1, 2, 4": distinct sizes in a reason."""
+    return ", ".join(map(str, sorted(numbers)))
+
+
 def surely(effect: float, low: float, high: float, seed_sd: float = np.nan) -> int:
     """-1 or 1 where the effect is surely below or above 0, else 0.
 

@@ -7,6 +7,7 @@ import pytest
 
 from ppglib import across, claims, controls, evidence, grid, studies, tables
 from ppglib.intervals import interval
+from ppglib.outcome import told
 from ppglib.paths import ROOT, resolve
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -205,7 +206,7 @@ def test_what_is_said_of_single_networks_is_as_measured(results):
     assert f"networks are worse by up to {gap:.1f} BPM" in TEXT
     mae = tables.draws(results)
     gap = mae.loc[("public", "person", "scratch", 12, 0)] - mae.loc[("tuned", "person", "scratch", 4, 0)]
-    better = "{:.2f} [{:.2f}, {:.2f}]".format(*interval(gap))
+    better = told(*interval(gap), form=".2f")
     assert f"4 blocks from scratch is better than the 12-block teacher of `public` by {better} BPM" in TEXT
 
 
