@@ -16,6 +16,7 @@ LEAK = "shared people, overlapping windows"
 BEATS, APART = "does anything beat DKD?", "and what does that to its own kind?"
 RIVALS = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
 CHANGES = (
+    ("soft_t1", "soft"),
     ("soft_oof", "soft"),
     ("dense_scratch", "scratch"),
     ("dense_soft", "dense_scratch"),
@@ -160,6 +161,22 @@ def _mean(mae: pd.DataFrame, keys: list[tuple], question: str, compared: str) ->
     return Row(question, compared, len(found), *map(float, interval(gap)))
 
 
+def by_relation(own: Evidence) -> pd.DataFrame:
+    """Figure 1's students against the same network from scratch, by what their teacher is to them; seed 0.
+
+    Rows teacher ("smaller", "as large" or "larger" than the student), pairs, worse (in how many the student
+    is the worse network), effect, low, high (mean difference in BPM, over people).
+    """
+    mae, rows = own.first_seed, []
+    soft = [k for k in mae.index if k[0] == "soft" and ("scratch", k[1], 0) in mae.index]
+    for name, sign in (("smaller", -1), ("as large", 0), ("larger", 1)):
+        found = [(k, ("scratch", k[1], 0)) for k in soft if np.sign(k[2] - k[1]) == sign]
+        if found:
+            gap = np.array([mae.loc[a].to_numpy() - mae.loc[b].to_numpy() for a, b in found])
+            rows.append((name, len(found), (gap[:, 0] > 0).sum(), *map(float, interval(gap.mean(axis=0)))))
+    return pd.DataFrame(rows, columns=["teacher", "pairs", "worse", "effect", "low", "high"])
+
+
 def teacher_strength(own: Evidence) -> tuple[pd.DataFrame, dict]:
     """Soft students' MAE against their teacher's own, and a U-shape in it (Busbridge et al. 2025); seed 0.
 
@@ -194,6 +211,8 @@ def strength_shape(slopes: dict) -> str:
     ends = surely(*slopes["strongest"]), surely(*slopes["weakest"])
     if ends == (-1, 1):
         return "a U: the best teacher lies between the strongest and the weakest"
+    if ends == (1, -1):
+        return "an upside-down U: teachers between the strongest and the weakest are worst"
     if ends in ((1, 1), (-1, -1)):
         better = "stronger" if ends[0] > 0 else "weaker"
         return f"no U: {better} teachers are better throughout"

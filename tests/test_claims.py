@@ -406,6 +406,21 @@ def test_a_u_shape_in_teacher_strength_is_found(tmp_path):
     }
     assert ends["up"].startswith("no U: stronger") and ends["down"].startswith("a U")
     assert ends["flat"].startswith("no sure U")
+    hill = controls.strength_shape({"strongest": (2, 1, 3), "weakest": (-2, -3, -1)})
+    assert hill.startswith("an upside-down U")
+
+
+def test_pairs_are_told_by_what_the_teacher_is_to_the_student(tmp_path):
+    """Every pair of Figure 1 once, and the harm that was put in, where it was put in."""
+    harm = lambda s, t: 0.9 if t < s else 0.2 if t == s else -0.4  # noqa: E731
+    world = lambda k, s, t: truth("scratch", s, 0) + (harm(s, t) if t else 0)  # noqa: E731
+    results = tables.load(make(tmp_path, formula=world, seeds={}))
+    rows = controls.by_relation(evidence.ours(results, "public")).set_index("teacher")
+    assert rows.effect.tolist() == pytest.approx([0.9, 0.2, -0.4], abs=0.1)
+    assert rows.pairs.to_dict() == {"smaller": 21, "as large": 7, "larger": 36}  # 8 x 8
+    assert (
+        rows.worse.to_dict() == {"smaller": 21, "as large": 7, "larger": 0} and (rows.low < rows.high).all()
+    )
 
 
 def test_teachers_are_compared_by_the_seed_that_taught(tmp_path):
