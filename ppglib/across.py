@@ -53,10 +53,10 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
 def gains(results: Results, recipe: str) -> pd.DataFrame:
     """What a teacher is worth on a set that neither it nor its student has seen: strategy - scratch (BPM).
 
-    One row per held-out set, strategy and student, and one for "all" n of them, paired by person, with a
-    reading.
+    One row per held-out set, strategy and student, and one for "all" n of them, paired by person, with the
+    effect to reading of a `controls.Row`. Seeds are those of the recipe's repeated networks, all sets in training.
     """
-    rows, columns = [], ["dataset", "strategy", "student", "n", "effect", "low", "high", "reading"]
+    rows, columns = [], ["dataset", "strategy", "student", "n", "effect", "low", "high", "seed_sd", "reading"]
     for dataset in held_out(results, recipe):
         own = ev.ours(results, recipe, PREFIX + dataset)
         for strategy in sorted({k for k, _, teacher in own.mae.index if teacher}):
@@ -64,5 +64,5 @@ def gains(results: Results, recipe: str) -> pd.DataFrame:
             chosen = {str(pair[0][1]): [pair] for pair in found} | ({"all": found} if found else {})
             for student, some in chosen.items():
                 row = Row(dataset, strategy, len(some), *ev.mean_gap(own, some))
-                rows.append((dataset, strategy, student, *row[2:6], row.reading))
+                rows.append((dataset, strategy, student, *row[2:], row.reading))
     return pd.DataFrame(rows, columns=columns)

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ppglib import scaling
-from ppglib.evidence import Evidence
-from ppglib.intervals import interval
+from ppglib.evidence import LEVELS, Evidence, weighted
 from ppglib.outcome import NO, YES, Outcome, cannot, listed, surely, told
 
 
@@ -14,26 +13,28 @@ def size_helps(evidence: Evidence) -> Outcome:
     index = evidence.mae.index.to_frame(index=False)
     below_teacher = (index.teacher == 0) | (index.student < index.teacher)
     keep = (index.strategy.isin(["scratch", "soft"]) & below_teacher).to_numpy()
-    index, y = index[keep], evidence.mae.to_numpy()[keep]
+    index, y, seeds = (of[keep] for of in (index, evidence.mae.to_numpy(), evidence.seed_variance.to_numpy()))
     if index.student.nunique() < 3:
         return cannot(f"needs three sizes, has {index.student.nunique()}")
     groups = index.strategy + index.teacher.astype(str)
-    slope = tuple(map(float, interval(scaling.slopes(np.log2(index.student), y, groups, 1)[0])))
+    (weight,) = scaling.slopes(np.log2(index.student), np.eye(len(index)), groups, 1)
+    slope = weighted(weight, y, seeds)
     why = f"over {index.student.nunique()} sizes, scratch and soft"
     return Outcome(YES if surely(*slope) < 0 else NO, why, *slope)
 
 
 def larger_teachers_help(evidence: Evidence) -> Outcome:
     """Slope of soft students' MAE over log2(blocks) of the teacher, each student on its own level."""
-    index, y, few = _by_teacher(evidence)
+    rows, few = _by_teacher(evidence)
     if few:
         return few
-    slope = tuple(map(float, interval(scaling.slopes(np.log2(index.teacher), y, index.student, 1)[0])))
-    several = index.groupby("student").teacher.transform("nunique") > 1
-    best = index.assign(mae=y[:, 0])[several].sort_values("mae").drop_duplicates("student")
-    wins = (best.teacher == index.teacher.max()).sum()
-    why = f"the largest of {index.teacher.nunique()} teachers is the best for {wins} of {len(best)} students"
-    return Outcome(YES if surely(*slope) < 0 else NO, why + " that have several", *slope)
+    slope = _trend(evidence, rows)
+    several = rows.groupby("student").teacher.transform("nunique") > 1
+    best = rows[several].sort_values("mae").drop_duplicates("student")
+    wins = (best.teacher == rows.teacher.max()).sum()
+    why = f"the largest of {rows.teacher.nunique()} teachers is the best for {wins} of {len(best)} students"
+    why += " that have several" + _without_one(rows, slope, lambda rest: _trend(evidence, rest))
+    return Outcome(YES if surely(*slope) < 0 else NO, why, *slope)
 
 
 def too_large_teachers_harm(evidence: Evidence) -> Outcome:
@@ -41,39 +42,49 @@ def too_large_teachers_harm(evidence: Evidence) -> Outcome:
 
     It must surely fall at the smallest teacher: where every larger teacher is worse, none is "too" large.
     """
-    index, y, few = _by_teacher(evidence)
+    rows, few = _by_teacher(evidence)
     if few:
         return few
-    smallest, largest = _slopes_at_ends(index, y)
+    ends = rows.teacher.min(), rows.teacher.max()
+    smallest, largest = (_trend(evidence, rows, at=end) for end in ends)
     why = f"slope at the smallest teacher {told(*smallest)}"
     if surely(*largest) > 0 and smallest[0] >= 0:
         why += "; larger teachers are worse from the smallest on, so none is the best size"
+    why += _without_one(rows, largest, lambda rest: _trend(evidence, rest, at=ends[1]))
     bent = [
         student
-        for student, rows in index.groupby("student")
-        if len(rows) > 3 and [surely(*end) for end in _slopes_at_ends(rows, y[rows.index])] == [-1, 1]
+        for student, own in rows.groupby("student")
+        if len(own) > 3
+        and [surely(*_trend(evidence, own, at=end)) for end in (own.teacher.min(), own.teacher.max())]
+        == [-1, 1]
     ]
     if bent:
         why += f"; taken by themselves, with one network a teacher, students of {listed(bent)} blocks have a best size"
     return Outcome(YES if surely(*largest) > 0 > surely(*smallest) else NO, why, *largest)
 
 
-def _slopes_at_ends(index: pd.DataFrame, y: np.ndarray) -> list[tuple]:
-    """Of a parabola over log2(blocks) of the teacher: its slope at the smallest and at the largest, with limits."""
-    size = np.log2(index.teacher)
-    line, bend = scaling.slopes(size, y, index.student, 2)
-    return [tuple(map(float, interval(line + 2 * bend * x))) for x in (size.min(), size.max())]
+def _trend(evidence: Evidence, rows: pd.DataFrame, at: int = 0) -> tuple:
+    """Slope over log2(blocks) of the teacher, each student on its own level: a line's, or a parabola's `at` a teacher."""
+    size, keys = np.log2(rows.teacher), pd.MultiIndex.from_frame(rows[LEVELS])
+    weights = scaling.slopes(size, np.eye(len(rows)), rows.student, 2 if at else 1)
+    weight = weights[0] + 2 * weights[1] * np.log2(at) if at else weights[0]
+    return weighted(weight, evidence.mae.loc[keys].to_numpy(), evidence.seed_variance[keys].to_numpy())
 
 
-def _by_teacher(evidence: Evidence) -> tuple[pd.DataFrame, np.ndarray, Outcome | None]:
-    """Soft students below their teacher: (student, teacher), their MAEs, and why not if there are too few.
+def _without_one(rows: pd.DataFrame, measured: tuple, trend) -> str:
+    """What is left of a slope without the student that moves it most."""
+    rests = {student: rows[rows.student != student] for student in rows.student.unique()}
+    slopes = {k: trend(rest) for k, rest in rests.items() if (rest.groupby("student").size() > 2).any()}
+    if not slopes:
+        return ""
+    most = max(slopes, key=lambda student: abs(slopes[student][0] - measured[0]))
+    return f"; without the {most}-block student, which moves it most, {told(*slopes[most])}"
 
-    From seed 0, which every teacher has: more seeds at one teacher would favour or harm it by chance.
-    """
-    index = evidence.first_seed.index.to_frame(index=False)
-    keep = ((index.strategy == "soft") & (index.student < index.teacher)).to_numpy()
-    index, y = index[keep].reset_index(drop=True), evidence.first_seed.to_numpy()[keep]
-    few = None
-    if index.teacher.nunique() < 3:
-        few = cannot(f"needs soft students of three teachers, has {index.teacher.nunique()}")
-    return index, y, few
+
+def _by_teacher(evidence: Evidence) -> tuple[pd.DataFrame, Outcome | None]:
+    """Soft students below their teacher (LEVELS, mae), and why they cannot tell if they are too few."""
+    rows = evidence.mae[0].rename("mae").reset_index()
+    rows = rows[(rows.strategy == "soft") & (rows.student < rows.teacher)]
+    if rows.teacher.nunique() < 3:
+        return rows, cannot(f"needs soft students of three teachers, has {rows.teacher.nunique()}")
+    return rows, None

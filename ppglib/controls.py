@@ -109,13 +109,13 @@ def _leak(results: Results, recipe: str) -> list[Row]:
     There people are in training and test, and so are windows that overlap: both make a network look
     better than it is, and this control does not tell them apart. Over the people whom the split by person tests; the shuffled one tests everybody.
     """
-    mae, rows = tables.draws(_tested_by_person(results, recipe)), []
+    mae, seeds, rows = tables.draws(_tested_by_person(results, recipe)), ev.seed_variance(results), []
     for strategy in ("scratch", "soft"):
         networks = [
             (8, t) for r, split, k, s, t in mae.index if (r, split, k, s) == (recipe, "shuffled", strategy, 8)
         ]
         keys = [((recipe, "shuffled", strategy, *n), (recipe, "person", strategy, *n)) for n in networks]
-        rows.append(_mean(mae, keys, LEAK, f"shuffled - person, {strategy}"))
+        rows.append(_mean(mae, seeds, keys, LEAK, f"shuffled - person, {strategy}"))
     return rows
 
 
@@ -128,12 +128,13 @@ def _tested_by_person(results: Results, recipe: str) -> Results:
 
 def _recipes(results: Results, recipe: str) -> list[Row]:
     """The same networks under the other recipes; once, in the table of the first recipe."""
-    mae, rows, (first, *others) = tables.draws(results), [], tables.recipes(results.runs)
+    mae, seeds, rows = tables.draws(results), ev.seed_variance(results), []
+    first, *others = tables.recipes(results.runs)
     for other in others if recipe == first else []:
         for strategy in ("scratch", "soft", "dkd", "gaussian"):
             keys = [k for k in mae.index if k[:3] == (recipe, "person", strategy)]
             found = [((other, *k[1:]), k) for k in keys]
-            rows.append(_mean(mae, found, "what a recipe is worth", f"{other} - {recipe}, {strategy}"))
+            rows.append(_mean(mae, seeds, found, "what a recipe is worth", f"{other} - {recipe}, {strategy}"))
     return rows
 
 
@@ -152,58 +153,61 @@ def _decoders(results: Results, recipe: str) -> list[Row]:
     return rows
 
 
-def _mean(mae: pd.DataFrame, keys: list[tuple], question: str, compared: str) -> Row:
-    """Mean gap over pairs of full keys that were both run."""
+def _mean(mae: pd.DataFrame, seeds: pd.Series, keys: list[tuple], question: str, compared: str) -> Row:
+    """Mean gap over pairs of full keys that were both run; seeds is `evidence.seed_variance`."""
     found = [(a, b) for a, b in keys if a in mae.index and b in mae.index]
     if not found:
         return Row(question, compared, 0)
     gap = np.mean([mae.loc[a].to_numpy() - mae.loc[b].to_numpy() for a, b in found], axis=0)
-    return Row(question, compared, len(found), *map(float, interval(gap)))
+    seed_sd = float(np.sqrt(sum(seeds[a] + seeds[b] for a, b in found))) / len(found)
+    return Row(question, compared, len(found), *map(float, interval(gap)), seed_sd)
 
 
 def by_relation(own: Evidence) -> pd.DataFrame:
-    """Figure 1's students against the same network from scratch, by what their teacher is to them; seed 0.
+    """Figure 1's students against the same network from scratch, by what their teacher is to them.
 
     Rows teacher ("smaller", "as large" or "larger" than the student), pairs, worse (in how many the student
-    is the worse network), effect, low, high (mean difference in BPM, over people).
+    is the worse network), effect (mean difference in BPM) to reading as a Row's.
     """
-    mae, rows = own.first_seed, []
-    soft = [k for k in mae.index if k[0] == "soft" and ("scratch", k[1], 0) in mae.index]
+    rows, soft = [], [k for k in own.mae.index if k[0] == "soft" and ("scratch", k[1], 0) in own.mae.index]
     for name, sign in (("smaller", -1), ("as large", 0), ("larger", 1)):
         found = [(k, ("scratch", k[1], 0)) for k in soft if np.sign(k[2] - k[1]) == sign]
         if found:
-            gap = np.array([mae.loc[a].to_numpy() - mae.loc[b].to_numpy() for a, b in found])
-            rows.append((name, len(found), (gap[:, 0] > 0).sum(), *map(float, interval(gap.mean(axis=0)))))
-    return pd.DataFrame(rows, columns=["teacher", "pairs", "worse", "effect", "low", "high"])
+            worse = sum(own.mae.loc[a, 0] > own.mae.loc[b, 0] for a, b in found)
+            row = Row("by relation", name, len(found), *ev.mean_gap(own, found))
+            rows.append((name, len(found), worse, *row[3:], row.reading))
+    columns = ["teacher", "pairs", "worse", "effect", "low", "high", "seed_sd", "reading"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def teacher_strength(own: Evidence) -> tuple[pd.DataFrame, dict]:
-    """Soft students' MAE against their teacher's own, and a U-shape in it (Busbridge et al. 2025); seed 0.
+    """Soft students' MAE against their teacher's own, and a U-shape in it (Busbridge et al. 2025).
 
-    (rows student, teacher, teacher_mae, mae; and slopes with intervals, BPM per BPM of the teacher, of
+    The teacher's own is that of seed 0, the network that taught. (rows student, teacher, teacher_mae, mae; and slopes with intervals, BPM per BPM of the teacher, of
     "all" students, each on its own level, and of every student with four teachers: "line", and a
     parabola's at the "strongest" and the "weakest" teacher). In a U both a stronger and a weaker teacher
     than the best are worse: below 0 at the strongest, above 0 at the weakest. Empty below four teachers.
     """
-    mae = own.first_seed
+    taught_by = own.first_seed[0]
     rows = [
-        (s, t, mae.loc[("scratch", t, 0), 0], mae.loc[(k, s, t), 0])
-        for k, s, t in mae.index
-        if k == "soft" and s < t and ("scratch", t, 0) in mae.index
+        (s, t, taught_by["scratch", t, 0], own.mae.loc[(k, s, t), 0])
+        for k, s, t in own.mae.index
+        if k == "soft" and s < t and ("scratch", t, 0) in taught_by
     ]
     frame = pd.DataFrame(rows, columns=["student", "teacher", "teacher_mae", "mae"])
     if frame.teacher.nunique() < 4:
         return frame, {}
     each = {student: rows for student, rows in frame.groupby("student") if len(rows) >= 4}
-    return frame, {who: _strength(mae, rows) for who, rows in ({"all": frame} | each).items()}
+    return frame, {who: _strength(own, rows) for who, rows in ({"all": frame} | each).items()}
 
 
-def _strength(mae: pd.DataFrame, rows: pd.DataFrame) -> dict:
-    y = mae.loc[[("soft", r.student, r.teacher) for r in rows.itertuples()]].to_numpy()
-    x = rows.teacher_mae - rows.teacher_mae.min()
-    (straight,), (line, bend) = (scaling.slopes(x, y, rows.student, degree) for degree in (1, 2))
+def _strength(own: Evidence, rows: pd.DataFrame) -> dict:
+    keys = [("soft", r.student, r.teacher) for r in rows.itertuples()]
+    x, unit = rows.teacher_mae - rows.teacher_mae.min(), np.eye(len(rows))
+    (straight,), (line, bend) = (scaling.slopes(x, unit, rows.student, degree) for degree in (1, 2))
     slopes = {"line": straight, "strongest": line, "weakest": line + 2 * bend * x.max()}
-    return {name: tuple(map(float, interval(slope))) for name, slope in slopes.items()}
+    mae, seeds = own.mae.loc[keys].to_numpy(), own.seed_variance[keys].to_numpy()
+    return {name: ev.weighted(slope, mae, seeds) for name, slope in slopes.items()}
 
 
 def strength_shape(slopes: dict) -> str:

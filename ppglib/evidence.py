@@ -20,8 +20,8 @@ PAPER_SETS = ("galaxyppg", "ppg_dalia", "wildppg")
 class Evidence(NamedTuple):
     """mae: index (strategy, student, teacher), column 0 observed and then draws over people.
 
-    first_seed: the same of seed 0 alone, the one that every cell has and the only one that teaches.
-    seed_variance: same index, BPM^2 that another seed would move a row's MAE by; NaN = not known.
+    first_seed: the same of seed 0 alone, the only one that teaches.
+    seed_variance: same index, BPM^2 that other seeds would move a row's MAE by; NaN = not known.
     compute: device, gpu, blocks, seconds, memory_mb. datasets: whose recordings these are.
     """
 
@@ -65,21 +65,41 @@ def mean_gap(evidence: Evidence, found: list[tuple]) -> tuple:
     for one, other in found:
         weight[one] += 1 / len(found)
         weight[other] -= 1 / len(found)
+    return weighted(weight.to_numpy(), evidence.mae.to_numpy(), evidence.seed_variance.to_numpy())
+
+
+def weighted(weight: np.ndarray, mae: np.ndarray, seed_variance: np.ndarray) -> tuple:
+    """weight (n,) @ mae (n, 1 + draws), such as a slope: effect, low, high over people, and its sd between seeds."""
     used = weight != 0
-    seed_sd = np.sqrt((weight**2 * evidence.seed_variance)[used].sum(skipna=False))
-    return *map(float, interval(weight.to_numpy() @ evidence.mae.to_numpy())), float(seed_sd)
+    seed_sd = np.sqrt((weight**2 * seed_variance)[used].sum())
+    return *map(float, interval(weight @ mae)), float(seed_sd)
+
+
+def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
+    """BPM^2 that other seeds would move each condition's MAE by: index KEY, NaN in a recipe without repeats.
+
+    How far one network moves is told by a recipe's repeated conditions, all strategies of a size together:
+    at 1 block it can be several times what it is at 8. Sizes between are interpolated in log(blocks),
+    sizes beyond and other splits are taken to be alike. A mean over n seeds moves by the n-th part.
+    """
+    spread = intervals.spread(results.runs, results.people, tables.DECODERS[decoder])
+    spread = spread[spread.index.get_level_values("student") > 0]
+    rows = []
+    for _, own in spread.groupby(level="recipe"):
+        sd = np.sqrt((own.seed_sd.dropna() ** 2).groupby(level="student").mean())
+        if len(sd):
+            blocks = np.log(own.index.get_level_values("student"))
+            rows.append(np.interp(blocks, np.log(sd.index), sd) ** 2 / own.seeds)
+    return pd.concat(rows) if rows else pd.Series(np.nan, spread.index)
 
 
 def ours(
     results: Results, recipe: str, split: str = "person", measured=None, decoder: str = "argmax"
 ) -> Evidence:
-    """Every complete condition of one recipe and split, with 2,000 draws over people."""
+    """Every complete condition of one recipe and split, with draws over people."""
     mae = _pick(draws(results, decoder), recipe, split)
     first = _pick(draws(tables.first_seed(results), decoder), recipe, split)
-    spread = _pick(intervals.spread(results.runs, results.people, tables.DECODERS[decoder]), recipe, split)
-    repeated = spread.seed_sd.dropna()
-    typical = (repeated**2).mean() if len(repeated) else np.nan
-    variance = (typical / spread.seeds).reindex(mae.index)
+    variance = _pick(seed_variance(results, decoder), recipe, split).reindex(mae.index)
     used = results.runs[results.runs.recipe == recipe].run_id
     datasets = tuple(sorted(results.people[results.people.run_id.isin(used)].dataset.unique()))
     measured = pd.DataFrame(columns=COMPUTE) if measured is None else measured
@@ -121,7 +141,7 @@ def compute(folder: Path) -> pd.DataFrame:
     return both.assign(device=both.device + ", one window a call")[COMPUTE]
 
 
-def _pick(frame: pd.DataFrame, recipe: str, split: str) -> pd.DataFrame:
+def _pick(frame, recipe: str, split: str):
     index = frame.index.to_frame(index=False)
     keep = (index.recipe == recipe) & (index.split == split) & ~index.strategy.isin(BASELINES)
     return frame[keep.to_numpy()].droplevel(["recipe", "split"])

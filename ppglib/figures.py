@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ppglib import files, outcome, tables
 
-# Okabe and Ito's colours: told apart by everyone.
+# Okabe and Ito's colours, told apart by everyone; brown for their yellow, which is pale on white.
 COLORS = {
     "mean": "#bbbbbb",
     "spectral": "#888888",
@@ -22,7 +22,7 @@ COLORS = {
     "feature": "#009e73",
     "dkd": "#cc79a7",
     "soft8": "#e69f00",
-    "soft_t1": "#f0e442",
+    "soft_t1": "#8f5a00",
     "gaussian": "#56b4e9",
 }
 AREAS = (60, 620)  # points^2: the smallest and the largest MAE of Figure 1
@@ -205,7 +205,8 @@ def effects(table: pd.DataFrame, names: str, groups: str, label: str = "") -> Fi
     ax.set_yticks(range(len(rows)), [textwrap.fill(text, 52) for text in rows[names]], size=8)
     ax.set(xlabel="Effect (BPM, below 0 = lower MAE)", ylim=(-0.6, len(rows) - 0.4))
     fig.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=3)
-    seeds = "; thin: other seeds too" if rows.seed_sd.notna().any() else ""
+    known = rows.seed_sd.notna()
+    seeds = f"; thin: other seeds too{'' if known.all() else ', where counted'}" if known.any() else ""
     ax.set_title(title(f"Effects with 95 % intervals{seeds}", label))
     return fig
 
@@ -240,7 +241,8 @@ def across(table: pd.DataFrame, label: str = "") -> Figure:
         ax.set_xticks(range(len(students)), students)
         ax.set(title=dataset, xlabel="Student (blocks)")
     axes[0, 0].set_ylabel("MAE (BPM)")
+    axes[0, 0].plot([], [], "o-", color="0.5", label="set not in training")
     axes[0, 0].plot([], [], "o--", color="0.5", mfc="white", label="trained on other people of the set")
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     fig.suptitle(title("Tested on a set that was not trained on", label))
     return fig

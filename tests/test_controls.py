@@ -1,0 +1,144 @@
+"""Controls, and what other seeds would do: what was put in comes out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_results import LAW, OFFSETS, make, truth
+
+from ppglib import controls, evidence, tables
+
+
+def test_shared_people_are_compared_over_those_whom_both_splits_test(tmp_path):
+    results = tables.load(make(tmp_path, seeds={}))
+    shuffled = results.runs.run_id[results.runs.split == "shuffled"]
+    others = results.people[results.people.run_id.isin(shuffled)]
+    others = others.assign(person="only here " + others.person, mae=50.0)
+    more = results._replace(people=pd.concat([results.people, others]))
+    rows = [controls.table(r, "public").query("control == @controls.LEAK") for r in (results, more)]
+    pd.testing.assert_frame_equal(*rows)
+
+
+def test_a_size_whose_seeds_differ_more_is_less_sure(tmp_path):
+    results = tables.load(make(tmp_path, recipes=("public", "tuned")))
+    runs = results.runs.set_index("run_id").loc[results.people.run_id]
+    luck = np.where((runs.student == 1) & (runs.recipe == "public"), 2.0 * (runs.seed - 1), 0)
+    wild = results._replace(people=results.people.assign(mae=results.people.mae + luck))
+    before, after = (np.sqrt(evidence.seed_variance(r)) for r in (results, wild))
+    one, eight = ("public", "person", "dkd", 1, 12), ("public", "person", "dkd", 8, 12)
+    assert after[one] * 3**0.5 == pytest.approx(2, abs=0.1) and before[one] < 0.05
+    assert after[eight] == before[eight] and after.xs("tuned").equals(before.xs("tuned"))
+    # Another split is taken to be alike.
+    assert after["public", "shuffled", "scratch", 8, 0] == after[eight]
+    assert evidence.seed_variance(tables.load(make(tmp_path / "once", seeds={}))).isna().all()
+
+
+def test_controls_across_recipes_and_splits_count_seeds(tmp_path):
+    results = tables.load(make(tmp_path, recipes=("public", "tuned"), noise=0.2))
+    table = controls.table(results, "public").set_index("compared")
+    expected = 0.2 / 2**0.5  # two folds
+    leak = table.seed_sd["shuffled - person, scratch"]
+    assert leak == pytest.approx(expected * np.sqrt(2 / 3), rel=0.35)  # three seeds on either side
+    worth = table.seed_sd["tuned - public, scratch"]
+    assert worth == pytest.approx(expected * np.sqrt(2 * (6 + 3 / 3)) / 9, rel=0.35)
+
+
+def test_controls_read_what_was_put_in(tmp_path):
+    results = tables.load(make(tmp_path, recipes=("public", "tuned"), seeds={}, tuned=-0.5, leak=-0.8))
+    table = controls.table(results, "public").set_index("compared")
+    effects = {
+        "dkd - soft8": OFFSETS["dkd"] - OFFSETS["soft8"],
+        "soft - gaussian": OFFSETS["soft"] - OFFSETS["gaussian"],
+        "gaussian - scratch": OFFSETS["gaussian"] - OFFSETS["scratch"],
+        "dkd - soft8, median": OFFSETS["dkd"] - OFFSETS["soft8"],
+        "dkd - scratch, median": OFFSETS["dkd"] - OFFSETS["scratch"],
+        "shuffled - person, scratch": -0.8,
+        "tuned - public, scratch": -0.5,
+        "median - argmax": -0.1,
+        "expectation - argmax": 0.05,
+    }
+    for compared, expected in effects.items():
+        assert table.effect[compared] == pytest.approx(expected, abs=0.1), compared
+    assert table.reading["dkd - soft8"] == "better" and table.reading["expectation - argmax"] == "worse"
+    assert table.reading["shuffled - person, soft"] == "not run"
+
+
+def test_what_lies_beyond_dkd_is_read_in_three_ways(tmp_path):
+    table = controls.beyond(tables.load(make(tmp_path, seeds={})), "public").set_index(["compared", "read"])
+    for compared in ("cdf - dkd", "scratch - dkd", "dense_soft - dense_scratch"):
+        one, other = compared.split(" - ")
+        for read in tables.DECODERS:  # which move all strategies alike in these files
+            expected = OFFSETS[one] - OFFSETS[other]
+            assert table.effect[compared, read] == pytest.approx(expected, abs=0.1), compared
+    assert set(table.reading["cdf - dkd"]) == {"better"} and set(table.reading["dist - dkd"]) == {"not run"}
+
+
+def test_sizes_have_their_own_effects(tmp_path):
+    world = lambda k, s, t: truth(k, s, t) - 0.5 * (k == "dkd" and s == 4)  # noqa: E731
+    own = evidence.ours(tables.load(make(tmp_path, seeds={}, formula=world)), "public")
+    rows = controls.by_size(own, [("dkd", "soft"), ("gaussian", "scratch")])
+    dkd = rows[rows.compared == "dkd - soft"].set_index("student")
+    assert list(dkd.index) == [1, 2, 3, 4, 5, 6, 8, 10] and set(rows.compared) == {
+        "dkd - soft",
+        "gaussian - scratch",
+    }
+    expected = [-0.4 - 0.5 * (s == 4) for s in dkd.index]
+    assert dkd.effect.tolist() == pytest.approx(expected, abs=0.1) and (dkd.low < dkd.high).all()
+
+
+def test_sizes_count_seeds(tmp_path):
+    own = evidence.ours(tables.load(make(tmp_path, seeds={})), "public")
+    seeds = own._replace(seed_variance=own.seed_variance.fillna(1.0))
+    first, second = (controls.by_size(e, [("dkd", "scratch")]) for e in (own, seeds))
+    assert set(first.reading) == {"better"} and set(second.reading) == {"not told apart"}
+    assert second.seed_sd.tolist() == pytest.approx([2**0.5] * 8)
+
+
+def test_seeds_can_take_away_that_an_effect_is_sure():
+    row = controls.Row("", "", 3, -0.1, -0.15, -0.05)
+    readings = [row._replace(seed_sd=sd).reading for sd in (np.nan, 0.04, 0.05)]
+    assert readings == ["better", "better", "not told apart"]
+
+
+def test_a_u_shape_in_teacher_strength_is_found(tmp_path):
+    own = lambda t: truth("scratch", t, 0)  # noqa: E731
+    world = lambda k, s, t: truth(k, s, 0) + (0.8 * (own(t) - own(4)) ** 2 if t else 0)  # noqa: E731
+    shapes = []
+    for formula in (world, None):
+        results = tables.load(make(tmp_path, formula=formula, seeds={}, law=LAW, noise=0.005))
+        rows, slopes = controls.teacher_strength(evidence.ours(results, "public"))
+        assert len(rows) == 36 and list(slopes) == ["all", 1, 2, 3, 4, 5]  # 6 blocks have three teachers
+        four = rows[rows.student == 4]
+        assert slopes[4]["line"][0] == pytest.approx(np.polyfit(four.teacher_mae, four.mae, 1)[0])
+        shapes.append(controls.strength_shape(slopes["all"]))
+    assert shapes[0].startswith("a U") and not shapes[1].startswith("a U")
+    ends = {
+        k: controls.strength_shape({"strongest": (v, v - 1, v + 1), "weakest": (2, 1, 3)})
+        for v, k in ((2, "up"), (-2, "down"), (0.5, "flat"))
+    }
+    assert ends["up"].startswith("no U: stronger") and ends["down"].startswith("a U")
+    assert ends["flat"].startswith("no sure U")
+    hill = controls.strength_shape({"strongest": (2, 1, 3), "weakest": (-2, -3, -1)})
+    assert hill.startswith("an upside-down U")
+
+
+def test_pairs_are_told_by_what_the_teacher_is_to_the_student(tmp_path):
+    """Every pair of Figure 1 once, and the harm that was put in, where it was put in."""
+    harm = lambda s, t: 0.9 if t < s else 0.2 if t == s else -0.4  # noqa: E731
+    world = lambda k, s, t: truth("scratch", s, 0) + (harm(s, t) if t else 0)  # noqa: E731
+    results = tables.load(make(tmp_path, formula=world, seeds={}))
+    rows = controls.by_relation(evidence.ours(results, "public")).set_index("teacher")
+    assert rows.effect.tolist() == pytest.approx([0.9, 0.2, -0.4], abs=0.1)
+    assert rows.pairs.to_dict() == {"smaller": 21, "as large": 7, "larger": 36}  # 8 x 8
+    assert (
+        rows.worse.to_dict() == {"smaller": 21, "as large": 7, "larger": 0} and (rows.low < rows.high).all()
+    )
+
+
+def test_a_teacher_is_as_strong_as_the_network_that_taught(tmp_path):
+    results = tables.load(make(tmp_path))
+    lucky = results.people.run_id.isin(results.runs.run_id[results.runs.seed > 0])
+    people = results.people.assign(mae=results.people.mae - 5 * lucky)
+    own, other = (evidence.ours(r, "public") for r in (results, results._replace(people=people)))
+    assert other.mae.loc[("scratch", 8, 0), 0] < own.mae.loc[("scratch", 8, 0), 0] - 3
+    strengths = [controls.teacher_strength(e)[0].teacher_mae for e in (own, other)]
+    pd.testing.assert_series_equal(*strengths)
