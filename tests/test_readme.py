@@ -178,6 +178,16 @@ def test_the_verdicts_are_the_computed_ones(verdicts):
         assert f"| {number} | {claim} | {said[0]} | {said[1]} |" in README
 
 
+def test_the_summary_is_what_the_verdicts_say(verdicts):
+    how = {r: t.how.where(t.how != "", t.verdict) for r, t in verdicts.items()}
+    assert "smaller networks are worse under both recipes, and that distillation always helps" in TEXT
+    assert {t.verdict[3] for t in verdicts.values()} == {"reproduced"}
+    assert {t.verdict[1] for t in verdicts.values()} == {"not reproduced"}
+    assert how["public"][[6, 7, 8]].tolist() == ["reversed", "explained by a control", "unsure"]
+    assert how["tuned"][[6, 7, 8]].tolist() == ["unsure", "unsure", "explained by a control"]
+    assert how["public"][4] == "reversed" and verdicts["tuned"].verdict[4] == "cannot be tested here"
+
+
 def test_no_verdict_hangs_on_the_bootstraps_random_numbers(results, verdicts, monkeypatch):
     monkeypatch.setattr(intervals, "SEED", 1)
     paper = tables.load_paper(resolve("data/paper"))
