@@ -5,7 +5,7 @@ import pandas as pd
 
 from ppglib import scaling
 from ppglib.evidence import LEVELS, Evidence, weighted
-from ppglib.outcome import NO, YES, Outcome, cannot, listed, surely, told
+from ppglib.outcome import NO, YES, Outcome, cannot, surely, told
 
 
 def size_helps(evidence: Evidence) -> Outcome:
@@ -33,7 +33,7 @@ def larger_teachers_help(evidence: Evidence) -> Outcome:
     best = rows[several].sort_values("mae").drop_duplicates("student")
     wins = (best.teacher == rows.teacher.max()).sum()
     why = f"the largest of {rows.teacher.nunique()} teachers is the best for {wins} of {len(best)} students"
-    why += " that have several" + _without_one(rows, slope, lambda rest: _trend(evidence, rest))
+    why += " that have several" + _without_one(evidence, rows, slope)
     return Outcome(YES if surely(*slope) < 0 else NO, why, *slope)
 
 
@@ -50,34 +50,29 @@ def too_large_teachers_harm(evidence: Evidence) -> Outcome:
     why = f"slope at the smallest teacher {told(*smallest)}"
     if surely(*largest) > 0 and smallest[0] >= 0:
         why += "; larger teachers are worse from the smallest on, so none is the best size"
-    why += _without_one(rows, largest, lambda rest: _trend(evidence, rest, at=ends[1]))
-    bent = [
-        student
-        for student, own in rows.groupby("student")
-        if len(own) > 3
-        and [surely(*_trend(evidence, own, at=end)) for end in (own.teacher.min(), own.teacher.max())]
-        == [-1, 1]
-    ]
-    if bent:
-        why += f"; taken by themselves, with one network a teacher, students of {listed(bent)} blocks have a best size"
+    why += _without_one(evidence, rows, largest, at=ends[1])
     return Outcome(YES if surely(*largest) > 0 > surely(*smallest) else NO, why, *largest)
 
 
-def _trend(evidence: Evidence, rows: pd.DataFrame, at: int = 0) -> tuple:
-    """Slope over log2(blocks) of the teacher, each student on its own level: a line's, or a parabola's `at` a teacher."""
+def _trend(evidence: Evidence, rows: pd.DataFrame, at: int | None = None) -> tuple:
+    """Slope over log2(blocks) of the teacher, each student on its own level: a parabola's `at` a teacher, or a line's."""
     size, keys = np.log2(rows.teacher), pd.MultiIndex.from_frame(rows[LEVELS])
     weights = scaling.slopes(size, np.eye(len(rows)), rows.student, 2 if at else 1)
     weight = weights[0] + 2 * weights[1] * np.log2(at) if at else weights[0]
     return weighted(weight, evidence.mae.loc[keys].to_numpy(), evidence.seed_variance[keys].to_numpy())
 
 
-def _without_one(rows: pd.DataFrame, measured: tuple, trend) -> str:
-    """What is left of a slope without the student that moves it most."""
+def _without_one(evidence: Evidence, rows: pd.DataFrame, slope: tuple, at: int | None = None) -> str:
+    """What is left of a slope of `_trend` without the student that moves it most."""
     rests = {student: rows[rows.student != student] for student in rows.student.unique()}
-    slopes = {k: trend(rest) for k, rest in rests.items() if (rest.groupby("student").size() > 2).any()}
+    slopes = {
+        student: _trend(evidence, rest, at)
+        for student, rest in rests.items()
+        if (rest.groupby("student").size() > 2).any()
+    }
     if not slopes:
         return ""
-    most = max(slopes, key=lambda student: abs(slopes[student][0] - measured[0]))
+    most = max(slopes, key=lambda student: abs(slopes[student][0] - slope[0]))
     return f"; without the {most}-block student, which moves it most, {told(*slopes[most])}"
 
 

@@ -107,7 +107,8 @@ def _leak(results: Results, recipe: str) -> list[Row]:
     """The shuffled split against the split by person, 8 blocks.
 
     There people are in training and test, and so are windows that overlap: both make a network look
-    better than it is, and this control does not tell them apart. Over the people whom the split by person tests; the shuffled one tests everybody.
+    better than it is, and this control does not tell them apart. Over the people whom the split by
+    person tests; the shuffled one tests everybody.
     """
     mae, seeds, rows = tables.draws(_tested_by_person(results, recipe)), ev.seed_variance(results), []
     for strategy in ("scratch", "soft"):
@@ -156,11 +157,8 @@ def _decoders(results: Results, recipe: str) -> list[Row]:
 def _mean(mae: pd.DataFrame, seeds: pd.Series, keys: list[tuple], question: str, compared: str) -> Row:
     """Mean gap over pairs of full keys that were both run; seeds is `evidence.seed_variance`."""
     found = [(a, b) for a, b in keys if a in mae.index and b in mae.index]
-    if not found:
-        return Row(question, compared, 0)
-    gap = np.mean([mae.loc[a].to_numpy() - mae.loc[b].to_numpy() for a, b in found], axis=0)
-    seed_sd = float(np.sqrt(sum(seeds[a] + seeds[b] for a, b in found))) / len(found)
-    return Row(question, compared, len(found), *map(float, interval(gap)), seed_sd)
+    own = Evidence(mae, seeds.reindex(mae.index), pd.DataFrame(), ())
+    return Row(question, compared, len(found), *(ev.mean_gap(own, found) if found else ()))
 
 
 def by_relation(own: Evidence) -> pd.DataFrame:
@@ -180,15 +178,15 @@ def by_relation(own: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def teacher_strength(own: Evidence) -> tuple[pd.DataFrame, dict]:
+def teacher_strength(own: Evidence, taught_by: pd.Series) -> tuple[pd.DataFrame, dict]:
     """Soft students' MAE against their teacher's own, and a U-shape in it (Busbridge et al. 2025).
 
-    The teacher's own is that of seed 0, the network that taught. (rows student, teacher, teacher_mae, mae; and slopes with intervals, BPM per BPM of the teacher, of
-    "all" students, each on its own level, and of every student with four teachers: "line", and a
-    parabola's at the "strongest" and the "weakest" teacher). In a U both a stronger and a weaker teacher
-    than the best are worse: below 0 at the strongest, above 0 at the weakest. Empty below four teachers.
+    taught_by: MAE of the networks that taught, those of seed 0, with the index of own.mae. Gives rows
+    student, teacher, teacher_mae, mae; and slopes with intervals, BPM per BPM of the teacher, of "all"
+    students, each on its own level, and of every student with four teachers: "line", and a parabola's at
+    the "strongest" and the "weakest" teacher. In a U both a stronger and a weaker teacher than the best
+    are worse: below 0 at the strongest, above 0 at the weakest. No slopes below four teachers.
     """
-    taught_by = own.first_seed[0]
     rows = [
         (s, t, taught_by["scratch", t, 0], own.mae.loc[(k, s, t), 0])
         for k, s, t in own.mae.index

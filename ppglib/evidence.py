@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ppglib import costs, intervals, tables
-from ppglib.intervals import interval
+from ppglib.intervals import KEY, interval
 from ppglib.memory import PARTS
 from ppglib.tables import BASELINES, Paper, Results, draws
 
@@ -20,13 +20,11 @@ PAPER_SETS = ("galaxyppg", "ppg_dalia", "wildppg")
 class Evidence(NamedTuple):
     """mae: index (strategy, student, teacher), column 0 observed and then draws over people.
 
-    first_seed: the same of seed 0 alone, the only one that teaches.
     seed_variance: same index, BPM^2 that other seeds would move a row's MAE by; NaN = not known.
     compute: device, gpu, blocks, seconds, memory_mb. datasets: whose recordings these are.
     """
 
     mae: pd.DataFrame
-    first_seed: pd.DataFrame
     seed_variance: pd.Series
     compute: pd.DataFrame
     datasets: tuple[str, ...]
@@ -78,19 +76,21 @@ def weighted(weight: np.ndarray, mae: np.ndarray, seed_variance: np.ndarray) -> 
 def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
     """BPM^2 that other seeds would move each condition's MAE by: index KEY, NaN in a recipe without repeats.
 
-    How far one network moves is told by a recipe's repeated conditions, all strategies of a size together:
-    at 1 block it can be several times what it is at 8. Sizes between are interpolated in log(blocks),
-    sizes beyond and other splits are taken to be alike. A mean over n seeds moves by the n-th part.
+    How far one network of one fold moves is told by a recipe's repeated conditions, all strategies of a
+    size together: at 1 block it can be several times what it is at 8. Its standard deviation is interpolated
+    in log(blocks), and taken to be alike beyond and in other splits. A mean over n networks, seeds and folds
+    together, has the n-th part of the variance.
     """
-    spread = intervals.spread(results.runs, results.people, tables.DECODERS[decoder])
-    spread = spread[spread.index.get_level_values("student") > 0]
-    rows = []
-    for _, own in spread.groupby(level="recipe"):
-        sd = np.sqrt((own.seed_sd.dropna() ** 2).groupby(level="student").mean())
-        if len(sd):
-            blocks = np.log(own.index.get_level_values("student"))
-            rows.append(np.interp(blocks, np.log(sd.index), sd) ** 2 / own.seeds)
-    return pd.concat(rows) if rows else pd.Series(np.nan, spread.index)
+    networks = results.runs[results.runs.student > 0].groupby(KEY).fold.agg(["size", "nunique"])
+    spread = intervals.spread(results.runs, results.people, tables.DECODERS[decoder]).seed_sd
+    repeated = (spread**2 * networks["nunique"]).dropna()
+    variance = pd.Series(np.nan, networks.index)
+    for recipe, own in repeated.groupby(level="recipe"):
+        sd = np.sqrt(own.groupby(level="student").mean())
+        here = networks.index[networks.index.get_level_values("recipe") == recipe]
+        blocks = np.log(here.get_level_values("student"))
+        variance[here] = np.interp(blocks, np.log(sd.index), sd) ** 2 / networks["size"][here]
+    return variance
 
 
 def ours(
@@ -98,12 +98,11 @@ def ours(
 ) -> Evidence:
     """Every complete condition of one recipe and split, with draws over people."""
     mae = _pick(draws(results, decoder), recipe, split)
-    first = _pick(draws(tables.first_seed(results), decoder), recipe, split)
     variance = _pick(seed_variance(results, decoder), recipe, split).reindex(mae.index)
     used = results.runs[results.runs.recipe == recipe].run_id
     datasets = tuple(sorted(results.people[results.people.run_id.isin(used)].dataset.unique()))
     measured = pd.DataFrame(columns=COMPUTE) if measured is None else measured
-    return Evidence(mae, first, variance, measured, datasets)
+    return Evidence(mae, variance, measured, datasets)
 
 
 def printed(paper: Paper) -> Evidence:
@@ -119,7 +118,7 @@ def printed(paper: Paper) -> Evidence:
     index = pd.MultiIndex.from_tuples(rows, names=LEVELS)
     mae = pd.DataFrame({0: list(rows.values())}, index=index)
     measured = paper.compute.assign(device="the paper's GPU", gpu=True)[COMPUTE]
-    return Evidence(mae, mae, pd.Series(np.nan, index), measured, PAPER_SETS)
+    return Evidence(mae, pd.Series(np.nan, index), measured, PAPER_SETS)
 
 
 def compute(folder: Path) -> pd.DataFrame:

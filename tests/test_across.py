@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from fake_results import make
 
-from ppglib import across, figures, tables
+from ppglib import across, evidence, figures, tables
 
 WORSE = {"scratch": 1.5, "soft": 2.0}  # BPM, on a set that was not trained on
 
@@ -55,6 +55,20 @@ def test_the_gain_is_that_of_the_held_out_people(results):
     assert gains.n["all"] == 3 and gains.effect["all"] == pytest.approx(by_size.mean())
     assert gains.effect[map(str, by_size.index)].tolist() == pytest.approx(by_size.tolist())
     assert (gains.low <= gains.effect).all() and (gains.effect <= gains.high).all()
+
+
+def test_gains_count_the_seeds_of_the_recipe(tmp_path, results):
+    """No held-out network is repeated: a network moves as those of the split by person, of one fold, do."""
+    study = tables.load(make(tmp_path, noise=0.3))
+    held_out = results.runs.split == "without-set1"
+    more = results.people.run_id.isin(results.runs.run_id[held_out])
+    both = study._replace(
+        runs=pd.concat([study.runs, results.runs[held_out]]),
+        people=pd.concat([study.people, results.people[more]]),
+    )
+    gains = across.gains(both, "public").set_index("student")
+    per_mean = evidence.seed_variance(both)["public", "person", "soft", 8, 12]  # of three seeds and two folds
+    assert gains.seed_sd["8"] == pytest.approx((2 * 6 * per_mean) ** 0.5)
 
 
 def test_without_such_runs_there_is_nothing(results):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from fake_results import LAW, OFFSETS, make, truth
 
-from ppglib import controls, evidence, tables
+from ppglib import controls, evidence, intervals, tables
 
 
 def test_shared_people_are_compared_over_those_whom_both_splits_test(tmp_path):
@@ -18,28 +18,64 @@ def test_shared_people_are_compared_over_those_whom_both_splits_test(tmp_path):
     pd.testing.assert_frame_equal(*rows)
 
 
+def with_luck(results, chosen, spread, column="mae"):
+    """The same results, seed 1 as it was, seed 0 and 2 of the chosen runs better and worse by `spread` BPM."""
+    runs = results.runs.set_index("run_id").loc[results.people.run_id]
+    luck = np.where(runs.eval(chosen), spread * (runs.seed - 1), 0)
+    return results._replace(people=results.people.assign(**{column: results.people[column] + luck}))
+
+
+ONE, EIGHT = ("public", "person", "dkd", 1, 12), ("public", "person", "dkd", 8, 12)
+
+
 def test_a_size_whose_seeds_differ_more_is_less_sure(tmp_path):
     results = tables.load(make(tmp_path, recipes=("public", "tuned")))
-    runs = results.runs.set_index("run_id").loc[results.people.run_id]
-    luck = np.where((runs.student == 1) & (runs.recipe == "public"), 2.0 * (runs.seed - 1), 0)
-    wild = results._replace(people=results.people.assign(mae=results.people.mae + luck))
+    wild = with_luck(results, "recipe == 'public' and student == 1 and strategy == 'dkd'", 2.0)
     before, after = (np.sqrt(evidence.seed_variance(r)) for r in (results, wild))
-    one, eight = ("public", "person", "dkd", 1, 12), ("public", "person", "dkd", 8, 12)
-    assert after[one] * 3**0.5 == pytest.approx(2, abs=0.1) and before[one] < 0.05
-    assert after[eight] == before[eight] and after.xs("tuned").equals(before.xs("tuned"))
-    # Another split is taken to be alike.
-    assert after["public", "shuffled", "scratch", 8, 0] == after[eight]
+    repeated = results.runs.query("recipe == 'public' and student == 1").groupby(intervals.KEY).ngroups
+    expected = 2 / np.sqrt(repeated * 3)  # one of so many conditions, means of three seeds
+    assert after[ONE] == pytest.approx(expected, rel=0.05) and before[ONE] < 0.1 * expected
+    assert after[EIGHT] == before[EIGHT] and after.xs("tuned").equals(before.xs("tuned"))
     assert evidence.seed_variance(tables.load(make(tmp_path / "once", seeds={}))).isna().all()
 
 
+def test_every_way_of_reading_has_its_own_seeds(tmp_path):
+    results = with_luck(tables.load(make(tmp_path)), "student == 8", 1.0, "mae_median")
+    argmax, median = (evidence.ours(results, "public", decoder=d).seed_variance for d in ("argmax", "median"))
+    assert median[EIGHT[2:]] == pytest.approx(1 / 3, rel=0.1) and argmax[EIGHT[2:]] < 0.01
+
+
+def test_a_network_of_one_fold_moves_more_than_the_mean_of_two(tmp_path):
+    results = tables.load(make(tmp_path))
+    gone = results.runs.query("split == 'shuffled' and fold == 1").run_id
+    one = results._replace(
+        runs=results.runs[~results.runs.run_id.isin(gone)],
+        people=results.people[~results.people.run_id.isin(gone)],
+    )
+    variance = evidence.seed_variance(one)
+    assert variance["public", "shuffled", "scratch", 8, 0] == pytest.approx(2 * variance[EIGHT])
+
+
 def test_controls_across_recipes_and_splits_count_seeds(tmp_path):
-    results = tables.load(make(tmp_path, recipes=("public", "tuned"), noise=0.2))
-    table = controls.table(results, "public").set_index("compared")
-    expected = 0.2 / 2**0.5  # two folds
-    leak = table.seed_sd["shuffled - person, scratch"]
-    assert leak == pytest.approx(expected * np.sqrt(2 / 3), rel=0.35)  # three seeds on either side
-    worth = table.seed_sd["tuned - public, scratch"]
-    assert worth == pytest.approx(expected * np.sqrt(2 * (6 + 3 / 3)) / 9, rel=0.35)
+    results = tables.load(make(tmp_path, recipes=("public", "tuned"), noise=0))
+    wild = with_luck(with_luck(results, "recipe == 'public'", 0.3), "recipe == 'tuned'", 0.1)
+    table = controls.table(wild, "public").set_index("compared")
+    three, rest = 3, 6  # sizes with three seeds and with one
+    leak, worth = (table.seed_sd[k] for k in ("shuffled - person, scratch", "tuned - public, scratch"))
+    assert leak == pytest.approx(0.3 * np.sqrt(2 / 3), rel=0.1)
+    assert worth == pytest.approx(np.hypot(0.3, 0.1) * np.sqrt(three / 3 + rest) / 9, rel=0.1)
+
+
+def test_a_recipe_without_repeats_beside_one_with_them_has_controls_without_seeds(tmp_path):
+    results = tables.load(make(tmp_path, recipes=("public", "tuned")))
+    late = results.runs.query("recipe == 'public' and seed > 0").run_id
+    half = results._replace(
+        runs=results.runs[~results.runs.run_id.isin(late)],
+        people=results.people[~results.people.run_id.isin(late)],
+    )
+    public, tuned = (controls.table(half, r).set_index("compared") for r in ("public", "tuned"))
+    assert public.seed_sd.isna().all() and public.effect["shuffled - person, scratch"] < 0
+    assert tuned.seed_sd["dkd - soft8"] > 0
 
 
 def test_controls_read_what_was_put_in(tmp_path):
@@ -99,13 +135,18 @@ def test_seeds_can_take_away_that_an_effect_is_sure():
     assert readings == ["better", "better", "not told apart"]
 
 
+def strength(results):
+    own, first = (evidence.ours(r, "public") for r in (results, tables.first_seed(results)))
+    return controls.teacher_strength(own, first.mae[0])
+
+
 def test_a_u_shape_in_teacher_strength_is_found(tmp_path):
     own = lambda t: truth("scratch", t, 0)  # noqa: E731
     world = lambda k, s, t: truth(k, s, 0) + (0.8 * (own(t) - own(4)) ** 2 if t else 0)  # noqa: E731
     shapes = []
     for formula in (world, None):
         results = tables.load(make(tmp_path, formula=formula, seeds={}, law=LAW, noise=0.005))
-        rows, slopes = controls.teacher_strength(evidence.ours(results, "public"))
+        rows, slopes = strength(results)
         assert len(rows) == 36 and list(slopes) == ["all", 1, 2, 3, 4, 5]  # 6 blocks have three teachers
         four = rows[rows.student == 4]
         assert slopes[4]["line"][0] == pytest.approx(np.polyfit(four.teacher_mae, four.mae, 1)[0])
@@ -129,16 +170,31 @@ def test_pairs_are_told_by_what_the_teacher_is_to_the_student(tmp_path):
     rows = controls.by_relation(evidence.ours(results, "public")).set_index("teacher")
     assert rows.effect.tolist() == pytest.approx([0.9, 0.2, -0.4], abs=0.1)
     assert rows.pairs.to_dict() == {"smaller": 21, "as large": 7, "larger": 36}  # 8 x 8
-    assert (
-        rows.worse.to_dict() == {"smaller": 21, "as large": 7, "larger": 0} and (rows.low < rows.high).all()
-    )
+    assert rows.worse.to_dict() == {"smaller": 21, "as large": 7, "larger": 0}
+    assert (rows.low < rows.high).all()
+
+
+def test_relations_are_of_all_seeds_and_count_them(tmp_path):
+    results = tables.load(make(tmp_path, noise=0.3))
+    mae = tables.figure1(tables.conditions(results), "public").set_index(["student", "teacher"]).mae
+    gap = [mae[s, t] - mae[s, 0] for s, t in mae.index if t == s]
+    own = evidence.ours(results, "public")
+    row = controls.by_relation(own).set_index("teacher").loc["as large"]
+    assert row.effect == pytest.approx(np.mean(gap))
+    variance = [
+        own.seed_variance[k, s, t] for s in (2, 3, 4, 5, 6, 8, 10) for k, t in (("soft", s), ("scratch", 0))
+    ]
+    assert row.seed_sd == pytest.approx(np.sqrt(sum(variance)) / 7)
 
 
 def test_a_teacher_is_as_strong_as_the_network_that_taught(tmp_path):
     results = tables.load(make(tmp_path))
     lucky = results.people.run_id.isin(results.runs.run_id[results.runs.seed > 0])
-    people = results.people.assign(mae=results.people.mae - 5 * lucky)
-    own, other = (evidence.ours(r, "public") for r in (results, results._replace(people=people)))
-    assert other.mae.loc[("scratch", 8, 0), 0] < own.mae.loc[("scratch", 8, 0), 0] - 3
-    strengths = [controls.teacher_strength(e)[0].teacher_mae for e in (own, other)]
-    pd.testing.assert_series_equal(*strengths)
+    other = results._replace(people=results.people.assign(mae=results.people.mae - 2 * lucky))
+    (own, _), (same, slopes) = strength(results), strength(other)
+    pd.testing.assert_series_equal(own.teacher_mae, same.teacher_mae)
+    assert not own.mae.equals(same.mae)  # students are means over their seeds
+    four, variance = same[same.student == 4], evidence.ours(other, "public").seed_variance
+    deviation = (four.teacher_mae - four.teacher_mae.mean()).to_numpy()
+    expected = np.sqrt((deviation**2 * variance["soft", 4][four.teacher]).sum()) / (deviation**2).sum()
+    assert slopes[4]["line"][3] == pytest.approx(expected)
