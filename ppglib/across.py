@@ -4,7 +4,7 @@ import pandas as pd
 
 from ppglib import evidence as ev
 from ppglib import intervals
-from ppglib.controls import Row
+from ppglib.controls import compare
 from ppglib.intervals import interval
 from ppglib.tables import BASELINES, Results
 
@@ -63,6 +63,6 @@ def gains(results: Results, recipe: str) -> pd.DataFrame:
             found = ev.pairs(own.mae, strategy, "scratch", {ev.top(own.mae)})
             chosen = {str(pair[0][1]): [pair] for pair in found} | ({"all": found} if found else {})
             for student, some in chosen.items():
-                row = Row(dataset, strategy, len(some), *ev.mean_gap(own, some))
+                row = compare(own, dataset, strategy, some)
                 rows.append((dataset, strategy, student, *row[2:], row.reading))
     return pd.DataFrame(rows, columns=columns)

@@ -4,22 +4,21 @@ import numpy as np
 import pandas as pd
 
 from ppglib import scaling
-from ppglib.evidence import LEVELS, Evidence, weighted
+from ppglib.evidence import Evidence, weighted
 from ppglib.outcome import NO, YES, Outcome, cannot, surely, told
 
 
 def size_helps(evidence: Evidence) -> Outcome:
     """Slope of MAE over log2(blocks) of the student, each strategy and teacher on its own level."""
-    index = evidence.mae.index.to_frame(index=False)
-    below_teacher = (index.teacher == 0) | (index.student < index.teacher)
-    keep = (index.strategy.isin(["scratch", "soft"]) & below_teacher).to_numpy()
-    index, y, seeds = (of[keep] for of in (index, evidence.mae.to_numpy(), evidence.seed_variance.to_numpy()))
-    if index.student.nunique() < 3:
-        return cannot(f"needs three sizes, has {index.student.nunique()}")
-    groups = index.strategy + index.teacher.astype(str)
-    (weight,) = scaling.slopes(np.log2(index.student), np.eye(len(index)), groups, 1)
-    slope = weighted(weight, y, seeds)
-    why = f"over {index.student.nunique()} sizes, scratch and soft"
+    rows = evidence.mae.index.to_frame()
+    below_teacher = (rows.teacher == 0) | (rows.student < rows.teacher)
+    rows = rows[rows.strategy.isin(["scratch", "soft"]) & below_teacher]
+    if rows.student.nunique() < 3:
+        return cannot(f"needs three sizes, has {rows.student.nunique()}")
+    groups = rows.strategy + rows.teacher.astype(str)
+    (weight,) = scaling.slope_weights(np.log2(rows.student), groups, 1)
+    slope = weighted(evidence, rows.index, weight)
+    why = f"over {rows.student.nunique()} sizes, scratch and soft"
     return Outcome(YES if surely(*slope) < 0 else NO, why, *slope)
 
 
@@ -29,8 +28,8 @@ def larger_teachers_help(evidence: Evidence) -> Outcome:
     if few:
         return few
     slope = _trend(evidence, rows)
-    several = rows.groupby("student").teacher.transform("nunique") > 1
-    best = rows[several].sort_values("mae").drop_duplicates("student")
+    several = rows[rows.groupby(rows.student).teacher.transform("size") > 1]
+    best = several.assign(mae=evidence.mae[0]).sort_values("mae").drop_duplicates("student")
     wins = (best.teacher == rows.teacher.max()).sum()
     why = f"the largest of {rows.teacher.nunique()} teachers is the best for {wins} of {len(best)} students"
     why += " that have several" + _without_one(evidence, rows, slope)
@@ -56,10 +55,9 @@ def too_large_teachers_harm(evidence: Evidence) -> Outcome:
 
 def _trend(evidence: Evidence, rows: pd.DataFrame, at: int | None = None) -> tuple:
     """Slope over log2(blocks) of the teacher, each student on its own level: a parabola's `at` a teacher, or a line's."""
-    size, keys = np.log2(rows.teacher), pd.MultiIndex.from_frame(rows[LEVELS])
-    weights = scaling.slopes(size, np.eye(len(rows)), rows.student, 2 if at else 1)
+    weights = scaling.slope_weights(np.log2(rows.teacher), rows.student, 2 if at else 1)
     weight = weights[0] + 2 * weights[1] * np.log2(at) if at else weights[0]
-    return weighted(weight, evidence.mae.loc[keys].to_numpy(), evidence.seed_variance[keys].to_numpy())
+    return weighted(evidence, rows.index, weight)
 
 
 def _without_one(evidence: Evidence, rows: pd.DataFrame, slope: tuple, at: int | None = None) -> str:
@@ -68,7 +66,7 @@ def _without_one(evidence: Evidence, rows: pd.DataFrame, slope: tuple, at: int |
     slopes = {
         student: _trend(evidence, rest, at)
         for student, rest in rests.items()
-        if (rest.groupby("student").size() > 2).any()
+        if (rest.student.value_counts() > 2).any()
     }
     if not slopes:
         return ""
@@ -77,8 +75,8 @@ def _without_one(evidence: Evidence, rows: pd.DataFrame, slope: tuple, at: int |
 
 
 def _by_teacher(evidence: Evidence) -> tuple[pd.DataFrame, Outcome | None]:
-    """Soft students below their teacher (LEVELS, mae), and why they cannot tell if they are too few."""
-    rows = evidence.mae[0].rename("mae").reset_index()
+    """Soft students below their teacher, and why they cannot tell if they are too few."""
+    rows = evidence.mae.index.to_frame()
     rows = rows[(rows.strategy == "soft") & (rows.student < rows.teacher)]
     if rows.teacher.nunique() < 3:
         return rows, cannot(f"needs soft students of three teachers, has {rows.teacher.nunique()}")

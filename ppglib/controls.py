@@ -79,7 +79,7 @@ def by_size(own: Evidence, compared) -> pd.DataFrame:
     rows = []
     for one, other in compared:
         for pair in ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)}):
-            row = Row("size by size", f"{one} - {other}", 1, *ev.mean_gap(own, [pair]))
+            row = compare(own, "size by size", f"{one} - {other}", [pair])
             rows.append((pair[0][1], row.compared, *row[3:], row.reading))
     columns = ["student", "compared", "effect", "low", "high", "seed_sd", "reading"]
     return pd.DataFrame(rows, columns=columns)
@@ -89,18 +89,21 @@ def _frame(rows: list[Row]) -> pd.DataFrame:
     return pd.DataFrame([row._asdict() | {"reading": row.reading} for row in rows])
 
 
+def compare(own: Evidence, question: str, compared: str, found: list[tuple]) -> Row:
+    """Mean gap over pairs of conditions; "not run" without any."""
+    return Row(question, compared, len(found), *(ev.mean_gap(own, found) if found else ()))
+
+
 def _pairs(own: Evidence, question: str, one: str, other: str, read: str = "") -> Row:
     """Strategies at the largest teacher, over all students that have both."""
-    teachers = {0, ev.top(own.mae)}
-    found = ev.pairs(own.mae, one, other, teachers=teachers)
-    gap = ev.mean_gap(own, found) if found else ()
-    return Row(question, f"{one} - {other}{read}", len(found), *gap)
+    found = ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)})
+    return compare(own, question, f"{one} - {other}{read}", found)
 
 
 def _against_dkd(own: Evidence, name: str) -> Row:
     """A strategy, with or without a teacher, against DKD at the largest teacher."""
     found = [(other, dkd) for dkd, other in ev.pairs(own.mae, "dkd", name, teachers={ev.top(own.mae)})]
-    return Row(BEATS, f"{name} - dkd", len(found), *(ev.mean_gap(own, found) if found else ()))
+    return compare(own, BEATS, f"{name} - dkd", found)
 
 
 def _leak(results: Results, recipe: str) -> list[Row]:
@@ -110,13 +113,11 @@ def _leak(results: Results, recipe: str) -> list[Row]:
     better than it is, and this control does not tell them apart. Over the people whom the split by
     person tests; the shuffled one tests everybody.
     """
-    mae, seeds, rows = tables.draws(_tested_by_person(results, recipe)), ev.seed_variance(results), []
+    own, rows = _whole(results, _tested_by_person(results, recipe)), []
     for strategy in ("scratch", "soft"):
-        networks = [
-            (8, t) for r, split, k, s, t in mae.index if (r, split, k, s) == (recipe, "shuffled", strategy, 8)
-        ]
-        keys = [((recipe, "shuffled", strategy, *n), (recipe, "person", strategy, *n)) for n in networks]
-        rows.append(_mean(mae, seeds, keys, LEAK, f"shuffled - person, {strategy}"))
+        keys = [k for k in own.mae.index if k[:4] == (recipe, "shuffled", strategy, 8)]
+        found = [(k, (recipe, "person", *k[2:])) for k in keys]
+        rows.append(compare(own, LEAK, f"shuffled - person, {strategy}", _both_run(own, found)))
     return rows
 
 
@@ -129,13 +130,15 @@ def _tested_by_person(results: Results, recipe: str) -> Results:
 
 def _recipes(results: Results, recipe: str) -> list[Row]:
     """The same networks under the other recipes; once, in the table of the first recipe."""
-    mae, seeds, rows = tables.draws(results), ev.seed_variance(results), []
     first, *others = tables.recipes(results.runs)
-    for other in others if recipe == first else []:
+    if recipe != first or not others:
+        return []
+    own, rows = _whole(results, results), []
+    for other in others:
         for strategy in ("scratch", "soft", "dkd", "gaussian"):
-            keys = [k for k in mae.index if k[:3] == (recipe, "person", strategy)]
-            found = [((other, *k[1:]), k) for k in keys]
-            rows.append(_mean(mae, seeds, found, "what a recipe is worth", f"{other} - {recipe}, {strategy}"))
+            keys = [k for k in own.mae.index if k[:3] == (recipe, "person", strategy)]
+            found = _both_run(own, [((other, *k[1:]), k) for k in keys])
+            rows.append(compare(own, "what a recipe is worth", f"{other} - {recipe}, {strategy}", found))
     return rows
 
 
@@ -154,11 +157,14 @@ def _decoders(results: Results, recipe: str) -> list[Row]:
     return rows
 
 
-def _mean(mae: pd.DataFrame, seeds: pd.Series, keys: list[tuple], question: str, compared: str) -> Row:
-    """Mean gap over pairs of full keys that were both run; seeds is `evidence.seed_variance`."""
-    found = [(a, b) for a, b in keys if a in mae.index and b in mae.index]
-    own = Evidence(mae, seeds.reindex(mae.index), pd.DataFrame(), ())
-    return Row(question, compared, len(found), *(ev.mean_gap(own, found) if found else ()))
+def _whole(results: Results, tested: Results) -> Evidence:
+    """All recipes and splits side by side (index KEY): MAEs over the people of `tested`, seeds of all of them."""
+    mae = tables.draws(tested)
+    return Evidence(mae, ev.seed_variance(results).reindex(mae.index), pd.DataFrame(), ())
+
+
+def _both_run(own: Evidence, found: list[tuple]) -> list[tuple]:
+    return [pair for pair in found if all(key in own.mae.index for key in pair)]
 
 
 def by_relation(own: Evidence) -> pd.DataFrame:
@@ -172,7 +178,7 @@ def by_relation(own: Evidence) -> pd.DataFrame:
         found = [(k, ("scratch", k[1], 0)) for k in soft if np.sign(k[2] - k[1]) == sign]
         if found:
             worse = sum(own.mae.loc[a, 0] > own.mae.loc[b, 0] for a, b in found)
-            row = Row("by relation", name, len(found), *ev.mean_gap(own, found))
+            row = compare(own, "by relation", name, found)
             rows.append((name, len(found), worse, *row[3:], row.reading))
     columns = ["teacher", "pairs", "worse", "effect", "low", "high", "seed_sd", "reading"]
     return pd.DataFrame(rows, columns=columns)
@@ -201,11 +207,10 @@ def teacher_strength(own: Evidence, taught_by: pd.Series) -> tuple[pd.DataFrame,
 
 def _strength(own: Evidence, rows: pd.DataFrame) -> dict:
     keys = [("soft", r.student, r.teacher) for r in rows.itertuples()]
-    x, unit = rows.teacher_mae - rows.teacher_mae.min(), np.eye(len(rows))
-    (straight,), (line, bend) = (scaling.slopes(x, unit, rows.student, degree) for degree in (1, 2))
+    x = rows.teacher_mae - rows.teacher_mae.min()
+    (straight,), (line, bend) = (scaling.slope_weights(x, rows.student, degree) for degree in (1, 2))
     slopes = {"line": straight, "strongest": line, "weakest": line + 2 * bend * x.max()}
-    mae, seeds = own.mae.loc[keys].to_numpy(), own.seed_variance[keys].to_numpy()
-    return {name: ev.weighted(slope, mae, seeds) for name, slope in slopes.items()}
+    return {name: ev.weighted(own, keys, slope) for name, slope in slopes.items()}
 
 
 def strength_shape(slopes: dict) -> str:

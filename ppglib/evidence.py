@@ -63,14 +63,14 @@ def mean_gap(evidence: Evidence, found: list[tuple]) -> tuple:
     for one, other in found:
         weight[one] += 1 / len(found)
         weight[other] -= 1 / len(found)
-    return weighted(weight.to_numpy(), evidence.mae.to_numpy(), evidence.seed_variance.to_numpy())
+    used = weight[weight != 0]
+    return weighted(evidence, used.index, used.to_numpy())
 
 
-def weighted(weight: np.ndarray, mae: np.ndarray, seed_variance: np.ndarray) -> tuple:
-    """weight (n,) @ mae (n, 1 + draws), such as a slope: effect, low, high over people, and its sd between seeds."""
-    used = weight != 0
-    seed_sd = np.sqrt((weight**2 * seed_variance)[used].sum())
-    return *map(float, interval(weight @ mae)), float(seed_sd)
+def weighted(evidence: Evidence, rows, weight: np.ndarray) -> tuple:
+    """Weighted sum of the MAEs of `rows`, such as a slope: effect, low, high over people, and its sd between seeds."""
+    seed_sd = np.sqrt((weight**2 * evidence.seed_variance[rows]).sum(skipna=False))
+    return *map(float, interval(weight @ evidence.mae.loc[rows].to_numpy())), float(seed_sd)
 
 
 def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:

@@ -210,12 +210,12 @@ def leave_one_out(form: Form, x, y, weights=None, groups=None) -> np.ndarray:
     return errors.mean(0)
 
 
-def slopes(x, y, groups, degree: int) -> np.ndarray:
-    """(degree, draws) coefficients of x, x^2, ... for y (n, draws), with one free level for each group.
+def slope_weights(x, groups, degree: int) -> np.ndarray:
+    """(degree, n) weights: weights @ y are the coefficients of x, x^2, ... in y, with one free level for each group.
 
     With students as groups: how MAE moves with the teacher once the student's own size is taken out.
     """
-    x, y, groups = np.asarray(x, float), np.asarray(y, float), np.asarray(groups)
+    x, groups = np.asarray(x, float), np.asarray(groups)
     powers = np.stack([x ** (d + 1) for d in range(degree)], -1)
     center = np.array([[(g == h) / (groups == g).sum() for h in groups] for g in groups])
-    return np.linalg.lstsq(powers - center @ powers, y - center @ y, rcond=None)[0]
+    return np.linalg.lstsq(powers - center @ powers, np.eye(len(x)) - center, rcond=None)[0]

@@ -45,14 +45,16 @@ def test_every_way_of_reading_has_its_own_seeds(tmp_path):
     assert median[EIGHT[2:]] == pytest.approx(1 / 3, rel=0.1) and argmax[EIGHT[2:]] < 0.01
 
 
+def without(results, gone):
+    """The same results as if some runs were still to come."""
+    gone = results.runs.query(gone).run_id
+    runs, people = (table[~table.run_id.isin(gone)] for table in (results.runs, results.people))
+    return results._replace(runs=runs, people=people)
+
+
 def test_a_network_of_one_fold_moves_more_than_the_mean_of_two(tmp_path):
     results = tables.load(make(tmp_path))
-    gone = results.runs.query("split == 'shuffled' and fold == 1").run_id
-    one = results._replace(
-        runs=results.runs[~results.runs.run_id.isin(gone)],
-        people=results.people[~results.people.run_id.isin(gone)],
-    )
-    variance = evidence.seed_variance(one)
+    variance = evidence.seed_variance(without(results, "split == 'shuffled' and fold == 1"))
     assert variance["public", "shuffled", "scratch", 8, 0] == pytest.approx(2 * variance[EIGHT])
 
 
@@ -68,11 +70,7 @@ def test_controls_across_recipes_and_splits_count_seeds(tmp_path):
 
 def test_a_recipe_without_repeats_beside_one_with_them_has_controls_without_seeds(tmp_path):
     results = tables.load(make(tmp_path, recipes=("public", "tuned")))
-    late = results.runs.query("recipe == 'public' and seed > 0").run_id
-    half = results._replace(
-        runs=results.runs[~results.runs.run_id.isin(late)],
-        people=results.people[~results.people.run_id.isin(late)],
-    )
+    half = without(results, "recipe == 'public' and seed > 0")
     public, tuned = (controls.table(half, r).set_index("compared") for r in ("public", "tuned"))
     assert public.seed_sd.isna().all() and public.effect["shuffled - person, scratch"] < 0
     assert tuned.seed_sd["dkd - soft8"] > 0
