@@ -7,7 +7,7 @@ from pathlib import Path
 
 import joblib
 
-from ppglib.errors import InputError
+from ppglib.files import InputError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,7 +64,6 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--train", action="store_true", help="windows per second of training, plain loop beside ours"
     )
-    what.add_argument("--prepare", action="store_true", help="time and memory of making windows")
     p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     p.add_argument("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
     p.add_argument("--out", type=Path, help="folder for the CSVs (out/compute; with --train out/training)")
@@ -112,9 +111,9 @@ def reproduce(options: argparse.Namespace) -> int:
 
 
 def run_sweep(options: argparse.Namespace) -> None:
-    from ppglib import prepare, records, studies
-    from ppglib.sweep import sweep
-    from ppglib.workspace import study_windows
+    from ppglib.study import prepare, records, studies
+    from ppglib.study.engine import sweep
+    from ppglib.study.prepare import study_windows
 
     study, out = studies.read(options.study), out_of(options)
     windows = study_windows(study, options.data, out)
@@ -124,9 +123,10 @@ def run_sweep(options: argparse.Namespace) -> None:
 
 
 def tune(options: argparse.Namespace) -> None:
-    from ppglib import files, studies
-    from ppglib.tuning import tune
-    from ppglib.workspace import study_windows
+    from ppglib import files
+    from ppglib.study import studies
+    from ppglib.study.prepare import study_windows
+    from ppglib.study.tuning import tune
 
     study, out = studies.read(options.study), out_of(options)
     windows = study_windows(study, options.data, out)
@@ -136,7 +136,7 @@ def tune(options: argparse.Namespace) -> None:
 
 
 def fetch(options: argparse.Namespace) -> None:
-    from ppglib.fetch import fetch
+    from ppglib.recordings.fetch import fetch
 
     fetch(options.group, options.data, options.only, options.yes)
 
@@ -144,21 +144,17 @@ def fetch(options: argparse.Namespace) -> None:
 def bench(options: argparse.Namespace) -> None:
     out = options.out or Path("out/training" if options.train else "out/compute")
     if options.inference:
-        from ppglib import benchmark
+        from ppglib.bench import inference
 
-        benchmark.main(out, options.device)
-    elif options.train:
-        from ppglib import benchmark_training
-
-        benchmark_training.main(out)
-        if options.data:
-            from ppglib import benchmark_equality
-
-            benchmark_equality.main(out, options.data)
+        inference.main(out, options.device)
     else:
-        from ppglib import benchmark_prepare
+        from ppglib.bench import training
 
-        benchmark_prepare.main(out)
+        training.main(out)
+        if options.data:
+            from ppglib.bench import equality
+
+            equality.main(out, options.data)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,30 @@
-"""Whole files or none: atomic writes, tables as CSV, and SHA-256."""
+"""Files whole or not at all, errors in one sentence, and what made a number: versions and device."""
 
 import hashlib
 import os
+import platform
 import uuid
+from importlib.metadata import version
 from pathlib import Path
 
-from ppglib.errors import InputError
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+
+
+class InputError(ValueError):
+    """The input is wrong, not the program. One sentence: what is wrong, where, and what to do.
+
+    The command line prints it without a traceback and exits with code 2.
+    """
+
+
+def resolve(path: str | Path) -> Path:
+    """An absolute path; a relative one is meant from the root of the repository.
+
+    A notebook's working folder is its own under nbval and the shell's under papermill.
+    """
+    path = Path(path).expanduser()
+    return path if path.is_absolute() else ROOT / path
 
 
 def sha256(path: str | Path) -> str:
@@ -35,3 +54,12 @@ def write(path: str | Path, content: bytes) -> None:
 def write_table(path: str | Path, table) -> None:
     """Write a DataFrame as CSV, whole or not at all; numbers to six significant digits."""
     write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+
+
+def versions() -> dict[str, str]:
+    """python, torch, numpy, device (the GPU's name, or the processor's) and cores of this machine."""
+    from ppglib.fast import device_name  # needs torch, which reading tables does not
+
+    installed = {name: version(name) for name in ("torch", "numpy")}
+    cores = str(os.cpu_count())
+    return {"python": platform.python_version(), **installed, "device": device_name(), "cores": cores}

@@ -13,11 +13,11 @@ from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
-from ppglib import files, studies
-from ppglib.errors import InputError
-from ppglib.paths import NOTEBOOKS
-from ppglib.sweep import minutes, sweep
-from ppglib.workspace import study_windows
+from ppglib import files
+from ppglib.files import NOTEBOOKS, InputError
+from ppglib.study import studies
+from ppglib.study.engine import sweep
+from ppglib.study.prepare import study_windows
 
 READING = ("02", "04", "05", "06", "08", "09")  # need no recordings and train nothing
 TYPES = {"str": str, "int": int, "float": float, "bool": bool}
@@ -139,15 +139,11 @@ def execute(plan: dict[Path, dict], out: Path) -> None:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
     size = {path: len(nbformat.read(path, as_version=4).cells) for path in plan}
     bar = tqdm(total=sum(size.values()), unit="cell", disable=not sys.stderr.isatty())
-    started = time.perf_counter()
     for path, parameters in plan.items():
         bar.set_description(path.stem)
         begun = time.perf_counter()
         execute_one(path, parameters, folder)
         bar.update(size[path])
-        elapsed = time.perf_counter() - started
-        left = minutes(elapsed * (bar.total - bar.n) / bar.n) if not bar.disable else ""
-        bar.set_postfix_str(f"{left} left")
         if bar.disable:
             print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
     bar.close()

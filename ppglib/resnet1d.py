@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ppglib.bins import BINS
-from ppglib.windows import LENGTH
+from ppglib.fast import Dropout
+from ppglib.task import BINS, LENGTH
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 WIDTH, KERNEL = 32, 5
@@ -20,43 +20,6 @@ def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     # A 1-D convolution as a 2-D one of height 1: the channels-last layout exists only in 2-D,
     # and on a CPU it is what makes training fast.
     return nn.Conv2d(inputs, outputs, (1, KERNEL), (1, stride), (0, KERNEL // 2))
-
-
-class Dropout(nn.Module):
-    """True dropout with cheap random numbers: as many bits an element as its type has, on a CPU.
-
-    `F.dropout` draws 53 bits per element there, one after the other, which is more than half of
-    the training time of these networks. The rate is met within 2**-15 (bfloat16) or 2**-31.
-    """
-
-    def __init__(self, rate: float):
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.rate == 0:
-            return x
-        if x.device.type != "cpu" or x.dtype not in BITS:
-            return F.dropout(x, self.rate)
-        return x * keep_mask(x, self.rate)
-
-
-BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
-
-
-def keep_mask(x: Tensor, rate: float) -> Tensor:
-    """Mask like `x` in shape, layout and type: 0 with probability `rate`, else 1 / (1 - rate).
-
-    All in integers, because comparing and casting to a float type costs three times as much.
-    """
-    integer = torch.iinfo(BITS[x.dtype])
-    scale = torch.tensor(1 / (1 - rate), dtype=x.dtype).view(BITS[x.dtype])
-    draws = torch.empty(-(-x.numel() * x.itemsize // 8), dtype=torch.int64).random_(-(2**63), None)
-    draws = draws.view(BITS[x.dtype])[: x.numel()]
-    dropped = draws.bitwise_and_(integer.max).sub_(round(rate * 2 ** (integer.bits - 1)))
-    dropped = dropped.bitwise_right_shift_(integer.bits - 1)  # -1, all bits set, where dropped
-    mask = dropped.bitwise_not_().bitwise_and_(scale).view(x.dtype)
-    return mask.as_strided(x.shape, x.stride())
 
 
 class Block(nn.Module):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.windows import Windows
 
 # Of the training people: each is left out in turn for out-of-fold teachers.

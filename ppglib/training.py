@@ -1,166 +1,179 @@
-"""Train and evaluate one network."""
+"""Train one network, from scratch or by a teacher, and predict with it."""
 
-import time
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from tqdm import tqdm
 
-from ppglib import losses
-from ppglib.bins import to_bin
-from ppglib.errors import InputError
-from ppglib.grid import Run
-from ppglib.metrics import evaluate
+from ppglib.beyond import OFFSETS, dense
+from ppglib.fast import autocast, device
+from ppglib.files import InputError
 from ppglib.resnet1d import ResNet1D
-from ppglib.splits import split
-from ppglib.totals import make_loss
-from ppglib.windows import OFFSETS, Windows, dense, gather
+from ppglib.strategies import TRAINING, Batch, Constants, check, strategy_of
+from ppglib.task import to_bin
+from ppglib.windows import Windows, gather
 
 EVALUATION_BATCH = 512
 
 
-def train(run: Run, windows: Windows, teacher: dict[str, np.ndarray] | None) -> tuple[ResNet1D, dict]:
-    """The trained network and its record: metrics, people, reliability, curve, counts, seconds.
+def train(
+    network: ResNet1D,
+    windows: Windows,
+    rows: np.ndarray,
+    strategy: str = "scratch",
+    teacher: ResNet1D | dict[str, np.ndarray] | None = None,
+    *,
+    seed: int | Sequence[int] = 0,
+    progress: Callable[[float], None] | None = None,
+    **constants,
+) -> ResNet1D:
+    """Train `network` in place on the windows at `rows`, and return it: a fixed number of epochs, the last weights.
 
-    teacher: arrays for this fold's training samples, see `teachers.outputs`; None without a teacher.
-    A fixed number of epochs, the last weights: the test windows are seen once, at the end.
+    rows: (n,) row numbers of `windows.table`, as `split` gives them. strategy: a name in STRATEGIES.
+    teacher: a trained network, or what `teach` made of one. seed: of the order of windows; weights and
+    dropout follow torch's own, so call `torch.manual_seed` before the network is made. progress: called
+    with the mean loss (nats) of each epoch; by default a bar in a terminal. constants: those of `Constants`
+    that training or the strategy depends on, such as epochs, rate or alpha. On the GPU if there is one.
+    Raises InputError for an unknown strategy or constant, too few windows, a missing teacher, and a loss
+    that diverges.
     """
-    started = time.perf_counter()
-    rows, test = split(windows, run.fold, run.split)
-    batch, epochs = run.get("batch"), epochs_of(run)
-    if len(rows) < batch:
-        raise InputError(
-            f"Fold {run.fold} has {len(rows)} training windows, fewer than one batch of {batch}."
-        )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    # The same fold and seed give the same first weights and the same order of windows to every
-    # strategy, so that differences between strategies are paired.
-    torch.manual_seed(run.seed * 2 + run.fold)
-    network = ResNet1D(run.student, run.get("dropout")).to(device)
-    start, hr, offsets = samples(run, windows, rows)
-    loss, extra = make_loss(run, hr, teacher, network, device)
-    parameters = [*network.parameters(), *extra]
-    steps = len(rows) // batch  # the last, incomplete batch is left out; the order changes each epoch
-    optimizer, schedule = make_optimizer(run, parameters, epochs * steps)
-    order, dense_draws = (np.random.default_rng([run.seed, run.fold, *i]) for i in ([], [1]))
-    noise, curve = dict(run.constants).get("dense_noise", 0.0), []
-    for epoch in range(1, epochs + 1):
+    c, where = constants_of(strategy, constants), device()
+    if len(rows) < c.batch:
+        few = f"There are {len(rows)} training windows, fewer than one batch of {c.batch}"
+        raise InputError(f"{few}: add recordings or choose a smaller batch.")
+    network.to(where)
+    start, hr, offsets = samples(windows, rows, strategy)
+    said = teach(teacher, windows, rows, strategy) if isinstance(teacher, nn.Module) else teacher or {}
+    loss, extra = make_loss(network, strategy, c, hr, said)
+    steps = len(rows) // c.batch  # the last, incomplete batch is left out; the order changes each epoch
+    epochs = epochs_of(strategy, c)
+    optimizer, schedule = make_optimizer(c, [*network.parameters(), *extra], epochs * steps)
+    order, draws = (np.random.default_rng([*np.atleast_1d(seed), *more]) for more in ([], [1]))
+    quiet = progress is not None or not sys.stderr.isatty()
+    for epoch in tqdm(range(1, epochs + 1), strategy, unit="epoch", disable=quiet, leave=False):
         network.train()
-        total = torch.zeros((), device=device)
-        for chosen in batches(order, len(rows), batch):
+        total = torch.zeros((), device=where)
+        for chosen in batches(order, len(rows), c.batch):
             if offsets > 1:
-                chosen = chosen * offsets + dense_draws.integers(offsets, size=batch)
+                chosen = chosen * offsets + draws.integers(offsets, size=c.batch)
             x = gather(windows.signal, start[chosen])
-            if noise:
-                x += noise * dense_draws.standard_normal(x.shape, dtype=np.float32)
-            x = torch.from_numpy(x)[:, None].to(device)
-            with autocast(run, device):
-                value = loss(x, chosen, epoch)
+            if c.dense_noise:
+                x += c.dense_noise * draws.standard_normal(x.shape, dtype=np.float32)
+            with autocast(c.precision, where):
+                value = loss(torch.from_numpy(x)[:, None].to(where), chosen, epoch)
             optimizer.zero_grad(set_to_none=True)
             value.backward()
             optimizer.step()
             schedule.step()
             total += value.detach()
-        curve.append(float(total) / steps)
-        if not np.isfinite(curve[-1]):
-            raise InputError(
-                f"Study {run.study}: {run.strategy} with {run.student} blocks diverged in epoch {epoch} "
-                f"(loss {curve[-1]}): choose a lower rate than {run.get('rate')}."
-            )
-    table = windows.table.iloc[test]
-    logits = predict(network, windows.signal, table.start.to_numpy())[0]
-    probabilities = torch.softmax(torch.from_numpy(logits).double(), 1).numpy()
-    record = evaluate(probabilities, table) | {
-        "curve": curve,
-        "teacher_py": None if teacher is None else mean_true_probability(teacher["logits"], hr),
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "n_train": len(rows),
-        "n_test": len(test),
-        "people_test": len(table[["dataset", "person"]].drop_duplicates()),
-        "steps": epochs * steps,
-        "seconds": time.perf_counter() - started,
-        "precision": "bfloat16" if uses_bfloat16(run, device) else "float32",
-        "simulated": bool(windows.table.simulated.any()),
-    }
-    return network, record
+        mean = float(total) / steps
+        if progress is not None:
+            progress(mean)
+        if not np.isfinite(mean):
+            what = f"Training {strategy} with {len(network.blocks)} blocks diverged in epoch {epoch}"
+            raise InputError(f"{what} (loss {mean}): choose a lower rate than {c.rate}.")
+    return network.eval()
 
 
-def samples(run: Run, windows: Windows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Starts and HR of what training draws from, and how many samples belong to one row of `rows`."""
-    if dense_times(run) == 0:
-        table = windows.table.iloc[rows]
-        return table.start.to_numpy(), table.hr.to_numpy(), 1
-    return *dense(windows, rows), OFFSETS
+def constants_of(strategy: str, given: dict) -> Constants:
+    """The constants of a training, checked; InputError for one that the strategy does not depend on."""
+    known = (*TRAINING, *strategy_of(strategy).constants)
+    for name in given:
+        if name not in known:
+            raise InputError(f"{strategy} has no constant {name!r}: it depends on {', '.join(known)}.")
+    constants = Constants(**given)
+    check(constants)
+    return constants
 
 
-def dense_times(run: Run) -> int:
-    """How many times as long a dense strategy trains; 0 for all others."""
-    return dict(run.constants).get("dense_times", 0)
+def samples(windows: Windows, rows: np.ndarray, strategy: str) -> tuple[np.ndarray, np.ndarray, int]:
+    """Starts and HR (BPM) of what training draws from, and how many such samples belong to one row."""
+    if strategy_of(strategy).dense:
+        return *dense(windows, rows), OFFSETS
+    table = windows.table.iloc[rows]
+    return table.start.to_numpy(), table.hr.to_numpy(), 1
 
 
-def epochs_of(run: Run) -> int:
-    return run.get("epochs") * max(1, dense_times(run))
+def make_loss(network, strategy: str, c: Constants, hr: np.ndarray, said: dict) -> tuple[Callable, list]:
+    """The strategy's total as a function (x, positions in `hr`, epoch) -> loss, and its extra parameters.
+
+    hr: (n,) BPM of every sample. said: what the teacher predicts, arrays of n rows. Where the strategy
+    has a `warm_up`, its ramp grows linearly over that share of the epochs.
+    """
+    row, where = strategy_of(strategy), next(network.parameters()).device
+    if missing := {"": set(), "map": {"logits", "map"}}.get(row.teacher, {"logits"}) - set(said):
+        raise InputError(f"{strategy} needs a teacher's {' and '.join(sorted(missing))}: give it a teacher.")
+    truth = torch.from_numpy(to_bin(hr)), torch.from_numpy(hr.astype(np.float32))
+    ramp_epochs = max(1e-9, c.warm_up * c.epochs) if "warm_up" in row.constants else 1e-9
+    regressor = None
+    if row.teacher == "map":
+        regressor = nn.Conv2d(network.head.in_features, said["map"].shape[1], 1).to(where)
+
+    def of_teacher(name: str, chosen: np.ndarray) -> Tensor | None:
+        if name in said:
+            return torch.from_numpy(np.array(said[name][chosen], dtype=np.float32)).to(where)
+
+    def loss(x: Tensor, chosen: np.ndarray, epoch: int) -> Tensor:
+        feature_map = network.feature_map(x)
+        outputs = network.classify(feature_map), feature_map
+        known = (values[chosen].to(where) for values in truth)
+        taught = of_teacher("logits", chosen), of_teacher("map", chosen)
+        return row.loss(Batch(*outputs, *known, *taught, regressor, min(1.0, epoch / ramp_epochs)), c)
+
+    return loss, [] if regressor is None else list(regressor.parameters())
 
 
-def make_optimizer(run: Run, parameters: list, steps: int):
-    """Adam at a constant rate, or in one cycle up to it and down again (Smith 2018)."""
-    optimizer = torch.optim.Adam(parameters, lr=run.get("rate"), fused=True)
-    if run.get("schedule") == "constant":
+def epochs_of(strategy: str, c: Constants) -> int:
+    """Epochs of a training; a dense strategy has `dense_times` as many."""
+    return c.epochs * (c.dense_times if strategy_of(strategy).dense else 1)
+
+
+def make_optimizer(c: Constants, parameters: list, steps: int):
+    """Adam at a constant rate, or in one cycle up to it and down again (Smith 2018), with its schedule."""
+    optimizer = torch.optim.Adam(parameters, lr=c.rate, fused=True)
+    if c.schedule == "constant":
         return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
     cycle = torch.optim.lr_scheduler.OneCycleLR
-    return optimizer, cycle(optimizer, run.get("rate"), total_steps=steps, cycle_momentum=False)
+    return optimizer, cycle(optimizer, c.rate, total_steps=steps, cycle_momentum=False)
 
 
 def batches(order: np.random.Generator, n: int, batch: int) -> Iterator[np.ndarray]:
+    """The whole batches of one epoch, positions in [0, n) in a new order."""
     permutation = order.permutation(n)
     return (permutation[i : i + batch] for i in range(0, n - batch + 1, batch))
 
 
-def uses_bfloat16(run: Run, device: torch.device) -> bool:
-    """As the study says; "auto": where the processor computes in bfloat16 itself."""
-    if run.get("precision") != "auto":
-        return run.get("precision") == "bfloat16"
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell: float32
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+def teach(network: ResNet1D, windows: Windows, rows: np.ndarray, strategy: str) -> dict[str, np.ndarray]:
+    """What a teacher predicts for the samples of a strategy: "logits" (n, 180), and "map" (n, C, 1, L) if asked.
+
+    InputError for a strategy that asks for more than one teacher.
+    """
+    asked = strategy_of(strategy).teacher
+    if asked == "out of fold":
+        raise InputError(f"{strategy} needs several teachers, one for each part of the people: run it as a study.")
+    logits, maps = outputs(network, windows.signal, samples(windows, rows, strategy)[0], maps=asked == "map")
+    return {"logits": logits} | ({"map": maps} if asked == "map" else {})
 
 
-def autocast(run: Run, device: torch.device, enabled: bool = True) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled and uses_bfloat16(run, device))
+def predict(network: ResNet1D, windows: Windows, rows: np.ndarray) -> np.ndarray:
+    """(n, 180) float64 probabilities of the bins, for the windows at `rows`."""
+    logits, _ = outputs(network, windows.signal, windows.table.start.to_numpy()[rows])
+    return torch.softmax(torch.from_numpy(logits).double(), 1).numpy()
 
 
 @torch.no_grad()
-def predict(network: ResNet1D, signal: np.ndarray, starts: np.ndarray, maps: bool = False):
+def outputs(network: ResNet1D, signal: np.ndarray, starts: np.ndarray, maps: bool = False):
     """Logits (N, 180) float32 and, if asked for, feature maps (N, C, 1, L), in eval mode and float32."""
     network.eval()
-    device = next(network.parameters()).device
+    where = next(network.parameters()).device
     logits, feature_maps = [], []
     for i in range(0, len(starts), EVALUATION_BATCH):
-        x = torch.from_numpy(gather(signal, starts[i : i + EVALUATION_BATCH]))[:, None].to(device)
+        x = torch.from_numpy(gather(signal, starts[i : i + EVALUATION_BATCH]))[:, None].to(where)
         feature_map = network.feature_map(x)
         logits.append(network.classify(feature_map).cpu().numpy())
         if maps:
             feature_maps.append(feature_map.cpu().numpy())
     return np.concatenate(logits), np.concatenate(feature_maps) if maps else None
-
-
-def teach(network: ResNet1D, run: Run, windows: Windows, what: str) -> np.ndarray:
-    """What the teacher trained by `run` says, in the order of its rows.
-
-    "logits" (n, 180) or "map" (n, C, 1, L) of its fold's training windows, logits of their "dense"
-    samples (n * OFFSETS, 180), or logits of the windows "left_out" of its training.
-    """
-    rows, left_out = split(windows, run.fold, run.split)
-    starts = windows.table.start.to_numpy()
-    if what == "dense":
-        return predict(network, windows.signal, dense(windows, rows)[0])[0]
-    if what == "left_out":
-        return predict(network, windows.signal, starts[left_out])[0]
-    logits, maps = predict(network, windows.signal, starts[rows], maps=what == "map")
-    return maps if what == "map" else logits
-
-
-def mean_true_probability(logits: np.ndarray, hr: np.ndarray) -> float:
-    target = torch.from_numpy(to_bin(hr))
-    return float(losses.true_probability(torch.from_numpy(np.array(logits)), target).mean())

@@ -8,17 +8,47 @@ import numpy as np
 import pandas as pd
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
-from ppglib.errors import InputError
-from ppglib.recordings.base import Recording
+from ppglib.files import InputError
+from ppglib.task import BAND, HR_RANGE, LENGTH, RATE, STEP_SECONDS
 
-RATE = 25  # Hz
-LENGTH = 200  # samples: 8 s
-BAND = (0.5, 4.0)  # Hz: 30 to 240 BPM
-HR_RANGE = (30.0, 210.0)  # BPM, [low, high): the 180 bins
-OFFSETS = 10  # places of a window between two labels, for dense distillation: every 0.2 s at a step of 2 s
-REASONS = ("no label", "HR outside [30, 210)", "non-finite", "gap", "zero variance")
+OUT_OF_RANGE = f"HR outside [{HR_RANGE[0]:.0f}, {HR_RANGE[1]:.0f})"
+REASONS = ("no label", OUT_OF_RANGE, "non-finite", "gap", "zero variance")
 LARGEST = 1e15  # beyond it the variance of a float32 window may overflow
 MAX_STAMP_GAP = 2.5  # sampling periods between two time stamps; beyond it, signal is missing
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One continuous recording of one person, as published, before any processing.
+
+    dataset, person, name: who and which; `person` is unique within `dataset`, and two
+        recordings of one person carry the same `person`, so that a split can keep them together.
+    ppg: (channels, samples) float64 at the native rate, NaN and all, as published.
+    rate: sampling rate in Hz (nominal if `time` is given).
+    hr: (windows,) float64 BPM of the window [i * step, i * step + 8) s; NaN = no valid label.
+    step: seconds between two labels (2 in every set but WildPPG's Hugging Face file, 8).
+    time: (samples,) float64 seconds since the start of window 0, increasing, only where the
+        rate is not constant; None means that sample k was taken at k / rate.
+    gaps: sample ranges [start, stop) in which the device recorded nothing (a constant fill, say).
+    breaks: sample indices at which the signal starts anew (not continuous with what is before).
+    activity: (windows,) str, or None where none is published.
+    simulated: True if the files were written by `ppglib.simulate`.
+    notes: what the reader found worth telling (faults, gaps, guesses), one sentence each.
+    """
+
+    dataset: str
+    person: str
+    name: str
+    ppg: np.ndarray
+    rate: float
+    hr: np.ndarray
+    step: float = STEP_SECONDS
+    time: np.ndarray | None = None
+    gaps: tuple[tuple[int, int], ...] = ()
+    breaks: tuple[int, ...] = ()
+    activity: np.ndarray | None = None
+    simulated: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,19 +229,3 @@ def gather(signal: np.ndarray, start: np.ndarray) -> np.ndarray:
     windows = signal[np.asarray(start)[:, None] + np.arange(LENGTH)].astype(np.float32)
     windows -= windows.mean(axis=1, keepdims=True)
     return windows / windows.std(axis=1, keepdims=True)
-
-
-def dense(windows: Windows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and HR of the windows between each row and its successor: two (len(rows) * OFFSETS,) arrays.
-
-    The heart rate is interpolated. Both neighbours are whole, so that all between them are; a row
-    whose successor is missing, elsewhere or not in `rows` repeats itself.
-    """
-    table = windows.table.iloc[rows]
-    start, hr = table.start.to_numpy(), table.hr.to_numpy()
-    recording = pd.factorize(table.dataset + "/" + table.person + "/" + table.recording)[0]
-    step, rise = np.diff(start, append=start[-1:]), np.diff(hr, append=hr[-1:])
-    overlaps = (np.diff(recording, append=-1) == 0) & (step > 0) & (step < LENGTH)
-    share = np.where(overlaps, 1.0, 0.0)[:, None] * np.arange(OFFSETS) / OFFSETS
-    starts = start[:, None] + np.floor(share * step[:, None]).astype(np.int64)
-    return starts.ravel(), (hr[:, None] + share * rise[:, None]).ravel()

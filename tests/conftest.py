@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ppglib import studies
 from ppglib.simulate import open_formats
-from ppglib.workspace import study_windows
+from ppglib.study import studies
+from ppglib.study.prepare import study_windows
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

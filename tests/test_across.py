@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from fake_results import make
 
-from ppglib import across, evidence, figures, tables
+from ppglib.results import across, evidence, plots, tables
 
 WORSE = {"scratch": 1.5, "soft": 2.0}  # BPM, on a set that was not trained on
 
@@ -78,7 +78,7 @@ def test_without_such_runs_there_is_nothing(results):
 
 def test_the_figure_draws_every_number(results):
     table = across.table(results, "public")
-    fig = figures.across(table, "simulated recordings")
+    fig = plots.across(table, "simulated recordings")
     (ax,) = fig.axes
     assert ax.get_title() == "set1" and "simulated recordings" in fig.get_suptitle()
     drawn = sorted(round(y, 6) for line in ax.lines for y in line.get_ydata() if len(line.get_ydata()) == 3)

@@ -8,7 +8,7 @@ import pytest
 
 FAULTS = """
 import resource, sys, torch
-from ppglib.allocator import keep_memory
+from ppglib.fast import keep_memory
 if sys.argv[1] == "keep":
     keep_memory()
 faults = []

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppglib import benchmark, benchmark_equality, benchmark_sweep, costs, memory, studies
-from ppglib.errors import InputError
-from ppglib.paths import resolve
+from ppglib.bench import costs, equality, growth, inference, memory
+from ppglib.files import InputError, resolve
 from ppglib.resnet1d import SIZES, live_parameters, macs, paper_parameters
-from ppglib.sweep import complete
+from ppglib.study import studies
+from ppglib.study.engine import complete
 
 PAPER = pd.read_csv(resolve("data/paper/table3_compute.csv")).assign(device="paper")
 
@@ -25,46 +25,46 @@ PAPER = pd.read_csv(resolve("data/paper/table3_compute.csv")).assign(device="pap
 def test_networks_take_turns_and_no_call_sees_an_input_again():
     seen = []
     networks = {b: lambda x, b=b: seen.append((b, x.data_ptr())) for b in (1, 4, 12)}
-    pool = torch.zeros(4 * 3 * (benchmark.WARM_UP + 5), 1, 200)
-    seconds = benchmark.call_times(networks, pool, 4, 5, "eager")
-    assert [b for b, _ in seen] == [1, 4, 12] * (benchmark.WARM_UP + 5)
+    pool = torch.zeros(4 * 3 * (inference.WARM_UP + 5), 1, 200)
+    seconds = inference.call_times(networks, pool, 4, 5, "eager")
+    assert [b for b, _ in seen] == [1, 4, 12] * (inference.WARM_UP + 5)
     assert len({where for _, where in seen}) == len(seen)
     assert {b: len(s) for b, s in seconds.items()} == {1: 5, 4: 5, 12: 5}
 
 
 def test_the_pool_is_larger_than_caches_and_holds_whole_batches():
-    assert benchmark.POOL * 200 * 4 > 256e6
-    batches = benchmark.QUICK | benchmark.FULL["cpu"] | benchmark.FULL["cuda"]
-    assert all(benchmark.POOL % batch == 0 for batch in batches)
+    assert inference.POOL * 200 * 4 > 256e6
+    batches = inference.QUICK | inference.FULL["cpu"] | inference.FULL["cuda"]
+    assert all(inference.POOL % batch == 0 for batch in batches)
 
 
 def test_a_slower_call_is_timed_as_slower():
     waits = {1: 0.002, 2: 0.02}
     calls = {b: lambda x, s=s: time.sleep(s) for b, s in waits.items()}
-    seconds = benchmark.call_times(calls, torch.zeros(16, 1, 200), 1, 3, "eager")
+    seconds = inference.call_times(calls, torch.zeros(16, 1, 200), 1, 3, "eager")
     for blocks, wait in waits.items():
         assert (seconds[blocks] >= wait).all() and np.median(seconds[blocks]) < 3 * wait
 
 
 def test_spread_holds_drift_that_the_standard_deviation_of_a_mean_would_hide():
     noise = np.tile([0.9, 1.1], 50)
-    steady, drifting = (benchmark.summary(np.split(s, 10)) for s in (noise, noise + np.repeat([0, 1], 50)))
+    steady, drifting = (inference.summary(np.split(s, 10)) for s in (noise, noise + np.repeat([0, 1], 50)))
     assert steady["spread"] == pytest.approx(0) and steady["n"] == 100
     assert steady["sd"] == pytest.approx(0.1, rel=0.01) and steady["median"] == pytest.approx(1)
     assert drifting["spread"] == pytest.approx(1)
 
 
 def test_main_writes_one_pair_of_tables_a_device(tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark, "SIZES", (2,))
-    monkeypatch.setattr(benchmark, "POOL", 128)
-    monkeypatch.setattr(benchmark, "QUICK", {1: 3})
+    monkeypatch.setattr(inference, "SIZES", (2,))
+    monkeypatch.setattr(inference, "POOL", 128)
+    monkeypatch.setattr(inference, "QUICK", {1: 3})
     monkeypatch.setattr(memory, "SIZES", (2,))
     monkeypatch.setattr(memory, "MODES", ("inference",))
     threads = torch.get_num_threads()
-    paths = benchmark.main(tmp_path, "cpu", quick=True)
+    paths = inference.main(tmp_path, "cpu", quick=True)
     assert sorted(tmp_path.iterdir()) == sorted(paths) and torch.get_num_threads() == threads
     times, held = costs.read(tmp_path)
-    assert len(times) == times.threads.nunique() and (times.n == benchmark.STRETCHES).all()
+    assert len(times) == times.threads.nunique() and (times.n == inference.STRETCHES).all()
     assert held["mode"].tolist() == ["inference"]
     for table in (times, held):
         assert table[["device", "driver", "torch", "threads", "n", "spread"]].notna().all(axis=None)
@@ -73,15 +73,15 @@ def test_main_writes_one_pair_of_tables_a_device(tmp_path, monkeypatch):
 
 def test_bad_devices_and_folders_are_named(tmp_path):
     with pytest.raises(InputError, match="tpu"):
-        benchmark.main(tmp_path, "tpu")
+        inference.main(tmp_path, "tpu")
     with pytest.raises(InputError, match="bench --inference"):
         costs.read(tmp_path)
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="CUDA"):
-            benchmark.main(tmp_path, "cuda")
+            inference.main(tmp_path, "cuda")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="write"):
-        benchmark.main(tmp_path / "file", "cpu")
+        inference.main(tmp_path / "file", "cpu")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -226,11 +226,11 @@ def test_verdicts_follow_the_numbers():
 
 
 def test_the_growth_of_a_sweep_is_measured_against_proportion(monkeypatch):
-    monkeypatch.setattr(benchmark_sweep, "ROUNDS", 1)
-    monkeypatch.setattr(benchmark_sweep.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(growth, "ROUNDS", 1)
+    monkeypatch.setattr(growth.os, "cpu_count", lambda: 4)
     seconds = lambda runs, windows, processes: runs * windows / processes  # noqa: E731
-    monkeypatch.setattr(benchmark_sweep, "sweep_seconds", seconds)
-    table = benchmark_sweep.growth()
+    monkeypatch.setattr(growth, "sweep_seconds", seconds)
+    table = growth.growth()
     assert table[table.varied == "runs"].value.tolist() == [4, 8, 16]
     assert table[table.varied == "processes"].value.tolist() == [1, 4]
     assert table.expected.tolist() == table.seconds.tolist()
@@ -239,21 +239,21 @@ def test_the_growth_of_a_sweep_is_measured_against_proportion(monkeypatch):
 def test_a_sweep_of_noise_trains_what_it_says(capsys, monkeypatch):
     trained = []
     monkeypatch.setattr(
-        benchmark_sweep,
+        growth,
         "complete",
         lambda name, runs, *where: trained.append((len(runs), where)) or complete(name, runs, *where),
     )
-    assert benchmark_sweep.sweep_seconds(2, 400, 1) > 0
+    assert growth.sweep_seconds(2, 400, 1) > 0
     (count, (windows, _, jobs)), *others = trained
     assert (count, len(windows.table), jobs, others) == (2, 400, 1, [])
     assert capsys.readouterr().out == ""
 
 
 def test_both_loops_learn_the_same(simulated_windows, monkeypatch):
-    monkeypatch.setattr(benchmark_equality, "SIZES", (1,))
+    monkeypatch.setattr(equality, "SIZES", (1,))
     study = replace(studies.read("smoke"), rate=1e-2)
-    monkeypatch.setattr(benchmark_equality, "EPOCHS", 12)
-    (row,) = benchmark_equality.equality(study, simulated_windows, 1).itertuples()
+    monkeypatch.setattr(equality, "EPOCHS", 12)
+    (row,) = equality.equality(study, simulated_windows, 1).itertuples()
     assert (row.blocks, row.seeds, row.epochs) == (1, 3, 12)
     assert row.gap == pytest.approx(abs(row.ours_mean - row.plain_mean))
     assert row.equal == (row.gap < max(row.ours_std, row.plain_std))

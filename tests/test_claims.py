@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from fake_results import OFFSETS, make, truth
 
-from ppglib import claims, evidence, tables
-from ppglib.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, surely, told
-from ppglib.paths import ROOT
+from ppglib.files import ROOT
+from ppglib.results import claims, evidence, tables
+from ppglib.results.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, surely, told
 
 PAPER = tables.load_paper(ROOT / "data/paper")
 BLOCKS = (1, 2, 3, 4, 5, 6, 8, 10, 12)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from fake_results import LAW, OFFSETS, make, truth
 
-from ppglib import controls, evidence, intervals, tables
+from ppglib.results import bootstrap, controls, evidence, tables
 
 
 def test_shared_people_are_compared_over_those_whom_both_splits_test(tmp_path):
@@ -32,7 +32,7 @@ def test_a_size_whose_seeds_differ_more_is_less_sure(tmp_path):
     results = tables.load(make(tmp_path, recipes=("public", "tuned")))
     wild = with_luck(results, "recipe == 'public' and student == 1 and strategy == 'dkd'", 2.0)
     before, after = (np.sqrt(evidence.seed_variance(r)) for r in (results, wild))
-    repeated = results.runs.query("recipe == 'public' and student == 1").groupby(intervals.KEY).ngroups
+    repeated = results.runs.query("recipe == 'public' and student == 1").groupby(bootstrap.KEY).ngroups
     expected = 2 / np.sqrt(repeated * 3)  # one of so many conditions, means of three seeds
     assert after[ONE] == pytest.approx(expected, rel=0.05) and before[ONE] < 0.1 * expected
     assert after[EIGHT] == before[EIGHT] and after.xs("tuned").equals(before.xs("tuned"))

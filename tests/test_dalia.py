@@ -9,12 +9,12 @@ import zipfile
 
 import numpy as np
 import pytest
+from formats import dalia_files, python2_pickle
 from scipy.signal import resample_poly
 
 from ppglib import recordings, simulate, windows
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.recordings import archives, array_pickle, dalia
-from ppglib.simulate import dalia_files, python2_pickle
 
 MINUTES = 1.0
 

@@ -12,8 +12,8 @@ import pytest
 from distributed import Client
 from test_sweep import runs_csv, study, study_file, undisturbed, windows  # noqa: F401  (fixtures)
 
-from ppglib import sweep
-from ppglib.errors import InputError
+from ppglib.files import InputError
+from ppglib.study import engine
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_table(cluster, study, wind
 
     killer = threading.Thread(target=kill_one, daemon=True)
     killer.start()
-    sweep.sweep(study, windows, folder, jobs=1, dask=address)
+    engine.sweep(study, windows, folder, jobs=1, dask=address)
     killer.join(10)
     assert workers[0].wait(10) == -signal.SIGKILL and workers[1].poll() is None
     assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
@@ -58,4 +58,4 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_table(cluster, study, wind
 
 def test_no_scheduler_is_one_sentence(study, windows, tmp_path):  # noqa: F811
     with pytest.raises(InputError, match="No Dask scheduler answers"):
-        sweep.sweep(study, windows, tmp_path, dask="tcp://127.0.0.1:9")
+        engine.sweep(study, windows, tmp_path, dask="tcp://127.0.0.1:9")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppglib import simulate
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.recordings import ecg
 
 MINUTES, WINDOWS = 20, (20 * 60 - 8) // 2 + 1

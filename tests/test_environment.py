@@ -4,7 +4,7 @@ import re
 import tomllib
 from importlib.metadata import version
 
-from ppglib.paths import ROOT
+from ppglib.files import ROOT
 
 OTHER_NAME = {"pytorch": "torch"}  # conda's name for it
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.signal import butter, resample, sosfreqz
 
 from ppglib.recordings import load
-from ppglib.recordings.base import Recording
-from ppglib.windows import BAND, RATE, build, even_signal, gather
+from ppglib.task import BAND, RATE
+from ppglib.windows import Recording, build, even_signal, gather
 
 RATES = [25.0, 50.0, 64.0, 125.0, 128.0]
 

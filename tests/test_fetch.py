@@ -13,11 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 
-from ppglib import fetch as module
-from ppglib import sources
-from ppglib.errors import InputError
-from ppglib.fetch import RECORD, fetch
-from ppglib.recordings import SIMULATED
+from ppglib.files import InputError
+from ppglib.recordings import SIMULATED, sources
+from ppglib.recordings import fetch as module
+from ppglib.recordings.fetch import RECORD, fetch
 
 CONTENT = {
     name: os.urandom(3000)
@@ -254,7 +253,7 @@ def test_a_killed_download_leaves_no_half_file_and_goes_on(server, tmp_path):
     server.plan = {"Subject_2.mat": ["stall", "whole"]}
     root = tmp_path / "data"
     code = (
-        "import sys; from pathlib import Path; from ppglib import sources; from ppglib.fetch import fetch;"
+        "import sys; from pathlib import Path; from ppglib import sources; from ppglib.recordings.fetch import fetch;"
         "sources.LISTS = {'open': Path(sys.argv[1])}; fetch('open', sys.argv[2])"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(sources.LISTS["open"]), str(root)])

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from fake_results import make
 
-from ppglib import controls, evidence, figures, laws, tables
-from ppglib.errors import InputError
+from ppglib.files import InputError
+from ppglib.results import controls, evidence, laws, plots, tables
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def close():
 
 def test_save_writes_png_pdf_and_the_data_and_nothing_else(tmp_path, conditions):
     table = tables.figure1(conditions, "public")
-    figures.save(figures.figure1(table), table, tmp_path / "new", "figure1")
+    plots.save(plots.figure1(table), table, tmp_path / "new", "figure1")
     paths = [tmp_path / "new" / f"figure1.{kind}" for kind in ("png", "pdf", "csv")]
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == [
         "figure1.csv",
@@ -47,7 +47,7 @@ def test_save_writes_png_pdf_and_the_data_and_nothing_else(tmp_path, conditions)
 def test_save_again_gives_the_same_bytes(tmp_path, conditions):
     table = tables.figure1(conditions, "public")
     for name in "ab":
-        figures.save(figures.figure1(table), table, tmp_path, name)
+        plots.save(plots.figure1(table), table, tmp_path, name)
     for kind in ("png", "pdf", "csv"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
@@ -55,17 +55,17 @@ def test_save_again_gives_the_same_bytes(tmp_path, conditions):
 def test_unwritable_folder_is_one_sentence(tmp_path, conditions):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="Cannot write"):
-        figures.save(plt.figure(), conditions, tmp_path / "file", "a")
+        plots.save(plt.figure(), conditions, tmp_path / "file", "a")
 
 
 def test_figure1_encodes_mae_by_colour_and_by_size_and_starts_with_scratch(results, conditions):
     table = tables.figure1(conditions, "public")
-    ax = figures.figure1(table, results.name).axes[0]
+    ax = plots.figure1(table, results.name).axes[0]
     dots = ax.collections[0]
     order = np.argsort(table.mae.to_numpy())
     assert (np.diff(dots.get_array()[order]) >= 0).all() and (np.diff(dots.get_sizes()[order]) >= 0).all()
     assert np.allclose(dots.get_array(), table.mae)
-    assert (dots.get_sizes().min(), dots.get_sizes().max()) == figures.AREAS
+    assert (dots.get_sizes().min(), dots.get_sizes().max()) == plots.AREAS
     assert ax.get_xticklabels()[0].get_text() == "From\nscratch"
     assert "simulated" in ax.get_title()
     scratch = dots.get_offsets()[:, 0] == 0
@@ -75,7 +75,7 @@ def test_figure1_encodes_mae_by_colour_and_by_size_and_starts_with_scratch(resul
 def test_figure2_draws_a_law_or_says_why_not(results, conditions):
     table = laws.table(evidence.ours(results, "public").mae)
     points = conditions[(conditions.strategy == "soft") & (conditions.student < conditions.teacher)]
-    ax = figures.figure2(points, table, results.name).axes[0]
+    ax = plots.figure2(points, table, results.name).axes[0]
     note = " ".join(text.get_text() for text in ax.texts)
     for row in table.itertuples():
         assert (f"{row.teacher} blocks: too few points: {row.n}" in note) == (row.note != "")
@@ -93,7 +93,7 @@ def bars(ax):
 
 def test_strategies_are_drawn_with_their_intervals(conditions):
     table = tables.table2(conditions, "public")
-    found = bars(figures.strategies(table).axes[0])
+    found = bars(plots.strategies(table).axes[0])
     assert set(found) == set(table.strategy)
     for name, (points, ends) in found.items():
         rows = table[table.strategy == name]
@@ -106,7 +106,7 @@ def test_strategies_are_drawn_with_their_intervals(conditions):
 
 def test_what_was_foretold_and_what_was_seen_are_drawn(results):
     table = laws.foretell(evidence.ours(results, "public").mae, "soft", 12)[0]
-    found = bars(figures.foretold(table).axes[0])
+    found = bars(plots.foretold(table).axes[0])
     for label, names in (
         ("foretold (of the fit)", ["predicted", "low", "high"]),
         ("observed (over people)", ["observed", "observed_low", "observed_high"]),
@@ -118,7 +118,7 @@ def test_what_was_foretold_and_what_was_seen_are_drawn(results):
 def test_reliability_has_confidence_across_and_hits_up(results):
     table = tables.reliability(results, "public", 4)
     table["accuracy"] = table.accuracy + 0.01 * table.strategy.map(len)
-    lines = {line.get_label(): line for line in figures.reliability(table).axes[0].lines}
+    lines = {line.get_label(): line for line in plots.reliability(table).axes[0].lines}
     assert set(lines) == {"calibrated", *table.strategy}
     for name, rows in table.groupby("strategy"):
         assert np.allclose(lines[name].get_xydata(), rows[["confidence", "accuracy"]])
@@ -131,7 +131,7 @@ def test_effects_are_drawn_beside_their_names_top_to_bottom():
     table.loc[3, ["low", "high"]] = np.nan
     table.loc[4, "low"] = table.effect[4] + 1e-15  # an interval of rounding errors
     table["seed_sd"] = [np.nan] * 8 + [1 / 1.96]
-    ax = figures.effects(table, "name", "kind").axes[0]
+    ax = plots.effects(table, "name", "kind").axes[0]
     found = bars(ax)
     thin = ax.collections[-1].get_segments()
     assert np.allclose(thin[0][:, 0], [8 - 2**0.5, 8 + 5**0.5])  # row 8 is drawn first: 1 and 1, 2 and 1
@@ -146,10 +146,10 @@ def test_effects_are_drawn_beside_their_names_top_to_bottom():
 def test_every_figure_of_simulated_recordings_says_so(results, conditions):
     label, mae = results.name, evidence.ours(results, "public").mae
     drawn = [
-        figures.strategies(tables.table2(conditions, "public"), label),
-        figures.foretold(laws.foretell(mae, "soft", 12)[0], label),
-        figures.reliability(tables.reliability(results, "public", 4), label),
-        figures.effects(controls.table(results, "public"), "compared", "control", label),
+        plots.strategies(tables.table2(conditions, "public"), label),
+        plots.foretold(laws.foretell(mae, "soft", 12)[0], label),
+        plots.reliability(tables.reliability(results, "public", 4), label),
+        plots.effects(controls.table(results, "public"), "compared", "control", label),
     ]
     assert all("simulated" in fig.axes[0].get_title() for fig in drawn)
 
@@ -157,12 +157,12 @@ def test_every_figure_of_simulated_recordings_says_so(results, conditions):
 def test_a_single_row_and_no_row_can_be_drawn(conditions):
     one = tables.figure1(conditions, "public").head(1)
     for table in (one, one.head(0)):
-        figures.figure1(table)
-        figures.strategies(table)
-    figures.figure2(
+        plots.figure1(table)
+        plots.strategies(table)
+    plots.figure2(
         one, laws.table(pd.DataFrame({0: {("soft", 1, 12): 5.0}}).rename_axis(index=evidence.LEVELS))
     )
-    figures.foretold(
+    plots.foretold(
         pd.DataFrame(
             columns=["student", "predicted", "low", "high", "observed", "observed_low", "observed_high"]
         )

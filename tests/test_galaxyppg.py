@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from formats import galaxy_files
 
 from ppglib import recordings, simulate, windows
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.recordings import galaxyppg
-from ppglib.simulate import galaxy_files
 
 MINUTES = 8.0
 

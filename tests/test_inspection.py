@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppglib import inspection
+from ppglib.recordings import inspection
 
 
 def shares(windows):

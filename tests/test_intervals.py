@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from fake_results import make
 
-from ppglib import intervals, tables
-from ppglib.intervals import KEY
+from ppglib.results import bootstrap, tables
+from ppglib.results.bootstrap import KEY
 
 
 def study(errors, seeds=1, windows=None):
@@ -29,16 +29,16 @@ def study(errors, seeds=1, windows=None):
 
 def test_pooled_mae_is_weighted_by_windows_over_both_folds():
     runs, people = study({"scratch": {(0, "A"): 2.0, (1, "B"): 5.0}}, windows={"A": 30, "B": 10})
-    assert intervals.draws(runs, people).iloc[0, 0] == pytest.approx((30 * 2 + 10 * 5) / 40)
+    assert bootstrap.draws(runs, people).iloc[0, 0] == pytest.approx((30 * 2 + 10 * 5) / 40)
 
 
 def test_seeds_are_averaged_within_a_person_and_do_not_add_people():
     errors = {"scratch": {(0, "A"): lambda seed: [1.0, 3.0][seed], (0, "B"): lambda seed: [5.0, 7.0][seed]}}
     runs, people = study(errors, seeds=2)
-    mae = intervals.draws(runs, people)
+    mae = bootstrap.draws(runs, people)
     assert mae.iloc[0, 0] == pytest.approx(4)
     assert set(np.round(mae.iloc[0, 1:], 9)) == {2.0, 4.0, 6.0}  # AA, AB, BB: two people, whatever the seeds
-    spread = intervals.spread(runs, people).iloc[0]
+    spread = bootstrap.spread(runs, people).iloc[0]
     assert spread.seeds == 2 and spread.seed_sd == pytest.approx(np.std([3, 5], ddof=1))
 
 
@@ -46,9 +46,9 @@ def test_folds_with_more_seeds_do_not_weigh_more_and_only_whole_seeds_spread():
     runs, people = study({"scratch": {(0, "A"): lambda seed: [1.0, 3.0][seed], (1, "B"): 6.0}}, seeds=2)
     extra = runs.run_id == "scratch-1-1"
     runs, people = runs[~extra], people[people.run_id != "scratch-1-1"]
-    assert intervals.draws(runs, people).iloc[0, 0] == pytest.approx((2 + 6) / 2)
-    assert intervals.by_person(runs, people, "mae")[1].to_numpy().tolist() == [[10, 10]]
-    spread = intervals.spread(runs, people).iloc[0]
+    assert bootstrap.draws(runs, people).iloc[0, 0] == pytest.approx((2 + 6) / 2)
+    assert bootstrap.by_person(runs, people, "mae")[1].to_numpy().tolist() == [[10, 10]]
+    spread = bootstrap.spread(runs, people).iloc[0]
     assert spread.seeds == 1 and np.isnan(spread.seed_sd)
 
 
@@ -56,7 +56,7 @@ def test_folds_of_different_seeds_are_no_spread():
     errors = {(0, "A"): lambda seed: [1.0, 3.0][seed], (1, "B"): lambda seed: [6.0, 9.0][seed]}
     runs, people = study({"scratch": errors, "soft": errors}, seeds=2)
     lost = runs.run_id.isin(["soft-0-0", "soft-1-1"])
-    spread = intervals.spread(runs[~lost], people[~people.run_id.isin(runs[lost].run_id)])
+    spread = bootstrap.spread(runs[~lost], people[~people.run_id.isin(runs[lost].run_id)])
     assert spread.seeds.droplevel([0, 1, 3, 4]).to_dict() == {"scratch": 2}
 
 
@@ -64,7 +64,7 @@ def test_interval_agrees_with_a_plain_bootstrap_and_with_theory():
     rng = np.random.default_rng(0)
     maes = rng.gamma(4, 1, 40)
     runs, people = study({"scratch": {(i % 2, f"P{i}"): m for i, m in enumerate(maes)}})
-    value, low, high = intervals.interval(intervals.draws(runs, people).to_numpy()[0])
+    value, low, high = bootstrap.interval(bootstrap.draws(runs, people).to_numpy()[0])
     brute = [np.mean(rng.choice(maes, 40)) for _ in range(4000)]
     assert value == pytest.approx(maes.mean())
     assert [low, high] == pytest.approx(np.percentile(brute, [2.5, 97.5]), abs=0.08)
@@ -76,38 +76,38 @@ def test_differences_are_paired_by_person():
     hard_people = rng.uniform(1, 20, 24)
     one = {(i % 2, f"P{i}"): m for i, m in enumerate(hard_people)}
     runs, people = study({"scratch": one, "soft": {k: m - 0.5 for k, m in one.items()}})
-    mae = intervals.draws(runs, people).to_numpy()
-    value, low, high = intervals.interval(mae[1] - mae[0])
+    mae = bootstrap.draws(runs, people).to_numpy()
+    value, low, high = bootstrap.interval(mae[1] - mae[0])
     assert (value, low, high) == pytest.approx((-0.5, -0.5, -0.5))  # one by one their intervals are BPM wide
-    assert np.ptp(intervals.interval(mae[0])[1:]) > 2
+    assert np.ptp(bootstrap.interval(mae[0])[1:]) > 2
 
 
 def test_a_condition_without_all_test_people_is_left_out():
     both, one = {(0, "A"): 1.0, (1, "B"): 2.0}, {(0, "A"): 1.0}
-    mae = intervals.draws(*study({"scratch": both, "soft": one}))
+    mae = bootstrap.draws(*study({"scratch": both, "soft": one}))
     assert mae.index.get_level_values("strategy").tolist() == ["scratch"]
-    assert len(intervals.draws(*study({"scratch": one, "soft": one}))) == 2  # fold 0 is all there is
+    assert len(bootstrap.draws(*study({"scratch": one, "soft": one}))) == 2  # fold 0 is all there is
 
 
 def test_coverage_is_near_95_percent():
     rng = np.random.default_rng(2)
-    counts, hits = intervals.resample([True] * 24), 0
+    counts, hits = bootstrap.resample([True] * 24), 0
     for _ in range(300):
         values = rng.normal(3, 1, 24)
-        _, low, high = intervals.interval(values @ counts / 24)
+        _, low, high = bootstrap.interval(values @ counts / 24)
         hits += low <= 3 <= high
     assert 0.88 < hits / 300 < 0.98
 
 
 def test_test_people_and_others_keep_their_numbers():
-    counts = intervals.resample(np.arange(24) < 4)
+    counts = bootstrap.resample(np.arange(24) < 4)
     assert (counts[:4].sum(axis=0) == 4).all() and (counts[4:].sum(axis=0) == 20).all()
     assert counts[:4, 1:].std() > 0.5
 
 
 def test_one_person_has_no_interval():
     runs, people = study({"scratch": {(0, "A"): 1.0}, "soft": {(0, "A"): 2.0}})
-    value, low, high = intervals.interval(intervals.draws(runs, people))
+    value, low, high = bootstrap.interval(bootstrap.draws(runs, people))
     assert value.tolist() == [1, 2] and np.isnan([low, high]).all()
 
 
@@ -117,8 +117,8 @@ def test_an_interval_does_not_depend_on_other_splits():
     more = one | {(0, f"Q{i}"): m for i, m in enumerate(rng.uniform(1, 20, 30))}
     (runs, people), (more_runs, more_people) = study({"scratch": one}), study({"soft": more})
     more_runs = more_runs.assign(split="shuffled")
-    together = intervals.draws(pd.concat([runs, more_runs]), pd.concat([people, more_people]))
-    alone = intervals.draws(runs, people)
+    together = bootstrap.draws(pd.concat([runs, more_runs]), pd.concat([people, more_people]))
+    alone = bootstrap.draws(runs, people)
     np.testing.assert_allclose(together.xs("person", level="split"), alone)
 
 
@@ -129,5 +129,5 @@ def test_same_numbers_again(tmp_path):
 
 
 def test_a_single_column_has_no_interval():
-    value, low, high = intervals.interval(np.array([[1.0], [2.0]]))
+    value, low, high = bootstrap.interval(np.array([[1.0], [2.0]]))
     assert value.tolist() == [1, 2] and np.isnan(low).all() and np.isnan(high).all()

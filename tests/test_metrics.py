@@ -7,28 +7,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ppglib import bins, metrics
+from ppglib import metrics, task
 
 
 @given(st.lists(st.floats(30, 209.999), min_size=1, max_size=20))
 def test_a_heart_rate_lies_in_its_bin(hr):
-    k = bins.to_bin(np.array(hr))
+    k = task.to_bin(np.array(hr))
     assert ((k + 30 <= hr) & (np.array(hr) < k + 31)).all()
 
 
 @pytest.mark.parametrize("hr", [29.99, 210.0])
 def test_heart_rates_outside_the_bins_are_refused(hr):
     with pytest.raises(ValueError, match=r"\[30, 210\)"):
-        bins.to_bin(np.array([hr]))
+        task.to_bin(np.array([hr]))
 
 
 @given(hnp.arrays(np.float64, (3, 180), elements=st.floats(0, 1)))
 def test_decoders_against_brute_force(weights):
     weights[:, 7] += 1e-3  # no row without mass
     p = weights / weights.sum(1, keepdims=True)
-    np.testing.assert_allclose(bins.decode(p, "expectation"), [sum(r * bins.CENTRES) for r in p])
-    assert (bins.decode(p, "argmax") == bins.CENTRES[p.argmax(1)]).all()
-    for row, median in zip(p, bins.decode(p, "median")):
+    np.testing.assert_allclose(task.decode(p, "expectation"), [sum(r * task.CENTRES) for r in p])
+    assert (task.decode(p, "argmax") == task.CENTRES[p.argmax(1)]).all()
+    for row, median in zip(p, task.decode(p, "median")):
         edges = 30 + np.arange(181)
         below = np.interp(median, edges, np.concatenate([[0], np.cumsum(row)]))
         assert below == pytest.approx(0.5, abs=1e-9)
@@ -38,7 +38,7 @@ def test_the_median_minimizes_the_expected_absolute_error():
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.full(180, 0.05), 20)
     fine = np.linspace(30, 210, 3601)
-    for row, median in zip(p, bins.decode(p, "median")):
+    for row, median in zip(p, task.decode(p, "median")):
         draws = rng.choice(180, 20000, p=row) + 30 + rng.random(20000)
         best = fine[np.argmin([np.abs(draws - x).mean() for x in fine[::20]]) * 20]
         assert np.abs(draws - median).mean() <= np.abs(draws - best).mean() + 0.3
@@ -46,7 +46,7 @@ def test_the_median_minimizes_the_expected_absolute_error():
 
 def test_an_unknown_decoder_is_refused():
     with pytest.raises(ValueError, match="mode"):
-        bins.decode(np.full((1, 180), 1 / 180), "mode")
+        task.decode(np.full((1, 180), 1 / 180), "mode")
 
 
 def example(n=400, seed=0):
@@ -65,7 +65,7 @@ def example(n=400, seed=0):
 
 def test_metrics_against_brute_force():
     p, table = example()
-    found = metrics.evaluate(p, table)
+    found = metrics.measure(p, table)
     error = np.array([30.5 + row.argmax() - hr for row, hr in zip(p, table.hr)])
     assert found["mae"] == pytest.approx(np.abs(error).mean())
     assert found["rmse"] == pytest.approx(np.sqrt((error**2).mean()))
@@ -84,7 +84,7 @@ def test_metrics_against_brute_force():
 
 def test_pooled_errors_follow_from_the_people():
     p, table = example(seed=1)
-    found = metrics.evaluate(p, table)
+    found = metrics.measure(p, table)
     people = pd.DataFrame(found["people"])
     assert people.n.sum() == len(table)
     pooled = {name: np.average(people[name], weights=people.n) for name in people.columns[4:]}
@@ -97,6 +97,6 @@ def test_a_perfect_network_has_no_error():
     _, table = example(seed=2)
     p = np.eye(180)[table.hr.astype(int) - 30]
     table["hr"] = np.floor(table.hr) + 0.5
-    found = metrics.evaluate(p, table)
+    found = metrics.measure(p, table)
     assert found["mae"] == found["mae_median"] == found["rmse"] == found["nll"] == found["ece"] == 0
     assert found["within5"] == 1

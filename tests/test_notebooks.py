@@ -6,7 +6,7 @@ import nbformat
 import papermill
 import pytest
 
-from ppglib.paths import NOTEBOOKS
+from ppglib.files import NOTEBOOKS
 
 NAMES = [
     "01_preprocess",

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from formats.paper_formats import write_own
 
 from ppglib import recordings, simulate, windows
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.recordings import own
-from ppglib.simulate.paper_formats import write_own
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from formats import paper_formats, prepare_cost, wildppg_files
 
-from ppglib import benchmark_prepare, inspection, recordings, windows
-from ppglib.simulate import paper_formats, wildppg_files
+from ppglib import recordings, windows
+from ppglib.recordings import inspection
 
 SETS = ("ppg_dalia", "wildppg", "galaxyppg", "wildppg_hf")
 
@@ -55,10 +56,10 @@ def test_stretched_windows_are_told_from_whole_ones(prepared):
 
 def test_benchmark_of_preparing_prints_and_writes(tmp_path, monkeypatch, capsys):
     for name in ("DALIA_MINUTES", "WILDPPG_MINUTES", "GALAXY_MINUTES"):
-        monkeypatch.setattr(benchmark_prepare, name, 1.5)
-    monkeypatch.setattr(benchmark_prepare, "REPEATS", 1)
-    monkeypatch.setattr(benchmark_prepare, "measure", lambda *case: benchmark_prepare._prepare(*case))
-    benchmark_prepare.main(tmp_path)
+        monkeypatch.setattr(prepare_cost, name, 1.5)
+    monkeypatch.setattr(prepare_cost, "REPEATS", 1)
+    monkeypatch.setattr(prepare_cost, "measure", lambda *case: prepare_cost._prepare(*case))
+    prepare_cost.main(tmp_path)
     table = pd.read_csv(tmp_path / "prepare.csv")
     assert table.people.tolist() == [1, 2, 4, 1, 1, 1, 1]
     assert (table.windows[:3] == 42 * table.people[:3]).all()

@@ -3,9 +3,9 @@
 import nbformat
 import pandas as pd
 import pytest
+from formats import paper_formats
 
 from ppglib import __main__ as cli
-from ppglib.simulate import paper_formats
 
 STUDY = """
 recipe = "test"

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import scipy.io
 
-from ppglib import prepare as prepare_module
 from ppglib import windows as windows_module
-from ppglib.errors import InputError
-from ppglib.prepare import prepare, summary
+from ppglib.files import InputError
 from ppglib.recordings import SIMULATED, load
+from ppglib.study import prepare as prepare_module
+from ppglib.study.prepare import prepare, summary
 from ppglib.windows import REASONS, build
 
 SETS = ("bami2", "spc2015")

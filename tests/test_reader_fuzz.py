@@ -9,11 +9,11 @@ import time
 
 import numpy as np
 import pytest
+from formats import dalia_files, galaxy_files, paper_formats, wildppg_files
 from scipy.io import loadmat, savemat
 
 from ppglib import recordings, simulate
-from ppglib.errors import InputError
-from ppglib.simulate import dalia_files, galaxy_files, paper_formats, wildppg_files
+from ppglib.files import InputError
 
 CASES = 250  # of each of the nine forms: 2,250
 LONGEST = 30.0  # seconds for one damaged file, on a busy machine

@@ -5,10 +5,12 @@ import re
 import pandas as pd
 import pytest
 
-from ppglib import across, claims, controls, costs, evidence, grid, intervals, studies, tables
-from ppglib.intervals import interval
-from ppglib.outcome import surely, told, widened
-from ppglib.paths import ROOT, resolve
+from ppglib.bench import costs
+from ppglib.files import ROOT, resolve
+from ppglib.results import across, bootstrap, claims, controls, evidence, tables
+from ppglib.results.bootstrap import interval
+from ppglib.results.outcome import surely, told, widened
+from ppglib.study import grid, studies
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXT = " ".join(README.split())
@@ -200,7 +202,7 @@ def test_the_summary_is_what_the_verdicts_say(verdicts):
 
 
 def test_no_verdict_hangs_on_the_bootstraps_random_numbers(results, verdicts, monkeypatch):
-    monkeypatch.setattr(intervals, "SEED", 1)
+    monkeypatch.setattr(bootstrap, "SEED", 1)
     paper = tables.load_paper(resolve("data/paper"))
     for recipe, table in verdicts.items():
         again = claims.verdicts(evidence.ours(results, recipe), paper.claims).set_index("id")

@@ -8,7 +8,7 @@ import scipy.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.recordings import load
 from ppglib.recordings.base import read_mat, window_count
 from ppglib.recordings.open_sets import mean_in_windows

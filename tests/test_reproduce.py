@@ -9,7 +9,7 @@ import pytest
 
 from ppglib import __main__ as cli
 from ppglib import reproduce
-from ppglib.errors import InputError
+from ppglib.files import InputError
 
 
 def run(*arguments):

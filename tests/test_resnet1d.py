@@ -9,7 +9,7 @@ from torch import nn
 
 import ppglib
 from ppglib import resnet1d
-from ppglib.paths import ROOT
+from ppglib.files import ROOT
 
 
 def table1():

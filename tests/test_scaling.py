@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
 from ppglib import scaling
-from ppglib.paths import ROOT
+from ppglib.files import ROOT
 from ppglib.scaling import FORMS, GRID_FORMS, fit, fit_draws, fit_exponential, predict
 
 TABLE2 = pd.read_csv(ROOT / "data/paper/table2_strategies.csv")

@@ -9,11 +9,11 @@ import scipy.io
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
 from ppglib import simulate
-from ppglib.errors import InputError
+from ppglib.files import InputError
+from ppglib.metrics import spectral_peak
 from ppglib.recordings import load
 from ppglib.recordings.base import window_count
 from ppglib.simulate import open_formats
-from ppglib.spectral import spectral_peak
 from ppglib.windows import build, gather
 
 

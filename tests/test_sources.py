@@ -4,10 +4,8 @@ import shutil
 
 import pytest
 
-from ppglib import sources
-from ppglib.errors import InputError
-from ppglib.files import sha256, write
-from ppglib.recordings import load
+from ppglib.files import InputError, sha256, write
+from ppglib.recordings import load, sources
 
 
 def test_the_open_list_is_complete():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ppglib.spectral import spectral_peak
+from ppglib.metrics import spectral_peak
 
 
 @pytest.mark.parametrize("rate", [25.0, 31.25])

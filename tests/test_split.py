@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppglib import splits
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.splits import split
 from ppglib.windows import Windows
 

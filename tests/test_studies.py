@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from ppglib import grid, studies
-from ppglib.errors import InputError
+from ppglib.files import InputError
+from ppglib.study import grid, studies
 
 GOOD = """
 recipe = "mine"

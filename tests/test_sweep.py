@@ -16,9 +16,10 @@ import pandas as pd
 import psutil
 import pytest
 
-from ppglib import grid, records, studies, sweep, teachers
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.splits import split
+from ppglib.strategies import STRATEGIES
+from ppglib.study import engine, grid, records, studies, teachers
 from ppglib.training import predict
 
 STUDY = """
@@ -56,7 +57,7 @@ def study(study_file):
 
 @pytest.fixture(scope="module")
 def windows(study, tmp_path_factory):
-    from ppglib.workspace import study_windows
+    from ppglib.study.prepare import study_windows
 
     return study_windows(study, None, tmp_path_factory.mktemp("tiny"))
 
@@ -65,7 +66,7 @@ def windows(study, tmp_path_factory):
 def undisturbed(study, windows, tmp_path_factory):
     """The folder of a sweep that nothing happened to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    sweep.sweep(study, windows, folder)
+    engine.sweep(study, windows, folder)
     return folder
 
 
@@ -97,14 +98,14 @@ def test_the_table_has_every_run_once_and_the_baselines(study, windows, undistur
     runs = tables["runs"]
     assert list(runs.columns) == records.COLUMNS
     assert runs.run_id.is_unique and len(runs) == len(grid.runs(study)) + 2
-    assert set(runs.strategy) == {*studies.CONSTANTS, "mean", "spectral"}
+    assert set(runs.strategy) == {*STRATEGIES, "mean", "spectral"}
     assert runs.simulated.all()
     pooled = tables["people"].groupby("run_id")[["n", "mae"]].apply(lambda p: np.average(p.mae, weights=p.n))
     np.testing.assert_allclose(pooled[runs.run_id], runs.mae, rtol=1e-12)
 
 
 def test_one_process_or_two_make_the_same_table(study, windows, undisturbed, tmp_path):
-    sweep.sweep(study, windows, tmp_path, jobs=2)
+    engine.sweep(study, windows, tmp_path, jobs=2)
     assert runs_csv(study, windows, tmp_path) == runs_csv(study, windows, undisturbed)
 
 
@@ -162,7 +163,7 @@ def test_a_damaged_record_is_found_reported_and_made_again(
     }[damage]
     assert content != text
     path.write_text(content)
-    sweep.sweep(study, windows, folder)
+    engine.sweep(study, windows, folder)
     said = capsys.readouterr().out
     assert path.name in said and "made again" in said and " 1 to do" in said
     assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
@@ -173,7 +174,7 @@ def test_a_lost_teacher_is_trained_again_when_it_is_needed(study, windows, undis
     shutil.copytree(undisturbed, folder)
     shutil.rmtree(folder / "teachers")
     next((folder / "runs").glob("dkd*.json")).unlink()
-    sweep.sweep(study, windows, folder)
+    engine.sweep(study, windows, folder)
     assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
 
 
@@ -185,7 +186,7 @@ def test_damaged_teacher_outputs_are_made_again(study, windows, undisturbed, tmp
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     next((folder / "runs").glob("feature*.json")).unlink()
-    sweep.sweep(study, windows, folder)
+    engine.sweep(study, windows, folder)
     assert path.read_bytes() == whole
     assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
 
@@ -199,7 +200,7 @@ def test_a_damaged_teacher_is_one_sentence(study, windows, undisturbed, tmp_path
     logits.unlink()
     next((folder / "runs").glob("dkd*.json")).unlink()
     with pytest.raises(InputError, match=f"{path.name} is damaged"):
-        sweep.sweep(study, windows, folder)
+        engine.sweep(study, windows, folder)
 
 
 def test_teacher_outputs_are_made_once_and_mapped(study, windows, undisturbed):
@@ -210,18 +211,18 @@ def test_teacher_outputs_are_made_once_and_mapped(study, windows, undisturbed):
 
 def test_a_lost_teacher_is_trained_again_and_counted(study, windows, undisturbed, tmp_path, capsys):
     (run,) = (r for r in grid.runs(study) if r.strategy == "dkd" and r.seed == 0)
-    sweep.complete("one", [run], windows, tmp_path)
+    engine.complete("one", [run], windows, tmp_path)
     assert "one: 2 runs, 0 done before, 2 to do" in capsys.readouterr().out
     next((tmp_path / "teachers").glob("*.safetensors")).unlink()
     records.path_of(tmp_path, run.id(windows.digest())).unlink()
-    sweep.complete("one", [run], windows, tmp_path)
+    engine.complete("one", [run], windows, tmp_path)
     assert "one: 2 runs, 0 done before, 2 to do" in capsys.readouterr().out
 
 
 def test_too_few_people_are_said_before_anything_is_trained(study, windows, tmp_path):
     few = replace(windows, table=windows.table[windows.table.person.isin(windows.table.person.unique()[:3])])
     with pytest.raises(InputError, match="at least 5 people"):
-        sweep.sweep(study, few, tmp_path)
+        engine.sweep(study, few, tmp_path)
     assert not (tmp_path / "runs").exists()
 
 
@@ -248,14 +249,14 @@ def test_a_full_disk_is_one_sentence(study, windows, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match="No space left"):
-        sweep.sweep(study, windows, tmp_path)
+        engine.sweep(study, windows, tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 @pytest.mark.parametrize("jobs", [0, -1])
 def test_no_jobs_is_refused(study, windows, tmp_path, jobs):
     with pytest.raises(InputError, match="at least 1"):
-        sweep.sweep(study, windows, tmp_path, jobs=jobs)
+        engine.sweep(study, windows, tmp_path, jobs=jobs)
 
 
 def test_a_changed_constant_trains_only_what_depends_on_it(study, windows, undisturbed):

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from fake_results import LAW, OFFSETS, make
 
-from ppglib import evidence, intervals, laws, scaling, tables
-from ppglib.errors import InputError
-from ppglib.paths import ROOT
+from ppglib import scaling
+from ppglib.files import ROOT, InputError
+from ppglib.results import bootstrap, evidence, laws, tables
 
 PAPER = tables.load_paper(ROOT / "data/paper")
 
@@ -106,7 +106,7 @@ def test_laws_are_weighted_by_the_variance_over_people(results):
 
 def test_larger_students_are_foretold_within_the_noise(results):
     table, gap, _ = laws.foretell(evidence.ours(results, "public").mae, "soft", 12)
-    assert table.student.tolist() == [6, 8, 10] and gap.shape == (3, 1 + intervals.DRAWS)
+    assert table.student.tolist() == [6, 8, 10] and gap.shape == (3, 1 + bootstrap.DRAWS)
     assert table.inside.all() and (table.predicted - table.observed).abs().max() < 0.1
 
 
@@ -222,7 +222,7 @@ def test_quality_has_limits_where_people_have_the_measure(results):
     )
     errors = people[people.run_id.isin(own.run_id)].groupby(["dataset", "person"]).squared.mean()
     assert row.rmse == pytest.approx(np.sqrt(errors.mean()))
-    counts = intervals.resample([True] * len(errors))[:, 1:]
+    counts = bootstrap.resample([True] * len(errors))[:, 1:]
     by_hand = np.sqrt(errors.to_numpy() @ counts / counts.sum(axis=0))
     assert [row.rmse_low, row.rmse_high] == pytest.approx(np.percentile(by_hand, [2.5, 97.5]))
     assert (row.within5, row.within5_low, row.within5_high) == pytest.approx((0.8, 0.8, 0.8))

@@ -1,5 +1,6 @@
 """One run: what each strategy minimizes, that it learns, and that nothing leaks."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -7,18 +8,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ppglib import grid, losses, studies, training
-from ppglib.bins import to_bin
-from ppglib.errors import InputError
+from ppglib import losses, training
+from ppglib.beyond import OFFSETS, dense
+from ppglib.files import InputError
+from ppglib.metrics import evaluate
 from ppglib.resnet1d import ResNet1D
 from ppglib.splits import split
-from ppglib.totals import make_loss
-from ppglib.windows import OFFSETS, dense, gather
+from ppglib.strategies import STRATEGIES, Constants
+from ppglib.task import to_bin
+from ppglib.training import train
+from ppglib.windows import gather
 
-
-@pytest.fixture(scope="module")
-def study():
-    return replace(studies.read("smoke"), epochs=1)
+SHORT = dict(epochs=1, batch=64, rate=1e-2, schedule="one-cycle", precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -27,46 +28,63 @@ def windows(simulated_windows):
 
 
 @pytest.fixture(scope="module")
-def taught(study, windows):
-    """A teacher, trained a little, and what it says of the training windows."""
-    run = grid.make_run(study, "person", "scratch", 2, 0, 0, 0)
-    network, record = training.train(run, windows, None)
+def rows(windows):
+    return split(windows, 0)[0]
+
+
+def trained(windows, rows, strategy="scratch", teacher=None, blocks=1, seed=0, **constants):
+    """The network and its loss curve; dropout 0 as in the smoke study."""
+    torch.manual_seed(seed)
+    curve = []
+    network = ResNet1D(blocks, 0.0)
+    given = SHORT | constants
+    return train(network, windows, rows, strategy, teacher, seed=seed, progress=curve.append, **given), curve
+
+
+@pytest.fixture(scope="module")
+def taught(windows, rows):
+    """A teacher, trained a little, and what it predicts for the training windows."""
+    network, _ = trained(windows, rows, blocks=2)
     network.train()  # as a careless caller leaves it: its batch norms would learn from what it sees
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    said = {what: training.teach(network, run, windows, what) for what in ("logits", "map", "dense")}
+    said = {name: training.teach(network, windows, rows, name) for name in ("feature", "dense_soft")}
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
-    return network, run, said, record
+    return network, said["feature"], said["dense_soft"]["logits"]
 
 
-def run_of(study, strategy, student=1):
-    teacher = 0 if strategy in studies.NO_TEACHER else 2
-    return grid.make_run(study, "person", strategy, student, teacher, 0, 0)
+def teacher_for(strategy, taught):
+    """A network, or for out-of-fold teachers what they predict."""
+    return {"": None, "out of fold": taught[1]}.get(STRATEGIES[strategy].teacher, taught[0])
 
 
-@pytest.mark.parametrize("strategy", studies.CONSTANTS)
-def test_every_strategy_trains(strategy, study, windows, taught):
-    _, _, said, _ = taught
-    run = run_of(study, strategy)
-    if strategy == "dense_soft":
-        said = {"logits": said["dense"]}
-    student, record = training.train(run, windows, said if run.teacher else None)
-    assert np.isfinite(record["mae"]) and len(record["curve"]) == (3 if "dense" in strategy else 1)
-    assert record["steps"] == len(record["curve"]) * (record["n_train"] // 64)
-    assert (record["teacher_py"] is None) == (run.teacher == 0)
-    assert record["n_train"] + record["n_test"] == len(windows.table)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_trains(strategy, windows, rows, taught):
+    student, curve = trained(windows, rows, strategy, teacher_for(strategy, taught))
+    assert len(curve) == (3 if "dense" in strategy else 1) and not student.training
+    assert np.isfinite(evaluate(student, windows, split(windows, 0)[1])["mae"])
 
 
-def test_the_totals_are_those_of_the_paper(study, windows, taught):
+def test_a_network_as_teacher_is_what_it_predicts(windows, rows, taught):
+    network, said, _ = taught
+    for strategy in ("dkd", "feature"):
+        students = [trained(windows, rows, strategy, teacher)[0] for teacher in (network, said)]
+        assert all(torch.equal(a, b) for a, b in zip(*(s.parameters() for s in students)))
+
+
+def loss_of(strategy, student, windows, rows, said, **constants):
+    c = replace(Constants(), **SHORT | constants)
+    hr = windows.table.hr.to_numpy()[rows]
+    return training.make_loss(student, strategy, c, hr, said if STRATEGIES[strategy].teacher else {})
+
+
+def test_the_totals_are_those_of_the_paper(windows, rows, taught):
     """Each strategy's loss on a batch against the formula written out."""
-    study = replace(study, epochs=24)  # warm-up: two epochs
-    _, _, said, _ = taught
-    rows, _ = split(windows, 0)
     chosen = np.arange(32)
     hr = windows.table.hr.to_numpy()[rows[chosen]]
     y = torch.from_numpy(to_bin(hr))
     x = torch.from_numpy(gather(windows.signal, windows.table.start.to_numpy()[rows[chosen]]))[:, None]
     student = ResNet1D(1).eval()
-    s, t = student(x), torch.from_numpy(said["logits"][chosen])
+    s, t = student(x), torch.from_numpy(taught[1]["logits"][chosen])
     truth = F.cross_entropy(s, y)
     expected = {
         "scratch": truth,
@@ -84,134 +102,113 @@ def test_the_totals_are_those_of_the_paper(study, windows, taught):
         "dense_soft": losses.soft_kd(s, t, 4.0),
         "dense_scratch": truth,
     }
-    assert expected.keys() | {"feature"} == studies.CONSTANTS.keys()
+    assert expected.keys() | {"feature"} == STRATEGIES.keys()
     for strategy, value in expected.items():
-        run = run_of(study, strategy)
-        teacher = said if run.teacher else None
-        all_hr = windows.table.hr.to_numpy()[rows]
-        loss, extra = make_loss(run, all_hr, teacher, student, torch.device("cpu"))
+        loss, extra = loss_of(strategy, student, windows, rows, taught[1], epochs=24)  # warm-up: two epochs
         torch.testing.assert_close(loss(x, chosen, epoch=1), value, rtol=1e-5, atol=1e-6)
         assert extra == []
 
 
-def test_feature_trains_its_regressor(study, windows, taught):
-    _, _, said, _ = taught
-    rows, _ = split(windows, 0)
-    student = ResNet1D(1)
-    run = run_of(study, "feature")
-    loss, extra = make_loss(run, windows.table.hr.to_numpy()[rows], said, student, torch.device("cpu"))
-    x = torch.randn(32, 1, 200)
-    loss(x, np.arange(32), 1).backward()
+def test_feature_trains_its_regressor(windows, rows, taught):
+    student, said = ResNet1D(1), taught[1]
+    loss, extra = loss_of("feature", student, windows, rows, said)
+    loss(torch.randn(32, 1, 200), np.arange(32), 1).backward()
     assert sum(p.numel() for p in extra) == 32 * said["map"].shape[1] + said["map"].shape[1]
     assert all(p.grad.abs().sum() > 0 for p in extra)
 
 
-def test_cached_teacher_outputs_equal_live_ones(windows, taught):
-    network, run, said, _ = taught
-    rows, _ = split(windows, run.fold)
+def test_cached_teacher_outputs_equal_live_ones(windows, rows, taught):
+    network, said, _ = taught
     x = torch.from_numpy(gather(windows.signal, windows.table.start.to_numpy()[rows]))[:, None]
     with torch.no_grad():
         live = network.eval()(x[100:228])
     torch.testing.assert_close(torch.from_numpy(said["logits"][100:228]), live, rtol=1e-5, atol=1e-5)
 
 
-def test_the_same_run_gives_the_same_weights_and_another_seed_others(study, windows):
-    run = run_of(study, "scratch")
-    a, _ = training.train(run, windows, None)
-    b, _ = training.train(run, windows, None)
-    c, _ = training.train(replace(run, seed=1), windows, None)
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(windows, rows):
+    a, b, c = (trained(windows, rows, seed=seed)[0] for seed in (0, 0, 1))
     weights = [torch.cat([p.flatten() for p in network.parameters()]) for network in (a, b, c)]
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
-def test_strategies_of_one_seed_start_alike_and_see_the_same_windows(study, windows, taught, monkeypatch):
-    """What pairs them: first weights and the order of windows come from fold and seed alone."""
-    starts, seen = [], []
-    network_of, windows_of = training.ResNet1D, training.gather
+def test_strategies_of_one_seed_see_the_same_windows(windows, rows, taught, monkeypatch):
+    """With the first weights it is what pairs them: the order of windows comes from the seed alone."""
+    seen = []
 
-    def built(*args):
-        network = network_of(*args)
-        starts.append(network.stem[0].weight.detach().clone())
-        return network
+    def gathered(signal, starts):
+        seen[-1].append(np.array(starts))
+        return gather(signal, starts)
 
-    def gathered(signal, rows):
-        seen[-1].append(np.array(rows))
-        return windows_of(signal, rows)
-
-    monkeypatch.setattr(training, "ResNet1D", built)
     monkeypatch.setattr(training, "gather", gathered)
     for strategy in ("scratch", "dkd"):
         seen.append([])
-        run = run_of(study, strategy)
-        training.train(run, windows, taught[2] if run.teacher else None)
-    assert torch.equal(*starts)
+        trained(windows, rows, strategy, taught[1])
     assert all(np.array_equal(*pair) for pair in zip(*seen, strict=True))
 
 
-def test_labels_of_test_people_do_not_touch_the_training(study, windows):
-    run = run_of(study, "scratch")
-    _, test = split(windows, 0)
+def test_labels_of_test_people_do_not_touch_the_training(windows, rows):
     changed = windows.table.copy()
-    changed.loc[test, "hr"] = 200.5
-    a, _ = training.train(run, windows, None)
-    b, _ = training.train(run, replace(windows, table=changed), None)
+    changed.loc[split(windows, 0)[1], "hr"] = 200.5
+    a, _ = trained(windows, rows)
+    b, _ = trained(replace(windows, table=changed), rows)
     assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters()))
 
 
-def test_a_record_says_which_precision_was_used(study, windows):
-    _, record = training.train(run_of(replace(study, precision="auto"), "scratch"), windows, None)
-    assert record["precision"] in ("bfloat16", "float32")
+@pytest.mark.parametrize(
+    "strategy, teacher, constants, said",
+    [
+        ("sof", None, {}, "There is no strategy 'sof': choose from scratch, .*dense_soft"),
+        ("soft", None, {}, "soft needs a teacher's logits"),
+        ("feature", {"logits": np.zeros((1, 180))}, {}, "feature needs a teacher's map"),
+        ("soft_oof", ResNet1D(1), {}, "soft_oof needs several teachers"),
+        ("scratch", None, {"alpha": 1.0}, "scratch has no constant 'alpha': it depends on epochs, batch"),
+        ("gaussian", None, {"sigma": 0.0}, "sigma must lie between 0.1 and 100.0, not 0.0"),
+        ("scratch", None, {"schedule": "cosine"}, "schedule has 'cosine'; possible are constant, one-cycle"),
+        ("scratch", None, {"batch": 5000}, "training windows, fewer than one batch of 5000"),
+    ],
+)
+def test_wrong_input_is_one_sentence(windows, rows, strategy, teacher, constants, said):
+    with pytest.raises(InputError, match=said):
+        trained(windows, rows, strategy, teacher, **constants)
 
 
-def test_a_network_that_diverges_is_one_sentence(study, windows, monkeypatch):
+def test_a_network_that_diverges_is_one_sentence(windows, rows, monkeypatch):
     monkeypatch.setattr(F, "cross_entropy", lambda logits, y: logits.sum() * float("nan"))
-    with pytest.raises(InputError, match="diverged in epoch 1.*lower rate"):
-        training.train(run_of(study, "scratch"), windows, None)
+    with pytest.raises(InputError, match="scratch with 1 blocks diverged in epoch 1.*lower rate"):
+        trained(windows, rows)
 
 
-def test_it_learns(windows):
-    study = replace(studies.read("smoke"), epochs=12)
-    _, record = training.train(run_of(study, "scratch", 2), windows, None)
+def test_it_learns(windows, rows):
+    network, curve = trained(windows, rows, blocks=2, epochs=12)
+    test = split(windows, 0)[1]
     hr = windows.table.hr.to_numpy()
-    train, test = split(windows, 0)
-    by_the_mean = np.abs(hr[train].mean() - hr[test]).mean()
-    assert record["curve"][-1] < record["curve"][0] - 1
-    assert record["mae_median"] < 0.6 * by_the_mean
+    by_the_mean = np.abs(hr[rows].mean() - hr[test]).mean()
+    assert curve[-1] < curve[0] - 1
+    assert evaluate(network, windows, test)["mae_median"] < 0.6 * by_the_mean
 
 
-def test_dense_training_draws_every_offset_and_adds_noise(study, windows, monkeypatch):
+def test_dense_training_draws_every_offset_and_adds_noise(windows, rows, monkeypatch):
     seen = []
     monkeypatch.setattr(training, "gather", lambda signal, start: seen.append(start) or gather(signal, start))
-    base = run_of(replace(study, dense_times=1, dense_noise=0.0), "dense_scratch")
-    curve = training.train(base, windows, None)[1]["curve"]
-    rows, _ = split(windows, 0)
-    place = np.searchsorted(windows.table.start.to_numpy()[rows], np.concatenate(seen[:-1]), side="right") - 1
-    assert len(np.unique(place)) > 0.95 * len(rows)
-    moved = np.concatenate(seen[:-1]) - windows.table.start.to_numpy()[rows][place]
+    dense_run = functools.partial(trained, windows, rows, "dense_scratch", dense_times=1)
+    curve = dense_run()[1]
+    drawn = np.concatenate(seen)
+    place = np.searchsorted(windows.table.start.to_numpy()[rows], drawn, side="right") - 1
+    assert len(np.unique(place)) > 0.9 * len(rows)
+    moved = drawn - windows.table.start.to_numpy()[rows][place]
     share = np.bincount(moved // 5, minlength=OFFSETS)[:OFFSETS] / len(moved)
     assert (np.abs(share[1:] - 0.1) < 0.03).all() and (moved % 5 == 0).all()
-    noisy = run_of(replace(study, dense_times=1, dense_noise=0.5), "dense_scratch")
-    assert training.train(noisy, windows, None)[1]["curve"] != curve
+    assert dense_run(dense_noise=0.5)[1] != curve
 
 
-def test_dense_teachers_say_the_same_where_a_window_is_labelled(taught, windows):
-    _, run, said, _ = taught
-    assert len(said["dense"]) == OFFSETS * len(said["logits"])
-    np.testing.assert_allclose(said["dense"][::OFFSETS], said["logits"], rtol=1e-4, atol=1e-4)
-    rows, _ = split(windows, run.fold)
-    starts, _ = dense(windows, rows)
-    x = torch.from_numpy(gather(windows.signal, starts[7:9]))[:, None]
+def test_dense_teachers_predict_the_same_where_a_window_is_labelled(taught, windows, rows):
+    network, said, logits = taught
+    assert len(logits) == OFFSETS * len(said["logits"])
+    np.testing.assert_allclose(logits[::OFFSETS], said["logits"], rtol=1e-4, atol=1e-4)
+    x = torch.from_numpy(gather(windows.signal, dense(windows, rows)[0][7:9]))[:, None]
     with torch.no_grad():
-        live = taught[0].eval()(x).numpy()
-    np.testing.assert_allclose(said["dense"][7:9], live, rtol=1e-4, atol=1e-4)
-
-
-def test_a_teacher_labels_the_people_left_out_of_its_training(taught, windows):
-    network, run, _, record = taught
-    _, test = split(windows, run.fold)
-    logits = training.teach(network, run, windows, "left_out")
-    error = np.abs(logits.argmax(1) + 30.5 - windows.table.hr.to_numpy()[test]).mean()
-    assert error == pytest.approx(record["mae"])
+        live = network.eval()(x).numpy()
+    np.testing.assert_allclose(logits[7:9], live, rtol=1e-4, atol=1e-4)
 
 
 def test_each_epoch_sees_every_window_at_most_once():

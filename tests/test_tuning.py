@@ -5,9 +5,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from ppglib import splits, studies, tuning
+from ppglib import splits
 from ppglib.__main__ import main
-from ppglib.paths import resolve
+from ppglib.files import resolve
+from ppglib.study import studies, tuning
 
 TUNED = ("soft_temperature", "dkd_temperature", "sigma", "dense_noise")
 

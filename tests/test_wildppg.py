@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from formats import wildppg_files
 from scipy.io import savemat
 
 from ppglib import recordings, simulate, windows
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.recordings import wildppg
-from ppglib.simulate import wildppg_files
 
 MINUTES = 9.0
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import scipy.io
 
-from ppglib.errors import InputError
+from ppglib.beyond import OFFSETS, dense
+from ppglib.files import InputError
 from ppglib.recordings import load
-from ppglib.recordings.base import Recording
-from ppglib.windows import LENGTH, OFFSETS, build, dense, gather
+from ppglib.task import LENGTH
+from ppglib.windows import Recording, build, gather
 
 RATES = [25.0, 50.0, 64.0, 125.0, 128.0]
 

@@ -1,15 +1,15 @@
 """Recordings as published: `load(dataset, root)` yields one `Recording` after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
-from ppglib import sources
-from ppglib.errors import InputError
-from ppglib.recordings import dalia, galaxyppg, open_sets, own, wildppg
+from ppglib.files import InputError
+from ppglib.recordings import dalia, galaxyppg, open_sets, own, sources, wildppg
 from ppglib.recordings.archives import refuse_copies
-from ppglib.recordings.base import Recording
+from ppglib.windows import Recording, Windows, build
 
 READERS = {
     "spc2015": open_sets.spc2015,
@@ -48,4 +48,13 @@ def locate(dataset: str, root: str | Path) -> Path:
     return folder
 
 
-__all__ = ["READERS", "SIMULATED", "Recording", "load", "locate"]
+def windows_of(datasets: str | Sequence[str], root: str | Path) -> Windows:
+    """Windows of one dataset or of several, read from `root`/DATASET and built anew: `ppglib.load`.
+
+    Raises InputError as `load` and `ppglib.windows.build` do.
+    """
+    names = [datasets] if isinstance(datasets, str) else datasets
+    return build(chain.from_iterable(load(name, root) for name in names))
+
+
+__all__ = ["READERS", "SIMULATED", "Recording", "load", "locate", "windows_of"]

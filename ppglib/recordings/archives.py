@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ppglib.errors import InputError
-from ppglib.recordings.base import Recording
+from ppglib.files import InputError
+from ppglib.windows import Recording
 
 NESTED = "data.zip"  # the one archive inside an archive: PPG-DaLiA's
 BUFFER = 1 << 20

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ppglib.errors import InputError
+from ppglib.files import InputError
 
 KEPT = 1 << 26  # bytes: longer strings are read past; in PPG-DaLiA those are the 700-Hz chest signals
 PIECE = 1 << 20  # bytes read past at a time

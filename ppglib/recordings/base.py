@@ -1,49 +1,12 @@
-"""What every reader yields, and the checks that readers share."""
+"""Checks that readers share."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import scipy.io
 
-from ppglib.errors import InputError
-
-WINDOW_SECONDS = 8.0
-STEP_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One continuous recording of one person, as published, before any processing.
-
-    dataset, person, name: who and which; `person` is unique within `dataset`, and two
-        recordings of one person carry the same `person`, so that a split can keep them together.
-    ppg: (channels, samples) float64 at the native rate, NaN and all, as published.
-    rate: sampling rate in Hz (nominal if `time` is given).
-    hr: (windows,) float64 BPM of the window [i * step, i * step + 8) s; NaN = no valid label.
-    step: seconds between two labels (2 in every set but WildPPG's Hugging Face file, 8).
-    time: (samples,) float64 seconds since the start of window 0, increasing, only where the
-        rate is not constant; None means that sample k was taken at k / rate.
-    gaps: sample ranges [start, stop) in which the device recorded nothing (a constant fill, say).
-    breaks: sample indices at which the signal starts anew (not continuous with what is before).
-    activity: (windows,) str, or None where none is published.
-    simulated: True if the files were written by `ppglib.simulate`.
-    notes: what the reader found worth telling (faults, gaps, guesses), one sentence each.
-    """
-
-    dataset: str
-    person: str
-    name: str
-    ppg: np.ndarray
-    rate: float
-    hr: np.ndarray
-    step: float = STEP_SECONDS
-    time: np.ndarray | None = None
-    gaps: tuple[tuple[int, int], ...] = ()
-    breaks: tuple[int, ...] = ()
-    activity: np.ndarray | None = None
-    simulated: bool = False
-    notes: tuple[str, ...] = field(default=())
+from ppglib.files import InputError
+from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
 
 
 def read_mat(path: Path, shapes: dict[str, tuple]) -> dict[str, np.ndarray]:

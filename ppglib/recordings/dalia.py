@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.recordings import archives, array_pickle
-from ppglib.recordings.base import STEP_SECONDS, WINDOW_SECONDS, Recording, window_count
+from ppglib.recordings.base import window_count
+from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.windows import Recording
 
 DATASET = "ppg_dalia"
 BVP_RATE, CHEST_RATE, ACTIVITY_RATE = 64, 700, 4  # Hz

@@ -9,8 +9,8 @@ import warnings
 
 import numpy as np
 
-from ppglib.errors import InputError
-from ppglib.recordings.base import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.files import InputError
+from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
 
 HR_LIMITS = (35.0, 185.0)  # BPM of one RR interval
 RUN = 5  # beats: a beat counts only in a run of so many ...

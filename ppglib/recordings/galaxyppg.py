@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.recordings import archives, ecg
-from ppglib.recordings.base import STEP_SECONDS, WINDOW_SECONDS, Recording, window_count
+from ppglib.recordings.base import window_count
+from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.windows import Recording
 
 DATASET = "galaxyppg"
 PPG_RATE, ECG_RATE = 24.897, 130.487  # Hz, as measured on the time stamps of the published files

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ppglib.errors import InputError
-from ppglib.recordings.base import WINDOW_SECONDS, Recording, read_mat, window_count
-from ppglib.sources import how_to_get
+from ppglib.files import InputError
+from ppglib.recordings.base import read_mat, window_count
+from ppglib.recordings.sources import how_to_get
+from ppglib.task import WINDOW_SECONDS
+from ppglib.windows import Recording
 
 
 def spc2015(folder: Path) -> Iterator[Recording]:

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.recordings import archives
-from ppglib.recordings.base import STEP_SECONDS, WINDOW_SECONDS, Recording, window_count
+from ppglib.recordings.base import window_count
+from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.windows import Recording
 
 DATASET = "own"
 LOWEST_RATE = 16.0  # Hz: twice the upper edge of the pass band, 4 Hz, and a margin

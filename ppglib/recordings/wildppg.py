@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from ppglib.errors import InputError
+from ppglib.files import InputError
+from ppglib.metrics import spectral_peak
 from ppglib.recordings import archives, ecg
-from ppglib.recordings.base import WINDOW_SECONDS, Recording, window_count
-from ppglib.spectral import spectral_peak
+from ppglib.recordings.base import window_count
+from ppglib.task import WINDOW_SECONDS
+from ppglib.windows import Recording
 
 RATE = 128.0  # Hz, of PPG and ECG in the raw files
 RATE_TOLERANCE = 0.02

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from ppglib.recordings.base import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.windows import Recording, Windows, build
 
 ACTIVITIES = {  # BPM above rest (low, high), steps per second (low, high)
     "rest": ((0, 6), (0, 0)),
@@ -139,6 +140,19 @@ def window_hr(person: Person, windows: int, step: float = STEP_SECONDS) -> np.nd
     with np.errstate(invalid="ignore", divide="ignore"):
         rr = (person.r_peaks[last] - person.r_peaks[first]) / (last - first)  # the RR intervals join up
         return np.where(last - first >= 2, 60 / rr, np.nan)
+
+
+def load_demo(people: int = 10, minutes: float = 4.0, seed: int = 0) -> Windows:
+    """Windows of simulated people, made in memory in seconds: `ppglib.load_demo`. No person was measured."""
+
+    def recordings():
+        for number in range(people):
+            one = person(1000 * seed + number, minutes)
+            count = int((one.seconds - WINDOW_SECONDS) / STEP_SECONDS) + 1
+            name = f"{number + 1:02d}"
+            yield Recording("demo", name, name, ppg(one, 50.0), 50.0, window_hr(one, count), simulated=True)
+
+    return build(recordings())
 
 
 def _times(person: Person, rate: float) -> np.ndarray:

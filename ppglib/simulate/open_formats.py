@@ -15,7 +15,7 @@ import numpy as np
 from scipy.io import savemat
 
 from ppglib import simulate
-from ppglib.errors import InputError
+from ppglib.files import InputError
 from ppglib.recordings import SIMULATED
 from ppglib.recordings.base import window_count
 

@@ -1,0 +1,170 @@
+"""What a network costs (paper, Table 3): the time of a call, and the files of one device.
+
+`python -m ppglib bench --inference [--device cuda|cpu]` calls `main`. Memory is in `memory.py`.
+"""
+
+import os
+import re
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ppglib import fast, files
+from ppglib.bench.memory import measure_memory
+from ppglib.fast import keep_memory
+from ppglib.files import InputError
+from ppglib.resnet1d import SIZES, ResNet1D
+from ppglib.task import LENGTH
+
+# Timed calls of each network, by batch; n is in every row.
+FULL = {"cpu": {1: 1000, 128: 200, 4096: 100}, "cuda": {1: 500, 128: 500, 4096: 200}}
+QUICK = {1: 20, 128: 5}  # a look at this machine in under a minute
+STRETCHES = 10  # of a run
+WARM_UP = 2  # untimed calls of each network before the timed ones of a stretch
+POOL = 81 * 4096  # windows that inputs come from: 265 MB, so that no call finds its input in a cache
+
+
+def main(out: Path, device: str = "cpu", quick: bool = False) -> list[Path]:
+    """Measure time and memory on this machine; write `<device>.csv` and `<device>.memory.csv` to `out`.
+
+    All of it is measured twice, one run after the other, so that the table itself shows how well
+    two runs agree; `quick` is one run with few calls. Raises InputError without such a device or
+    where `out` cannot be written.
+    """
+    if device not in FULL:
+        raise InputError(f"Unknown device {device!r}: choose cpu or cuda.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("PyTorch finds no CUDA device here: use --device cpu.")
+    if device == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # float32 throughout, as on the paper's GPU
+    files.write(out / ".probe", b"")  # better now than after minutes
+    (out / ".probe").unlink()
+    calls, runs, batches = (QUICK, 1, [1]) if quick else (FULL[device], 2, [1, 128])
+    about = describe(device)
+    tables = {
+        ".csv": measure_time(device, calls, runs),
+        ".memory.csv": measure_memory(device, batches, repeats=runs),
+    }
+    slug = re.sub(r"[^a-z0-9]+", "-", about["device"].lower()).strip("-")
+    paths = [out / (slug + suffix) for suffix in tables]
+    for path, table in zip(paths, tables.values(), strict=True):
+        table = table.assign(**about)[[*about, *table.columns]]
+        files.write_table(path, table)
+        print(f"wrote {path}")
+    return paths
+
+
+def measure_time(device: str, calls: dict[int, int], runs: int) -> pd.DataFrame:
+    """One row per run, variant, threads, batch and size: n, then mean, sd, median, spread (s a call).
+
+    sd is over single calls. Every setting is measured in STRETCHES that are spread over the whole run,
+    and spread is the range of their medians: it holds the slow drift that calls next to each other
+    share, and two runs should agree within it.
+    """
+    pool = torch.randn(POOL, 1, LENGTH, generator=torch.Generator().manual_seed(0)).to(device)
+    keep_memory()  # or two runs differ by what the system does with freed memory
+    networks = {blocks: ResNet1D(blocks).eval().to(device) for blocks in SIZES}
+    every = torch.get_num_threads()
+    settings = [("eager", n) for n in sorted({1, every})] if device == "cpu" else [("eager", 1), ("graph", 1)]
+    rows = []
+    try:
+        for run in range(runs):
+            seconds = defaultdict(list)
+            for stretch in range(STRETCHES):
+                print(f"time: run {run + 1} of {runs}, stretch {stretch + 1} of {STRETCHES}", flush=True)
+                for (variant, threads), (batch, n) in product(settings, calls.items()):
+                    torch.set_num_threads(threads)
+                    found = call_times(networks, pool, batch, -(-n // STRETCHES), variant)
+                    for blocks, s in found.items():
+                        seconds[variant, threads, batch, blocks].append(s)
+            names = ("run", "variant", "threads", "batch", "blocks")
+            rows += [dict(zip(names, (run, *key))) | summary(parts) for key, parts in seconds.items()]
+    finally:
+        torch.set_num_threads(every)
+    return pd.DataFrame(rows)
+
+
+@torch.inference_mode()
+def call_times(networks: dict, pool: Tensor, batch: int, n: int, variant: str) -> dict[int, np.ndarray]:
+    """Seconds of n calls of each network: {blocks: (n,)}.
+
+    The networks take turns, so that a slow drift of the machine does not fall on one of them, and
+    each call gets the next windows of the pool.
+    """
+    ready = {b: graphed(f, pool[:batch]) if variant == "graph" else f for b, f in networks.items()}
+    clock = on_cuda if pool.is_cuda else on_cpu
+    seconds, turn = {b: [] for b in ready}, 0
+    for _ in range(WARM_UP + n):
+        for blocks, call in ready.items():
+            start = turn * batch % (len(pool) - batch + 1)
+            seconds[blocks].append(clock(call, pool[start : start + batch]))
+            turn += 1
+    return {b: np.array(s[WARM_UP:]) for b, s in seconds.items()}
+
+
+def on_cpu(call: Callable[[Tensor], Tensor], x: Tensor) -> float:
+    start = time.perf_counter()
+    call(x)
+    return time.perf_counter() - start
+
+
+def on_cuda(call: Callable[[Tensor], Tensor], x: Tensor) -> float:
+    """Between two events on an idle GPU: waiting for kernels to be launched is part of the call."""
+    start, stop = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    start.record()
+    call(x)
+    stop.record()
+    stop.synchronize()
+    return start.elapsed_time(stop) / 1000  # it gives milliseconds
+
+
+def graphed(network: torch.nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
+    """The network as one CUDA graph for inputs of this shape: one launch a call, the copy of x included."""
+    static, side = x.clone(), torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):  # libraries set themselves up here, which a capture must not contain
+        for _ in range(WARM_UP):
+            network(static)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        logits = network(static)
+
+    def call(x: Tensor) -> Tensor:
+        static.copy_(x)
+        graph.replay()
+        return logits
+
+    return call
+
+
+def summary(stretches: list[np.ndarray]) -> dict:
+    """n, mean, sd, median and spread (see `measure_time`) of the calls of one run."""
+    seconds = np.concatenate(stretches)
+    return {
+        "n": len(seconds),
+        "mean": seconds.mean(),
+        "sd": seconds.std(ddof=1),
+        "median": np.median(seconds),
+        "spread": np.ptp([np.median(part) for part in stretches]),
+    }
+
+
+def describe(device: str) -> dict[str, str]:
+    """device (a product name), driver, torch: what every row of every table carries."""
+    if device == "cuda":
+        query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        driver = subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]
+        name, driver = torch.cuda.get_device_name(), f"{driver}, CUDA {torch.version.cuda}"
+    else:
+        name = f"{fast.processor_name()} CPU, {os.cpu_count()} cores"
+        driver = f"oneDNN, {torch.backends.cpu.get_cpu_capability()}"
+    return {"device": name, "driver": driver, "torch": torch.__version__}

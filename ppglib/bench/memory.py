@@ -1,0 +1,143 @@
+"""Peak memory of a network, split into its parts (paper, Table 3), for inference and for training.
+
+Two independent readings. The parts come from the record of every allocation and release that
+PyTorch's profiler keeps, on a CPU as on a GPU. The peak comes from the operating system (a CPU:
+resident memory of a fresh process) or from the caching allocator's own counter (a GPU).
+"""
+
+import gc
+import json
+import os
+import resource
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch.profiler import ProfilerActivity, profile
+
+from ppglib.resnet1d import SIZES, ResNet1D
+from ppglib.task import BINS, LENGTH
+
+MODES = ("inference", "training")
+PARTS = ("parameters", "gradients", "optimizer", "activations")
+DEVICE_TYPE = {"cpu": 0, "cuda": 1}  # PyTorch's numbers, as in a trace
+
+
+def measure_memory(device: str, batches: list[int], repeats: int) -> pd.DataFrame:
+    """One row per mode, batch and size: bytes of each part at the peak, the constant, the measured peak.
+
+    constant and measured are medians over `repeats` fresh processes (n), spread is the range of measured.
+    The constant is what the process (CPU) or the allocator (GPU) holds before this network exists.
+    """
+    rows = []
+    with fresh_processes() as pool:
+        for mode, batch, blocks in product(MODES, batches, SIZES):
+            if blocks == SIZES[0]:
+                print(f"memory: {mode}, batch {batch}, {repeats} fresh process(es) a size", flush=True)
+            case = (blocks, batch, mode, device)
+            constant, peak = np.array([pool.submit(peaks, *case).result() for _ in range(repeats)]).T
+            rows.append(
+                {"mode": mode, "threads": 1, "batch": batch, "blocks": blocks, "n": repeats}
+                | parts(*case)
+                | {"constant": np.median(constant), "measured": np.median(peak), "spread": np.ptp(peak)}
+            )
+    return pd.DataFrame(rows)
+
+
+def use(blocks: int, batch: int, mode: str, device: str, steps: int = 2):
+    """Two calls, or two training steps: after the first, the optimizer state exists. Returns what lives on."""
+    network = ResNet1D(blocks, dropout=0.0).to(device)
+    x = torch.randn(batch, 1, LENGTH, device=device)
+    if mode == "inference":
+        with torch.inference_mode():
+            for _ in range(steps):
+                network.eval()(x)
+        return network, None
+    target = torch.randint(BINS, (batch,), device=device)
+    optimizer = torch.optim.Adam(network.parameters())
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.cross_entropy(network(x), target).backward()
+        optimizer.step()
+    return network, optimizer
+
+
+def peaks(blocks: int, batch: int, mode: str, device: str) -> tuple[int, int]:
+    """(constant, peak) in bytes; on a CPU only right in a fresh process, whose peak never falls."""
+    torch.set_num_threads(1)
+    use(1, 2, mode, device)  # loads the libraries' code; batch 1 takes another path through them
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        constant = torch.cuda.memory_allocated()
+        use(blocks, batch, mode, device)
+        return constant, torch.cuda.max_memory_allocated()
+    constant = resident_peak()
+    use(blocks, batch, mode, device)
+    return constant, resident_peak()
+
+
+def resident_peak() -> int:
+    """Largest resident memory of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def fresh_processes() -> ProcessPoolExecutor:
+    """A new process for each task, forked from one that has imported PyTorch and done nothing else."""
+    # Without this, glibc keeps released maps in its heap and the resident peak counts them twice.
+    os.environ["MALLOC_MMAP_THRESHOLD_"] = "65536"
+    context = get_context("forkserver")
+    # The optimizers import the compiler: once here, instead of once in every process that trains.
+    context.set_forkserver_preload(["torch._dynamo", "ppglib.bench.memory"])
+    return ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1)
+
+
+def parts(blocks: int, batch: int, mode: str, device: str) -> dict[str, int]:
+    """Bytes of each of PARTS at the moment of the peak, from the profiler's allocation record."""
+    use(1, 2, mode, device)  # what the libraries allocate once is not this network's
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device == "cuda")
+    with profile(activities=activities, profile_memory=True) as record:
+        network, optimizer = use(blocks, batch, mode, device)
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace.json"
+        record.export_chrome_trace(str(trace))
+        events = json.loads(trace.read_text())["traceEvents"]
+    events = [
+        e for e in events if e["name"] == "[memory]" and e["args"]["Device Type"] == DEVICE_TYPE[device]
+    ]
+    events = [(e["args"]["Addr"], e["args"]["Bytes"]) for e in sorted(events, key=lambda e: e["ts"])]
+    state = [v for group in optimizer.state.values() for v in group.values()] if optimizer else []
+    owned = {
+        "parameters": [*network.parameters(), *network.buffers()],
+        "gradients": [p.grad for p in network.parameters() if p.grad is not None],
+        "optimizer": state,
+    }
+    return at_peak(events, {t.untyped_storage().data_ptr(): k for k, ts in owned.items() for t in ts})
+
+
+def at_peak(events: list[tuple[int, int]], owner: dict[int, str]) -> dict[str, int]:
+    """Bytes of each part when their sum is largest (the last such moment).
+
+    events: (address, bytes) in time order, negative bytes for a release; releases of what was
+    allocated before the record are left out. owner: address -> part, of what is alive at the end;
+    an address may have been used before by something else, so only its last allocation is the
+    owner's. Everything without owner is an activation: maps, workspaces, the input.
+    """
+    last = {address: i for i, (address, size) in enumerate(events) if size > 0}
+    now, best, part = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0), {}
+    for i, (address, size) in enumerate(events):
+        if size > 0:
+            part[address] = owner.get(address, "activations") if last[address] == i else "activations"
+        if address not in part:
+            continue
+        now[part[address]] += size
+        if sum(now.values()) >= sum(best.values()):
+            best = dict(now)
+    return best

@@ -1,0 +1,159 @@
+"""Download the published files: `fetch("open", root)`, `fetch("paper", root)`."""
+
+import json
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pooch
+from requests.exceptions import RequestException
+from tqdm import tqdm
+
+from ppglib.files import InputError, sha256, write
+from ppglib.recordings import SIMULATED
+from ppglib.recordings.sources import Source, published
+
+TIMEOUT = 30  # seconds without a byte from the server
+ASK_ABOVE = 100e6  # bytes: more than this starts only after a yes
+SHORT = 0.99  # where no hash is published, the listed size is rounded: less than this share of it is short
+RECORD = "SHA256.json"  # beside the files of a set: hashes of first downloads where none is published
+PARTIAL = ".partial"  # folder in the root where files grow; none is moved out before it is whole
+
+
+def fetch(group: str, root: str | Path, only: str | None = None, yes: bool = False) -> None:
+    """Download what `root` lacks of the `open` or the `paper` sets, or of the set `only`.
+
+    Files that are there and whole stay. Each is checked (published hash, else the hash of the first
+    download, else the size), tried twice, and moved into place only when it is whole. Shows size and
+    licence; above 100 MB it asks in a terminal, or needs `yes`.
+    Raises InputError if a file cannot be had; the ones before it are kept.
+    """
+    root = Path(root)
+    sources = [source for source in published(group) if only in (None, source.dataset)]
+    if not sources:
+        names = ", ".join(dict.fromkeys(source.dataset for source in published(group)))
+        raise InputError(f"There is no set {only!r} in {group!r}: choose from {names}.")
+    if (root / SIMULATED).exists():
+        raise InputError(f"{root} holds simulated recordings: choose another folder for published ones.")
+    wanted = [source for source in sources if not _whole(source, root)]
+    if not wanted:
+        _say(f"All {len(sources)} files are there.")
+        return
+    _announce(wanted, root, yes)
+    try:
+        for number, source in enumerate(wanted, 1):
+            _say(f"[{number}/{len(wanted)}] {source.dataset}/{source.file} {_size(source.bytes)}", source)
+            _download(source, root)
+    finally:
+        shutil.rmtree(root / PARTIAL, ignore_errors=True)
+    _say(f"{len(wanted)} files fetched into {root}, {len(sources) - len(wanted)} were there.")
+
+
+def _announce(wanted: list[Source], root: Path, yes: bool) -> None:
+    total = sum(source.bytes for source in wanted)
+    for name in dict.fromkeys(source.dataset for source in wanted):
+        own = [source for source in wanted if source.dataset == name]
+        size = _size(sum(source.bytes for source in own))
+        _say(f"{name}: {len(own)} files, {size}, licence: {own[0].licence}")
+    free = shutil.disk_usage(_existing(root)).free
+    if total > free:
+        raise InputError(f"{root} has {_size(free)} free for {_size(total)}: choose another folder.")
+    if total <= ASK_ABOVE or yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"{_size(total)} to download: add --yes to start, or --only for one set.")
+    if input(f"Download {_size(total)} into {root}? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise InputError("Nothing was downloaded.")
+
+
+def _whole(source: Source, root: Path) -> bool:
+    path = root / source.dataset / source.file
+    if not path.is_file():
+        return False
+    known = _known_hash(source, root)
+    if known:
+        whole = pooch.file_hash(str(path), alg=known.split(":")[0]) == known.split(":")[1]
+    else:
+        whole = path.stat().st_size >= SHORT * source.bytes
+        if whole:
+            _record(source, root)
+    if not whole:
+        _say(f"{path} is damaged or incomplete: it will be fetched again.")
+    return whole
+
+
+def _download(source: Source, root: Path) -> None:
+    """One file by pooch: to a temporary name, checked, tried twice, then moved into place."""
+    partial, path = root / PARTIAL, root / source.dataset / source.file
+    known = _known_hash(source, root)
+    pooch.get_logger().setLevel(logging.ERROR)  # the lines of this module say the same
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        fetcher = pooch.create(
+            partial, "", registry={path.name: known}, urls={path.name: source.url}, retry_if_failed=1
+        )
+        fetched = fetcher.fetch(path.name, downloader=_downloader(source))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(fetched, path)
+    except (RequestException, ValueError) as error:  # ValueError: pooch found another hash
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise InputError(
+            f"Could not fetch {source.dataset}/{source.file} from {source.url}: {reason}."
+        ) from error
+    except OSError as error:
+        raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
+    if known is None:
+        _record(source, root)
+
+
+def _downloader(source: Source):
+    def download(url, output, pooch_):
+        bar = False
+        if sys.stderr.isatty():
+            bar = tqdm(total=source.bytes, desc=source.file, unit="B", unit_scale=True, leave=False)
+        pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 20, timeout=TIMEOUT)(url, output, pooch_)
+        size = Path(output).stat().st_size
+        if size < SHORT * source.bytes:
+            raise ValueError(f"the server sent {size} of {source.bytes} bytes")
+
+    return download
+
+
+def _known_hash(source: Source, root: Path) -> str | None:
+    if source.hash:
+        return f"{source.algorithm}:{source.hash}"
+    recorded = _recorded(source, root).get(source.file)
+    return recorded and f"sha256:{recorded}"
+
+
+def _record(source: Source, root: Path) -> None:
+    folder = root / source.dataset
+    hashes = {**_recorded(source, root), source.file: sha256(folder / source.file)}
+    write(folder / RECORD, json.dumps(hashes, indent=1).encode())
+    _say(f"No hash of {source.file} is published: its SHA-256 is now in {folder / RECORD}.")
+
+
+def _recorded(source: Source, root: Path) -> dict[str, str]:
+    path = root / source.dataset / RECORD
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({error}): remove it to record the hashes anew.") from error
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.absolute().parent)
+
+
+def _size(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def _say(line: str, source: Source | None = None) -> None:
+    """A line for the user; the line of one file is left out where a progress bar shows it."""
+    if source is None or not sys.stderr.isatty():
+        print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,113 @@
+"""What the recordings are worth before any training: hours, the naive estimate, alignment of the labels."""
+
+import numpy as np
+import pandas as pd
+
+from ppglib.files import ROOT
+from ppglib.metrics import spectral_peak
+from ppglib.recordings.wildppg import window_rate
+from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.windows import RATE, Windows, gather
+
+PAPER_HOURS = 107  # section 2: "a total of 107 hours"
+RECORDING = ["dataset", "person", "recording"]
+CLOSE = 5.0  # BPM: a naive estimate this near counts as right
+
+
+def hours(windows: Windows) -> pd.DataFrame:
+    """Hours of each set under each way of counting: of signal, and of windows (all, and those kept),
+    each taken for the 2 s that the paper's stride adds or for the 8 s that it spans."""
+    key = windows.recordings.dataset
+    kept = windows.table.groupby("dataset").size()
+    dropped = windows.dropped.groupby("dataset").windows.sum()
+    table = pd.DataFrame(
+        {
+            "people": windows.recordings.groupby("dataset").person.nunique(),
+            "step_s": windows.recordings.groupby("dataset").step.first(),
+            "signal_h": windows.recordings.groupby("dataset").samples.sum() / RATE / 3600,
+        }
+    ).reindex(key.unique())
+    every = kept.add(dropped, fill_value=0).reindex(table.index, fill_value=0)
+    kept = kept.reindex(table.index, fill_value=0)
+    for name, count in ("all", every), ("kept", kept):
+        table[f"{name}_windows"] = count.astype(int)
+        table[f"{name}_x2s_h"] = count * STEP_SECONDS / 3600
+        table[f"{name}_x8s_h"] = count * WINDOW_SECONDS / 3600
+    return table.reset_index()
+
+
+def paper_hours() -> pd.DataFrame:
+    """How the paper's 107 hours may have come about: the sum over the three published sets for each way
+    of counting WildPPG's. Columns counting (of WildPPG), low, high (hours), off (distance from 107).
+
+    The numbers are published ones (data/published_hours.csv); which of them the paper used is a guess.
+    """
+    published = pd.read_csv(ROOT / "data/published_hours.csv")
+    wild = published[published.dataset == "wildppg"].set_index("counting")[["low", "high"]]
+    table = wild + published[published.dataset != "wildppg"][["low", "high"]].sum()
+    nearest = np.clip(PAPER_HOURS, table.low, table.high)
+    return table.assign(off=(nearest - PAPER_HOURS).abs()).reset_index()
+
+
+def spectral_share(windows: Windows) -> pd.DataFrame:
+    """Per set, the share of windows whose plain spectral peak is within 5 BPM of the label, and its MAE."""
+    table, peak = windows.table, _peaks(windows)
+    off = (peak - table.hr).abs()
+    rows = pd.DataFrame({"dataset": table.dataset, "within5": off < CLOSE, "mae": off})
+    by_set = rows.groupby("dataset", sort=False)
+    return by_set.mean().assign(windows=by_set.size()).reset_index()
+
+
+def label_shift(windows: Windows, reach: float = 12.0) -> pd.DataFrame:
+    """The same share with the label of the window `shift` seconds later (earlier if negative), up to `reach`.
+
+    Labels that belong to their windows agree best at 0. Columns dataset, shift (s), windows, within5; only
+    windows that have a label at every shift count, so that all shifts see the same ones.
+    """
+    table = windows.table.assign(peak=_peaks(windows))
+    label = table.set_index([*RECORDING, "second"]).hr
+    rows = []
+    for dataset, part in table.groupby("dataset", sort=False):
+        step = windows.recordings.loc[windows.recordings.dataset == dataset, "step"].iloc[0]
+        shifts = step * np.arange(-(reach // step), reach // step + 1)
+        keys = [part[column] for column in RECORDING]
+        shifted = np.array(
+            [label.reindex(pd.MultiIndex.from_arrays([*keys, part.second + s])) for s in shifts]
+        )
+        whole = np.isfinite(shifted).all(axis=0)
+        within = np.abs(shifted - part.peak.to_numpy())[:, whole] < CLOSE
+        share = within.mean(axis=1) if whole.any() else np.full(len(shifts), np.nan)
+        rows += [(dataset, shift, int(whole.sum()), value) for shift, value in zip(shifts, share)]
+    return pd.DataFrame(rows, columns=["dataset", "shift", "windows", "within5"])
+
+
+def window_length(windows: Windows) -> pd.DataFrame:
+    """Per set, whether its windows are 8 s at 25 Hz or a stretched 6.4 s (see wildppg.window_rate).
+
+    Columns dataset, ratio (median of spectral peak / label over clean windows), finding (a sentence).
+    """
+    rows = []
+    for dataset, part in windows.table.groupby("dataset", sort=False):
+        ratio, finding = window_rate(gather(windows.signal, part.start.to_numpy()), part.hr.to_numpy())
+        rows.append((dataset, ratio, finding))
+    return pd.DataFrame(rows, columns=["dataset", "ratio", "finding"])
+
+
+def example(windows: Windows) -> pd.DataFrame:
+    """One window per set whose peak fits its label, from the middle of the set: dataset, hr (BPM), time (s), ppg (z)."""
+    close = np.abs(windows.table.hr - _peaks(windows)) < CLOSE
+    rows = [part.index[len(part) // 2] for _, part in windows.table[close].groupby("dataset", sort=False)]
+    picked = windows.table.loc[rows]
+    signals = gather(windows.signal, picked.start.to_numpy())
+    return pd.concat(
+        pd.DataFrame({"dataset": row.dataset, "hr": row.hr, "time": np.arange(len(ppg)) / RATE, "ppg": ppg})
+        for row, ppg in zip(picked.itertuples(), signals)
+    )
+
+
+def _peaks(windows: Windows) -> np.ndarray:
+    start, chunk = windows.table.start.to_numpy(), 20_000
+    pieces = [
+        spectral_peak(gather(windows.signal, start[i : i + chunk])) for i in range(0, len(start), chunk)
+    ]
+    return np.concatenate(pieces)

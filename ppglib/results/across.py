@@ -1,0 +1,68 @@
+"""Across datasets: networks that never saw the recordings of a set, beside networks that saw some of its people."""
+
+import pandas as pd
+
+from ppglib.results import bootstrap
+from ppglib.results import evidence as ev
+from ppglib.results.bootstrap import interval
+from ppglib.results.controls import compare
+from ppglib.results.tables import BASELINES, Results
+
+PREFIX = "without-"
+LIMITS = ("", "_low", "_high")
+
+
+def held_out(results: Results, recipe: str) -> list[str]:
+    """Sets that some networks of this recipe were tested on without training on them."""
+    splits = results.runs[results.runs.recipe == recipe].split
+    return sorted({s.removeprefix(PREFIX) for s in splits if s.startswith(PREFIX)})
+
+
+def table(results: Results, recipe: str) -> pd.DataFrame:
+    """One row per held-out set, strategy and size, in BPM with limits: everyone, held_out, in_domain, gap.
+
+    At the largest teacher. everyone: all people of the set. in_domain: the same condition under the
+    split by person, where other people of the set were trained on. held_out and gap = held_out -
+    in_domain are over the people (`both` of them) whom both were tested on, paired.
+    """
+    rows, teacher = [], results.runs[results.runs.recipe == recipe].teacher.max()
+    for dataset in held_out(results, recipe):
+        kinds = {PREFIX + dataset, "person"}
+        runs = results.runs[(results.runs.recipe == recipe) & results.runs.split.isin(kinds)]
+        people = results.people[(results.people.dataset == dataset) & results.people.run_id.isin(runs.run_id)]
+        inside = people[people.run_id.isin(runs[runs.split == "person"].run_id)].person.unique()
+        every = bootstrap.draws(runs, people)
+        both = bootstrap.draws(runs, people[people.person.isin(inside)]) if len(inside) else every
+        for key in every.index[every.index.get_level_values("split") != "person"]:
+            other = (key[0], "person", *key[2:])
+            if key[2] in BASELINES or key[4] not in (0, teacher):
+                continue
+            values = {"everyone": interval(every.loc[key]), "held_out": interval(both.loc[key])}
+            if other in both.index:
+                values["in_domain"] = interval(both.loc[other])
+                values["gap"] = interval(both.loc[key] - both.loc[other])
+            flat = {name + end: float(v) for name, vs in values.items() for end, v in zip(LIMITS, vs)}
+            about = dict(zip(("strategy", "student", "teacher"), key[2:]))
+            n = {"people": people.person.nunique(), "both": len(inside)}
+            rows.append({"dataset": dataset, **about, **n, **flat})
+    columns = ["dataset", "strategy", "student", "teacher", "people", "both"]
+    columns += [name + end for name in ("everyone", "held_out", "in_domain", "gap") for end in LIMITS]
+    return pd.DataFrame(rows).reindex(columns=columns).assign(simulated=bool(results.name))
+
+
+def gains(results: Results, recipe: str) -> pd.DataFrame:
+    """What a teacher is worth on a set that neither it nor its student has seen: strategy - scratch (BPM).
+
+    One row per held-out set, strategy and student, and one for "all" n of them, paired by person, with the
+    effect to reading of a `controls.Row`. Seeds are those of the recipe's repeated networks, all sets in training.
+    """
+    rows, columns = [], ["dataset", "strategy", "student", "n", "effect", "low", "high", "seed_sd", "reading"]
+    for dataset in held_out(results, recipe):
+        own = ev.ours(results, recipe, PREFIX + dataset)
+        for strategy in sorted({k for k, _, teacher in own.mae.index if teacher}):
+            found = ev.pairs(own.mae, strategy, "scratch", {ev.top(own.mae)})
+            chosen = {str(pair[0][1]): [pair] for pair in found} | ({"all": found} if found else {})
+            for student, some in chosen.items():
+                row = compare(own, dataset, strategy, some)
+                rows.append((dataset, strategy, student, *row[2:], row.reading))
+    return pd.DataFrame(rows, columns=columns)

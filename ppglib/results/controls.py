@@ -1,0 +1,227 @@
+"""Controls that the paper lacks: what else could make a student better than one from scratch."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ppglib import scaling
+from ppglib.results import evidence as ev
+from ppglib.results import tables
+from ppglib.results.bootstrap import interval
+from ppglib.results.evidence import Evidence
+from ppglib.results.outcome import surely
+from ppglib.results.tables import Results
+
+LEAK = "shared people, overlapping windows"
+BEATS, APART = "does anything beat DKD?", "and what does that to its own kind?"
+RIVALS = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
+CHANGES = (
+    ("soft_t1", "soft"),
+    ("soft_oof", "soft"),
+    ("dense_scratch", "scratch"),
+    ("dense_soft", "dense_scratch"),
+    ("dense_soft", "soft"),
+)
+BY_MEDIAN = "gain over scratch, both read by the median"
+WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
+
+
+class Row(NamedTuple):
+    """effect in BPM with its 95 % interval over people: below 0, the first of the two has the lower MAE.
+
+    reading: "better" or "worse" where it is sure (see `outcome.surely`), which takes other seeds into
+    account where seed_sd is known.
+    """
+
+    control: str
+    compared: str
+    n: int  # pairs of conditions compared
+    effect: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    seed_sd: float = np.nan
+
+    @property
+    def reading(self) -> str:
+        if np.isnan(self.effect):
+            return "not run"
+        sign = surely(self.effect, self.low, self.high, self.seed_sd)
+        return {-1: "better", 0: "not told apart", 1: "worse"}[sign]
+
+
+def table(results: Results, recipe: str) -> pd.DataFrame:
+    """All controls of one recipe: control, compared, n, effect, low, high, seed_sd, reading, simulated."""
+    own, median = ev.ours(results, recipe), ev.ours(results, recipe, decoder="median")
+    rows = []
+    for read, networks in (("", own), (", median", median)):
+        rows.append(_pairs(networks, WITHOUT[0], "dkd", "soft8", read))
+        rows += [_pairs(networks, WITHOUT[1], name, "gaussian", read) for name in ("soft", "dkd")]
+    gains = ("hard", "soft", "feature", "dkd", "soft8", "soft_t1", "gaussian")
+    rows += [_pairs(own, "gain over scratch", name, "scratch") for name in gains]
+    rows += [_pairs(median, BY_MEDIAN, name, "scratch", ", median") for name in ("soft", "dkd", "gaussian")]
+    rows += _leak(results, recipe) + _recipes(results, recipe) + _decoders(results, recipe)
+    return _frame(rows).assign(simulated=bool(results.name))
+
+
+def beyond(results: Results, recipe: str) -> pd.DataFrame:
+    """What was tried beside DKD and beyond it: the columns of `table`, and how the networks were read."""
+    frames = []
+    for decoder in tables.DECODERS:
+        own = ev.ours(results, recipe, decoder=decoder)
+        rows = [_against_dkd(own, name) for name in RIVALS]
+        rows += [_pairs(own, APART, one, other) for one, other in CHANGES]
+        frames.append(_frame(rows).assign(read=decoder))
+    return pd.concat(frames, ignore_index=True).assign(simulated=bool(results.name))
+
+
+def by_size(own: Evidence, compared) -> pd.DataFrame:
+    """Pairs of strategies at the largest teacher, size by size: student, compared, and a Row's effect to reading."""
+    rows = []
+    for one, other in compared:
+        for pair in ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)}):
+            row = compare(own, "size by size", f"{one} - {other}", [pair])
+            rows.append((pair[0][1], row.compared, *row[3:], row.reading))
+    columns = ["student", "compared", "effect", "low", "high", "seed_sd", "reading"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _frame(rows: list[Row]) -> pd.DataFrame:
+    return pd.DataFrame([row._asdict() | {"reading": row.reading} for row in rows])
+
+
+def compare(own: Evidence, question: str, compared: str, found: list[tuple]) -> Row:
+    """Mean gap over pairs of conditions; "not run" without any."""
+    return Row(question, compared, len(found), *(ev.mean_gap(own, found) if found else ()))
+
+
+def _pairs(own: Evidence, question: str, one: str, other: str, read: str = "") -> Row:
+    """Strategies at the largest teacher, over all students that have both."""
+    found = ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)})
+    return compare(own, question, f"{one} - {other}{read}", found)
+
+
+def _against_dkd(own: Evidence, name: str) -> Row:
+    """A strategy, with or without a teacher, against DKD at the largest teacher."""
+    found = [(other, dkd) for dkd, other in ev.pairs(own.mae, "dkd", name, teachers={ev.top(own.mae)})]
+    return compare(own, BEATS, f"{name} - dkd", found)
+
+
+def _leak(results: Results, recipe: str) -> list[Row]:
+    """The shuffled split against the split by person, 8 blocks.
+
+    There people are in training and test, and so are windows that overlap: both make a network look
+    better than it is, and this control does not tell them apart. Over the people whom the split by
+    person tests; the shuffled one tests everybody.
+    """
+    own, rows = _whole(results, _tested_by_person(results, recipe)), []
+    for strategy in ("scratch", "soft"):
+        keys = [k for k in own.mae.index if k[:4] == (recipe, "shuffled", strategy, 8)]
+        found = [(k, (recipe, "person", *k[2:])) for k in keys]
+        rows.append(compare(own, LEAK, f"shuffled - person, {strategy}", _both_run(own, found)))
+    return rows
+
+
+def _tested_by_person(results: Results, recipe: str) -> Results:
+    chosen = (results.runs.recipe == recipe) & (results.runs.split == "person")
+    who = pd.MultiIndex.from_frame(results.people[["dataset", "person"]])
+    tested = who[results.people.run_id.isin(results.runs.run_id[chosen])]
+    return results._replace(people=results.people[who.isin(tested)])
+
+
+def _recipes(results: Results, recipe: str) -> list[Row]:
+    """The same networks under the other recipes; once, in the table of the first recipe."""
+    first, *others = tables.recipes(results.runs)
+    if recipe != first or not others:
+        return []
+    own, rows = _whole(results, results), []
+    for other in others:
+        for strategy in ("scratch", "soft", "dkd", "gaussian"):
+            keys = [k for k in own.mae.index if k[:3] == (recipe, "person", strategy)]
+            found = _both_run(own, [((other, *k[1:]), k) for k in keys])
+            rows.append(compare(own, "what a recipe is worth", f"{other} - {recipe}, {strategy}", found))
+    return rows
+
+
+def _decoders(results: Results, recipe: str) -> list[Row]:
+    """Expectation and median over bins against argmax, networks of Table 2 and beyond (equal weights)."""
+    mae = {name: tables.draws(results, name) for name in tables.DECODERS}
+    index = mae["argmax"].index
+    networks = [k for k in index if k[:2] == (recipe, "person") and k[3]]
+    keys = [k for k in networks if k[4] in (0, max(teacher for *_, teacher in networks))]
+    rows = []
+    for name in ("expectation", "median"):
+        gap = (mae[name].loc[keys] - mae["argmax"].loc[keys]).to_numpy().mean(axis=0)
+        rows.append(
+            Row("reading the same network", f"{name} - argmax", len(keys), *map(float, interval(gap)))
+        )
+    return rows
+
+
+def _whole(results: Results, tested: Results) -> Evidence:
+    """All recipes and splits side by side (index KEY): MAEs over the people of `tested`, seeds of all of them."""
+    mae = tables.draws(tested)
+    return Evidence(mae, ev.seed_variance(results).reindex(mae.index), pd.DataFrame(), ())
+
+
+def _both_run(own: Evidence, found: list[tuple]) -> list[tuple]:
+    return [pair for pair in found if all(key in own.mae.index for key in pair)]
+
+
+def by_relation(own: Evidence) -> pd.DataFrame:
+    """Figure 1's students against the same network from scratch, by what their teacher is to them.
+
+    Rows teacher ("smaller", "as large" or "larger" than the student), pairs, worse (in how many the student
+    is the worse network), effect (mean difference in BPM) to reading as a Row's.
+    """
+    rows, soft = [], [k for k in own.mae.index if k[0] == "soft" and ("scratch", k[1], 0) in own.mae.index]
+    for name, sign in (("smaller", -1), ("as large", 0), ("larger", 1)):
+        found = [(k, ("scratch", k[1], 0)) for k in soft if np.sign(k[2] - k[1]) == sign]
+        if found:
+            worse = sum(own.mae.loc[a, 0] > own.mae.loc[b, 0] for a, b in found)
+            row = compare(own, "by relation", name, found)
+            rows.append((name, len(found), worse, *row[3:], row.reading))
+    columns = ["teacher", "pairs", "worse", "effect", "low", "high", "seed_sd", "reading"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def teacher_strength(own: Evidence, taught_by: pd.Series) -> tuple[pd.DataFrame, dict]:
+    """Soft students' MAE against their teacher's own, and a U-shape in it (Busbridge et al. 2025).
+
+    taught_by: MAE of the networks that taught, those of seed 0, with the index of own.mae. Gives rows
+    student, teacher, teacher_mae, mae; and slopes with intervals, BPM per BPM of the teacher, of "all"
+    students, each on its own level, and of every student with four teachers: "line", and a parabola's at
+    the "strongest" and the "weakest" teacher. In a U both a stronger and a weaker teacher than the best
+    are worse: below 0 at the strongest, above 0 at the weakest. No slopes below four teachers.
+    """
+    rows = [
+        (s, t, taught_by["scratch", t, 0], own.mae.loc[(k, s, t), 0])
+        for k, s, t in own.mae.index
+        if k == "soft" and s < t and ("scratch", t, 0) in taught_by
+    ]
+    frame = pd.DataFrame(rows, columns=["student", "teacher", "teacher_mae", "mae"])
+    if frame.teacher.nunique() < 4:
+        return frame, {}
+    each = {student: rows for student, rows in frame.groupby("student") if len(rows) >= 4}
+    return frame, {who: _strength(own, rows) for who, rows in ({"all": frame} | each).items()}
+
+
+def _strength(own: Evidence, rows: pd.DataFrame) -> dict:
+    keys = [("soft", r.student, r.teacher) for r in rows.itertuples()]
+    x = rows.teacher_mae - rows.teacher_mae.min()
+    (straight,), (line, bend) = (scaling.slope_weights(x, rows.student, degree) for degree in (1, 2))
+    slopes = {"line": straight, "strongest": line, "weakest": line + 2 * bend * x.max()}
+    return {name: ev.weighted(own, keys, slope) for name, slope in slopes.items()}
+
+
+def strength_shape(slopes: dict) -> str:
+    """What one's slopes of `teacher_strength` say, in words."""
+    ends = surely(*slopes["strongest"]), surely(*slopes["weakest"])
+    if ends == (-1, 1):
+        return "a U: the best teacher lies between the strongest and the weakest"
+    if ends == (1, -1):
+        return "an upside-down U: teachers between the strongest and the weakest are worst"
+    if ends in ((1, 1), (-1, -1)):
+        better = "stronger" if ends[0] > 0 else "weaker"
+        return f"no U: {better} teachers are better throughout"
+    return "no sure U: the slope at one end or both is not told from 0"

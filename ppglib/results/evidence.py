@@ -1,0 +1,147 @@
+"""Evidence: the MAEs of one recipe, and the paper's printed ones, in one shape that claims can read."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ppglib.bench import costs
+from ppglib.bench.memory import PARTS
+from ppglib.results import bootstrap, tables
+from ppglib.results.bootstrap import KEY, interval
+from ppglib.results.tables import BASELINES, Paper, Results, draws
+
+LEVELS = ["strategy", "student", "teacher"]
+COMPUTE = ["device", "gpu", "blocks", "seconds", "memory_mb"]
+TEACHER = 12  # blocks: the teacher of the paper's Table 2
+PAPER_SETS = ("galaxyppg", "ppg_dalia", "wildppg")
+
+
+class Evidence(NamedTuple):
+    """mae: index (strategy, student, teacher), column 0 observed and then draws over people.
+
+    seed_variance: same index, BPM^2 that other seeds would move a row's MAE by; NaN = not known.
+    compute: device, gpu, blocks, seconds, memory_mb. datasets: whose recordings these are.
+    """
+
+    mae: pd.DataFrame
+    seed_variance: pd.Series
+    compute: pd.DataFrame
+    datasets: tuple[str, ...]
+
+
+def top(mae: pd.DataFrame) -> int:
+    """The largest teacher: the one that Table 2 fixes."""
+    return int(mae.index.get_level_values("teacher").max()) if len(mae) else 0
+
+
+def pairs(mae: pd.DataFrame, better: str, worse: str, teachers=None, students=None) -> list[tuple]:
+    """Pairs of conditions, same student (and teacher, if `worse` has one), student below its teacher."""
+    found = []
+    for strategy, student, teacher in mae.index:
+        too_large = teacher and student >= teacher  # a student is smaller than its teacher
+        if strategy != better or too_large or (teachers and teacher not in teachers):
+            continue
+        other = beside(mae, worse, student, teacher)
+        if other and (students is None or student in students):
+            found.append(((strategy, student, teacher), other))
+    return sorted(found)
+
+
+def beside(mae: pd.DataFrame, strategy: str, student: int, teacher: int) -> tuple | None:
+    """The condition of `strategy` for this student: with this teacher, or without one if it has none."""
+    return next((k for k in ((strategy, student, teacher), (strategy, student, 0)) if k in mae.index), None)
+
+
+def mean_gap(evidence: Evidence, found: list[tuple]) -> tuple:
+    """Mean of the differences of pairs (BPM): effect, low, high over people, and its sd between seeds.
+
+    The sd takes seeds of two networks as independent. Networks of one seed share their first weights and
+    the order of windows, so it is rather too large than too small.
+    """
+    weight = pd.Series(0.0, evidence.mae.index)
+    for one, other in found:
+        weight[one] += 1 / len(found)
+        weight[other] -= 1 / len(found)
+    used = weight[weight != 0]
+    return weighted(evidence, used.index, used.to_numpy())
+
+
+def weighted(evidence: Evidence, rows, weight: np.ndarray) -> tuple:
+    """Weighted sum of the MAEs of `rows`, such as a slope: effect, low, high over people, and its sd between seeds."""
+    seed_sd = np.sqrt((weight**2 * evidence.seed_variance[rows]).sum(skipna=False))
+    return *map(float, interval(weight @ evidence.mae.loc[rows].to_numpy())), float(seed_sd)
+
+
+def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
+    """BPM^2 that other seeds would move each condition's MAE by: index KEY, NaN in a recipe without repeats.
+
+    How far one network of one fold moves is told by a recipe's repeated conditions, all strategies of a
+    size together: at 1 block it can be several times what it is at 8. Its standard deviation is interpolated
+    in log(blocks), and taken to be alike beyond and in other splits. A mean over n networks, seeds and folds
+    together, has the n-th part of the variance.
+    """
+    networks = results.runs[results.runs.student > 0].groupby(KEY).fold.agg(["size", "nunique"])
+    spread = bootstrap.spread(results.runs, results.people, tables.DECODERS[decoder]).seed_sd
+    repeated = (spread**2 * networks["nunique"]).dropna()
+    variance = pd.Series(np.nan, networks.index)
+    for recipe, own in repeated.groupby(level="recipe"):
+        sd = np.sqrt(own.groupby(level="student").mean())
+        here = networks.index[networks.index.get_level_values("recipe") == recipe]
+        blocks = np.log(here.get_level_values("student"))
+        variance[here] = np.interp(blocks, np.log(sd.index), sd) ** 2 / networks["size"][here]
+    return variance
+
+
+def ours(
+    results: Results, recipe: str, split: str = "person", measured=None, decoder: str = "argmax"
+) -> Evidence:
+    """Every complete condition of one recipe and split, with draws over people."""
+    mae = _pick(draws(results, decoder), recipe, split)
+    variance = _pick(seed_variance(results, decoder), recipe, split).reindex(mae.index)
+    used = results.runs[results.runs.recipe == recipe].run_id
+    datasets = tuple(sorted(results.people[results.people.run_id.isin(used)].dataset.unique()))
+    measured = pd.DataFrame(columns=COMPUTE) if measured is None else measured
+    return Evidence(mae, variance, measured, datasets)
+
+
+def printed(paper: Paper) -> Evidence:
+    """Table 2 (soft, hard, DKD, feature at 12 blocks), Table 3, and Figure 2's laws of the other teachers.
+
+    The 8- and 10-block teachers' soft students are the printed laws at the paper's sizes below them.
+    """
+    rows = {(r.strategy, r.student, TEACHER): r.mae for r in paper.strategies.itertuples()}
+    for law in paper.laws[paper.laws.teacher < TEACHER].itertuples():
+        for student in paper.strategies.student.unique():
+            if student < law.teacher:
+                rows["soft", student, law.teacher] = law.a * np.exp(-law.b * student) + law.c
+    index = pd.MultiIndex.from_tuples(rows, names=LEVELS)
+    mae = pd.DataFrame({0: list(rows.values())}, index=index)
+    measured = paper.compute.assign(device="the paper's GPU", gpu=True)[COMPUTE]
+    return Evidence(mae, pd.Series(np.nan, index), measured, PAPER_SETS)
+
+
+def compute(folder: Path) -> pd.DataFrame:
+    """COMPUTE columns of every device with tables in `folder` (see `ppglib.costs`); empty if none has.
+
+    One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a
+    GPU, as in the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts.
+    """
+    if not any(Path(folder).glob("*.csv")):
+        return pd.DataFrame(columns=COMPUTE)
+    seconds, memory = costs.read(Path(folder))
+    seconds = seconds[(seconds.batch == 1) & (seconds.threads == 1) & (seconds.variant == "eager")]
+    memory = memory[(memory.batch == 1) & (memory["mode"] == "inference")]
+    gpu = memory.driver.str.contains("CUDA")
+    peak = memory.measured.where(gpu, memory[list(PARTS)].sum(axis=1)) / 1e6
+    memory = memory.assign(gpu=gpu, memory_mb=peak).groupby(["device", "gpu", "blocks"]).memory_mb.median()
+    seconds = seconds.groupby(["device", "blocks"])["mean"].median().rename("seconds")
+    both = memory.reset_index("gpu").join(seconds).reset_index()
+    return both.assign(device=both.device + ", one window a call")[COMPUTE]
+
+
+def _pick(frame, recipe: str, split: str):
+    index = frame.index.to_frame(index=False)
+    keep = (index.recipe == recipe) & (index.split == split) & ~index.strategy.isin(BASELINES)
+    return frame[keep.to_numpy()].droplevel(["recipe", "split"])

@@ -1,0 +1,201 @@
+"""Tables from a study's tidy CSVs: Figure 1, Table 2, and the paper's own numbers."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ppglib import files
+from ppglib.files import InputError
+from ppglib.results import bootstrap
+from ppglib.results.bootstrap import KEY
+from ppglib.strategies import STRATEGIES as ROWS
+from ppglib.task import DECODERS
+
+BASELINES = ("mean", "spectral")
+BEYOND = tuple(name for name, row in ROWS.items() if row.group == "beyond")
+# Measure of a network: the mean per person that it follows from, and the power that it is a root of.
+QUALITY = {"rmse": ("squared", 2), "within5": ("within5", 1), "nll": ("nll", 1)}
+NEEDED = {
+    "runs.csv": {"run_id", *KEY, "fold", "seed", "simulated", "teacher_py", "nll", "ece", "rmse", "within5"},
+    "people.csv": {"run_id", "dataset", "person", "n", *DECODERS.values()},
+}
+
+
+class Results(NamedTuple):
+    """A study as it was run; the columns are described in data/README.md."""
+
+    runs: pd.DataFrame
+    people: pd.DataFrame
+    reliability: pd.DataFrame
+    name: str  # "" or "simulated recordings": goes into every title
+
+
+class Paper(NamedTuple):
+    """What the paper prints, as in data/paper/."""
+
+    models: pd.DataFrame
+    strategies: pd.DataFrame
+    compute: pd.DataFrame
+    laws: pd.DataFrame
+    claims: pd.DataFrame
+
+
+def load(folder: Path) -> Results:
+    """Read runs.csv, people.csv and, if there, reliability.csv; InputError if something is wrong."""
+    folder = Path(folder)
+    frames = {}
+    for name, needed in NEEDED.items():
+        if not (folder / name).exists():
+            raise InputError(
+                f"{folder / name} is missing: run the study first (notebook 03, or `make reproduce`)."
+            )
+        # As text, not dtype=str: that would take a person called NA for a missing one.
+        frames[name] = pd.read_csv(folder / name, converters=dict.fromkeys(("person", "activity"), str))
+        if lacking := sorted(needed - set(frames[name].columns)):
+            raise InputError(
+                f"{folder / name} lacks the columns {', '.join(lacking)}: it is not from this program."
+            )
+    runs, people = frames.values()
+    if runs.empty or runs.run_id.duplicated().any():
+        raise InputError(
+            f"{folder / 'runs.csv'} has no runs, or one twice: run the sweep again to rebuild it."
+        )
+    twice = runs[runs.duplicated([*KEY, "fold", "seed"])]
+    if len(twice):
+        raise InputError(
+            f"{folder / 'runs.csv'} has two runs of {twice[[*KEY, 'fold', 'seed']].iloc[0].to_dict()}: "
+            "two studies of one recipe cannot share a table."
+        )
+    if set(runs.run_id) != set(people.run_id):
+        raise InputError(f"{folder}: runs.csv and people.csv are not of the same runs: run the sweep again.")
+    path = folder / "reliability.csv"
+    reliability = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["run_id", "bin", "n"])
+    return Results(runs, people, reliability, "simulated recordings" if runs.simulated.any() else "")
+
+
+def save(table: pd.DataFrame, folder: Path, name: str) -> None:
+    """Write name.csv whole or not at all; six significant digits."""
+    files.write_table(Path(folder) / f"{name}.csv", table)
+
+
+def load_paper(folder: Path) -> Paper:
+    names = ("table1_models", "table2_strategies", "table3_compute", "figure2_laws", "claims")
+    return Paper(*(pd.read_csv(Path(folder) / f"{name}.csv") for name in names))
+
+
+def first_seed(results: Results) -> Results:
+    """Seed 0 alone: the one that every condition has, and the only one that teaches."""
+    return results._replace(runs=results.runs[results.runs.seed == 0])
+
+
+def draws(results: Results, decoder: str = "argmax") -> pd.DataFrame:
+    """MAE of every complete condition, column 0 observed, then the bootstrap (see `bootstrap.draws`)."""
+    return bootstrap.draws(results.runs, results.people, DECODERS[decoder])
+
+
+def conditions(results: Results, decoder: str = "argmax", dataset: str = "") -> pd.DataFrame:
+    """One row a condition: KEY, mae, low, high (over people), people, windows, seeds, seed_sd, simulated."""
+    people = results.people[results.people.dataset == dataset] if dataset else results.people
+    mae = bootstrap.draws(results.runs, people, DECODERS[decoder])
+    table = pd.DataFrame(dict(zip(("mae", "low", "high"), bootstrap.interval(mae))), index=mae.index)
+    n = bootstrap.by_person(results.runs, people, DECODERS[decoder])[1].loc[mae.index]
+    table["people"], table["windows"] = n.notna().sum(axis=1), n.sum(axis=1).round().astype(int)
+    table = table.join(bootstrap.spread(results.runs, people, DECODERS[decoder]))
+    table["simulated"] = results.runs.groupby(KEY).simulated.any()
+    return table.reset_index()
+
+
+def recipes(table: pd.DataFrame) -> list[str]:
+    """Recipes of a table with any network in it, the public one first."""
+    names = table[~table.strategy.isin(BASELINES)].recipe.unique()
+    return sorted(names, key=lambda name: (name != "public", name))
+
+
+def figure1(table: pd.DataFrame, recipe: str, strategy: str = "soft") -> pd.DataFrame:
+    """Conditions of Figure 1: every student from scratch (teacher 0) and distilled from every teacher."""
+    rows = table[(table.recipe == recipe) & (table.split == "person")]
+    return rows[rows.strategy.isin(["scratch", strategy])].sort_values(["student", "teacher"])
+
+
+def table2(table: pd.DataFrame, recipe: str, teacher: int | None = None) -> pd.DataFrame:
+    """Conditions of Table 2: every strategy at one teacher (none = the largest), scratch and the controls."""
+    rows = table[(table.recipe == recipe) & (table.split == "person")]
+    rows = rows[~rows.strategy.isin([*BASELINES, *BEYOND])]
+    teacher = rows.teacher.max() if teacher is None else teacher
+    rows = rows[rows.teacher.isin([0, teacher])]
+    return rows.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
+
+
+def baselines(table: pd.DataFrame) -> pd.DataFrame:
+    """What no network reaches for free: the training mean, and the spectral peak."""
+    return table[table.strategy.isin(BASELINES) & (table.split == "person")].drop_duplicates("strategy")
+
+
+def wide(table: pd.DataFrame, rows: str = "strategy", columns: str = "student") -> pd.DataFrame:
+    """Text table of `mae [low, high]`, one cell a condition, "-" where there is none."""
+    cells = [f"{r.mae:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in table.itertuples()]
+    grid = table.assign(cell=cells).pivot(index=rows, columns=columns, values="cell").fillna("-")
+    return grid.reindex(sorted(grid.index, key=_rank))
+
+
+def against_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Paper, ours, difference (BPM) for each strategy and student of Table 2 that both have."""
+    ours = table[["strategy", "student", "mae", "low", "high", "simulated"]].rename(columns={"mae": "ours"})
+    both = paper.rename(columns={"mae": "paper"}).merge(ours, on=["strategy", "student"])
+    return both.assign(difference=both.ours - both.paper)
+
+
+def quality(results: Results, recipe: str) -> pd.DataFrame:
+    """rmse (BPM), within5, nll (nats) with low and high, and ece, of every strategy at the largest teacher.
+
+    Pooled over the windows of the folds, mean of seeds within a fold. Limits are over people, NaN where
+    a record does not keep the measures per person. ece, a mean over folds, is no mean over people and
+    has no limits.
+    """
+    runs = _whole(results, recipe)
+    runs = runs[runs.teacher.isin([0, runs.teacher.max()])].assign(squared=runs.rmse**2)
+    by, columns = ["strategy", "student", "teacher"], [column for column, _ in QUALITY.values()]
+    folds = runs.groupby([*by, "fold"])[[*columns, "ece", "n_test"]].mean()
+    n, table = folds.n_test.groupby(by).sum(), pd.DataFrame(index=folds.groupby(by).size().index)
+    lacking = results.people.run_id[results.people.reindex(columns=columns).isna().any(axis=1)]
+    kept = runs[~runs.run_id.isin(lacking).groupby([runs[key] for key in by]).transform("any")]
+    for name, (column, power) in QUALITY.items():
+        table[name] = ((folds[column] * folds.n_test).groupby(by).sum() / n) ** (1 / power)
+        table[f"{name}_low"] = table[f"{name}_high"] = np.nan
+        if len(kept):
+            drawn = bootstrap.draws(kept, results.people, column).droplevel(["recipe", "split"])
+            limits = dict(zip([f"{name}_low", f"{name}_high"], bootstrap.interval(drawn ** (1 / power))[1:]))
+            table.update(pd.DataFrame(limits, drawn.index))
+    table = table.assign(ece=folds.ece.groupby(by).mean()).reset_index()
+    return table.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
+
+
+def reliability(results: Results, recipe: str, student: int) -> pd.DataFrame:
+    """Confidence and accuracy in tenths of confidence, over all runs of a strategy of Table 2 at one size."""
+    runs = _whole(results, recipe)
+    runs = runs[(runs.student == student) & ~runs.strategy.isin(BEYOND)]
+    runs = runs[runs.teacher.isin([0, runs.teacher.max()])]
+    rows = results.reliability.merge(runs[["run_id", "strategy"]], on="run_id")
+    rows = rows[rows.n > 0]
+    sums = rows.assign(confidence=rows.confidence * rows.n, accuracy=rows.accuracy * rows.n)
+    sums = sums.groupby(["strategy", "bin"])[["n", "confidence", "accuracy"]].sum().reset_index()
+    return sums.assign(confidence=sums.confidence / sums.n, accuracy=sums.accuracy / sums.n)
+
+
+def _whole(results: Results, recipe: str) -> pd.DataFrame:
+    """Networks of one recipe, split by person, without conditions that lack a fold: they are over other people."""
+    runs = results.runs[(results.runs.recipe == recipe) & (results.runs.split == "person")]
+    runs = runs[runs.student > 0]
+    folds = runs.groupby(["strategy", "student", "teacher"]).fold.transform("nunique")
+    return runs[folds == runs.fold.nunique()]
+
+
+def _rank(value):
+    """Sort key: strategies in the order of the table of strategies, others after them by name, numbers as they are."""
+    if not isinstance(value, str):
+        return value
+    every = [*BASELINES, *ROWS]
+    place = every.index(value) if value in every else len(every)
+    return f"{place:02d} {value}"

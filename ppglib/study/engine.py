@@ -1,0 +1,227 @@
+"""Many runs: train what is missing, teachers first, in processes or on a Dask cluster.
+
+A sweep can be killed at any moment and started again, and two sweeps can work in one folder: a
+run is claimed by a file lock that the system releases when its holder dies, and it counts as
+done only when its record stands whole under its final name.
+"""
+
+import importlib
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from tqdm import tqdm
+
+from ppglib import losses
+from ppglib.fast import device, device_name, keep_memory, precision_of
+from ppglib.files import InputError
+from ppglib.metrics import evaluate
+from ppglib.resnet1d import ResNet1D, macs
+from ppglib.splits import split
+from ppglib.strategies import STRATEGIES, Strategy
+from ppglib.study import records
+from ppglib.study.grid import Run, runs, teachers_of
+from ppglib.study.studies import Study
+from ppglib.study.teachers import outputs, save_network, weights_path
+from ppglib.task import to_bin
+from ppglib.training import constants_of, epochs_of, samples, train
+from ppglib.windows import Windows
+
+RETRIES = 3  # times that a pool is started anew after a worker died, without a run done in between
+
+
+def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str | None = None) -> None:
+    """Train every run of `study` that has no record in `folder`; then all tables can be made.
+
+    jobs: processes of one thread each. dask: address of a scheduler whose workers see `folder`.
+    Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written.
+    """
+    complete(study.name, runs(study), windows, folder, jobs, dask)
+
+
+def complete(
+    name: str, every: list[Run], windows: Windows, folder: Path, jobs: int = 1, dask: str | None = None
+) -> None:
+    """As `sweep`, for any runs and their teachers."""
+    if jobs < 1:
+        raise InputError(f"--jobs must be at least 1, not {jobs}.")
+    folder = folder.resolve()  # workers may have another working folder
+    digest = windows.digest()
+    every = list(dict.fromkeys([*(teacher for run in every for teacher in teachers_of(run)), *every]))
+    for fold, kind in {(run.fold, run.split) for run in every}:
+        split(windows, fold, kind)  # too few people: better now than after hours
+    report_damaged(every, digest, folder)
+    missing = to_do(every, digest, folder)
+    say(f"{name}: {len(every)} runs, {len(every) - len(missing)} done before, {len(missing)} to do")
+    with backend(dask, jobs, windows), bar_of(missing) as bar:
+        for phase in ([r for r in missing if not r.teacher], [r for r in missing if r.teacher]):
+            work_through(phase, windows, digest, folder, bar)
+
+
+def to_do(every: list[Run], digest: str, folder: Path) -> list[Run]:
+    """Runs without a record, and teachers that they need but whose weights are lost."""
+    missing = {run for run in every if not records.path_of(folder, run.id(digest)).exists()}
+    for teacher in {teacher for run in missing for teacher in teachers_of(run)} - missing:
+        if not weights_path(folder, teacher.id(digest)).exists():
+            records.path_of(folder, teacher.id(digest)).unlink(missing_ok=True)
+            missing.add(teacher)
+    return [run for run in every if run in missing]
+
+
+def work_through(phase: list[Run], windows: Windows, digest: str, folder: Path, bar: tqdm) -> None:
+    """Work until every run of the phase has a record, also if workers die or another sweep holds some."""
+    failures = 0
+    while phase:
+        before = len(phase)
+        try:
+            for run, seconds in joblib.Parallel(
+                return_as="generator_unordered", batch_size=1, pre_dispatch="all"
+            )(joblib.delayed(work)(run, STRATEGIES[run.strategy], windows, digest, folder) for run in phase):
+                report(run, seconds, bar)
+        except worker_deaths():
+            say("A worker was killed; its run starts again.")
+            failures += 1
+        phase = [run for run in phase if not records.path_of(folder, run.id(digest)).exists()]
+        failures = 0 if len(phase) < before else failures
+        if failures > RETRIES:
+            raise InputError(
+                f"Workers die again and again ({failures} times): try fewer --jobs, memory may be short."
+            )
+        if phase:
+            time.sleep(1.0)  # held by another sweep: look again
+
+
+def work(run: Run, row: Strategy, windows: Windows, digest: str, folder: Path) -> tuple[Run, float | None]:
+    """Do one run unless it is done or somebody else is doing it; seconds, or None if nothing was done."""
+    STRATEGIES[run.strategy] = row  # a strategy that was added in the main process travels with its run
+    torch.set_num_threads(1)  # also makes a result independent of the number of jobs
+    keep_memory()
+    run_id = run.id(digest)
+    (folder / "locks").mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "locks" / f"{run_id}.lock")
+    try:
+        with lock.acquire(blocking=False):
+            if records.path_of(folder, run_id).exists():
+                return run, None
+            taught = outputs(run, windows, digest, folder) if run.teacher else None
+            network, record = train_run(run, windows, taught)
+            if run.strategy == "scratch" and run.seed == 0:  # it may teach
+                save_network(network, weights_path(folder, run_id))
+            # The record last: its precision is what was used, the constant's may be "auto".
+            records.write(folder, run_id, records.identity(run) | record | {"run_id": run_id})
+            return run, record["seconds"]
+    except Timeout:
+        return run, None
+
+
+def train_run(run: Run, windows: Windows, taught: dict | None) -> tuple[ResNet1D, dict]:
+    """Seed, network, train, record: the trained network, and what is kept of it.
+
+    taught: what the teacher predicts for this fold's training samples, see `teachers.outputs`. The test
+    windows are seen once, at the end.
+    """
+    started = time.perf_counter()
+    rows, test = split(windows, run.fold, run.split)
+    constants, curve, where = dict(run.constants), [], device()
+    # The same fold and seed give the same first weights and the same order of windows to every
+    # strategy, so that differences between strategies are paired.
+    torch.manual_seed(run.seed * 2 + run.fold)
+    network = ResNet1D(run.student, constants.pop("dropout")).to(where)
+    seed = (run.seed, run.fold)
+    train(network, windows, rows, run.strategy, taught, seed=seed, progress=curve.append, **constants)
+    used = constants_of(run.strategy, constants)
+    return network, evaluate(network, windows, test) | {
+        "curve": curve,
+        "teacher_py": None if taught is None else true_probability(taught, windows, rows, run.strategy),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "n_train": len(rows),
+        "n_test": len(test),
+        "people_test": len(windows.table.iloc[test][["dataset", "person"]].drop_duplicates()),
+        "steps": epochs_of(run.strategy, used) * (len(rows) // used.batch),
+        "seconds": time.perf_counter() - started,
+        "precision": precision_of(used.precision, where),
+        "simulated": bool(windows.table.simulated.any()),
+        "device": device_name(),
+        "torch": torch.__version__,
+    }
+
+
+def true_probability(taught: dict, windows: Windows, rows, strategy: str) -> float:
+    """Mean probability that the teacher gives the true bin, over the samples that it teaches."""
+    target = torch.from_numpy(to_bin(samples(windows, rows, strategy)[1]))
+    return float(losses.true_probability(torch.from_numpy(np.array(taught["logits"])), target).mean())
+
+
+def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
+    """Remove, with a word about it, records that cannot be read, so that they are made again."""
+    for run in every:
+        try:
+            records.read(folder, run.id(digest))
+        except ValueError as error:
+            say(f"{error}: that run is made again.")
+            records.path_of(folder, run.id(digest)).unlink()
+
+
+def worker_deaths() -> tuple[type[Exception], ...]:
+    """What a pool raises when a worker dies; Dask's only after several of them died of one run."""
+    if "distributed" not in sys.modules:
+        return (TerminatedWorkerError,)
+    from distributed import KilledWorker
+
+    return TerminatedWorkerError, KilledWorker
+
+
+def backend(dask: str | None, jobs: int, windows: Windows):
+    if dask is None:
+        jobs = 1 if torch.cuda.is_available() else jobs
+        return (
+            joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1)
+            if jobs > 1
+            else nullcontext()
+        )
+    try:
+        from dask.distributed import Client
+    except ImportError:
+        raise InputError("--dask needs the package `distributed`: pip install distributed.") from None
+    try:
+        client = Client(dask, timeout="10s")
+    except OSError as error:
+        raise InputError(f"No Dask scheduler answers at {dask} ({error}): check the address.") from None
+    try:  # before the work is sent, because a worker that lacks the library would never answer
+        client.run(importlib.import_module, "ppglib.study.engine")
+    except ImportError as error:
+        raise InputError(
+            f"The Dask workers of {dask} lack a package ({error}): install ppglib there."
+        ) from None
+    # Scattered: every worker gets the windows once, and not with every run.
+    return joblib.parallel_config(backend="dask", n_jobs=-1, scatter=[windows])
+
+
+def bar_of(missing: list[Run]) -> tqdm:
+    """In a terminal a bar with the time left, in proportion to what runs cost; nothing elsewhere."""
+    shown = "{percentage:3.0f}% |{bar}| {elapsed} < {remaining}{postfix}"
+    return tqdm(total=sum(map(cost, missing)), bar_format=shown, disable=not sys.stderr.isatty())
+
+
+def report(run: Run, seconds: float | None, bar: tqdm) -> None:
+    """Move the bar, or without one print a line; `seconds` is None if another sweep did the run."""
+    bar.update(cost(run))
+    if bar.disable and seconds is not None:
+        teacher = f" from {run.teacher}" if run.teacher else ""
+        name = f"{run.strategy} {run.student} blocks{teacher}, fold {run.fold}, seed {run.seed}"
+        say(name + ("" if run.split == "person" else f", {run.split}") + f": {seconds:.0f} s")
+
+
+def cost(run: Run) -> float:
+    """What a run costs, relative to others: arithmetic plus a constant for what is not arithmetic."""
+    return dict(run.constants)["epochs"] * dict(run.constants).get("dense_times", 1) * (macs(run.student) + 2e6)
+
+
+def say(text: str) -> None:
+    tqdm.write(text, file=sys.stdout)

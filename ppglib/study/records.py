@@ -1,0 +1,115 @@
+"""Finished runs on disk, one JSON each, and the tidy tables that are made from them."""
+
+import hashlib
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ppglib import files, metrics
+from ppglib.splits import split
+from ppglib.study.grid import Run, runs
+from ppglib.study.studies import Study, members
+from ppglib.task import DECODERS
+from ppglib.windows import Windows
+
+KEY = ["study", "recipe", "simulated", "split", "strategy", "student", "teacher", "fold", "seed"]
+MEASURED = ["mae", "mae_expectation", "mae_median", "rmse", "within5", "nll", "ece", "teacher_py"]
+COUNTS = ["parameters", "n_train", "n_test", "people_test", "steps"]
+CONSTANTS = ["epochs", "batch", "rate", "schedule", "dropout"]
+MACHINE = ["precision", "device", "torch"]
+COLUMNS = ["run_id", *KEY, *MEASURED, *COUNTS, *CONSTANTS, *MACHINE]
+
+
+def path_of(folder: Path, run_id: str) -> Path:
+    return folder / "runs" / f"{run_id}.json"
+
+
+def write(folder: Path, run_id: str, record: dict) -> None:
+    """Store a record with a checksum of its content, under its final name only when it is whole."""
+    content = json.dumps(record, allow_nan=False, sort_keys=True)
+    files.write(path_of(folder, run_id), json.dumps({"sha256": _digest(content), "record": content}).encode())
+
+
+def read(folder: Path, run_id: str) -> dict | None:
+    """The record, or None if there is none. Raises ValueError if it is damaged."""
+    path = path_of(folder, run_id)
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(content["record"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error})") from None
+    if content.get("sha256") != _digest(content["record"]) or record.get("run_id") != run_id:
+        raise ValueError(f"{path} is damaged (its checksum does not fit its content)")
+    return record
+
+
+def _digest(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFrame]:
+    """runs, people, reliability and timing of all finished runs of the study, in a fixed order.
+
+    The same records give the same tables, in whatever order and by however many processes they
+    were made; what varies between repetitions (seconds) is in `timing` alone.
+    """
+    digest = windows.digest()
+    found = [read(folder, run.id(digest)) for run in runs(study)]
+    finished = baselines(study, windows) + [record for record in found if record]
+    runs_table = pd.DataFrame(finished).reindex(columns=COLUMNS)
+    runs_table = runs_table.sort_values(KEY, ignore_index=True, kind="stable")
+    nested = {
+        name: pd.DataFrame([{"run_id": r["run_id"], **row} for r in finished for row in r.get(name, [])])
+        for name in ("people", "reliability")
+    }
+    timing = pd.DataFrame(
+        [{"run_id": r["run_id"], "seconds": round(r["seconds"], 2)} for r in finished if r["student"]],
+        columns=["run_id", "seconds"],
+    )
+    order = {run_id: i for i, run_id in enumerate(runs_table.run_id)}
+    by_run = dict(ignore_index=True, kind="stable")
+    return {"runs": runs_table} | {
+        name: table.sort_values("run_id", key=lambda ids: ids.map(order), **by_run)
+        for name, table in (nested | {"timing": timing}).items()
+    }
+
+
+def save_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
+    """Write each table as NAME.csv, numbers to six significant digits."""
+    for name, table in tables.items():
+        files.write_table(folder / f"{name}.csv", table)
+
+
+def baselines(study: Study, windows: Windows) -> list[dict]:
+    """Rows for what needs no network: the mean of the training labels, and the spectral peak."""
+    rows = []
+    for member in members(study):
+        for kind, fold in product(member.splits, member.folds):
+            train, test = split(windows, fold, kind)
+            table = windows.table.iloc[test]
+            estimates = metrics.baselines(windows, train, test)
+            for strategy, estimate in estimates.items():
+                error = np.abs(estimate - table.hr.to_numpy())
+                measured = metrics.measures(dict.fromkeys(DECODERS, error))
+                run = Run(member.name, member.recipe, kind, strategy, 0, 0, fold, 0, ())
+                counts = {"n_train": len(train), "n_test": len(test)}
+                counts["people_test"] = len(table[["dataset", "person"]].drop_duplicates())
+                rows.append(
+                    {"run_id": run.id(windows.digest()), **identity(run), **metrics.summarise(measured), **counts}
+                    | {
+                        "simulated": bool(windows.table.simulated.any()),
+                        "people": metrics.people_rows(measured, table),
+                    }
+                )
+    return rows
+
+
+def identity(run: Run) -> dict:
+    """The columns of a record that say which network it is."""
+    names = ("study", "recipe", "split", "strategy", "student", "teacher", "fold", "seed")
+    return {name: getattr(run, name) for name in names} | dict(run.constants)

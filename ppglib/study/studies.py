@@ -1,0 +1,139 @@
+"""A study: one flat TOML file that says what to train, on which recordings, and with which constants."""
+
+import tomllib
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+
+from ppglib.files import InputError
+from ppglib.recordings import READERS
+from ppglib.strategies import STRATEGIES, Constants, bounded, check
+
+BUILT_IN = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(Constants):
+    """What a study file may say; every key is checked. Sizes are numbers of blocks."""
+
+    name: str
+    recipe: str
+    datasets: list[str]
+    students: list[int] = bounded(MISSING, 1, 40)
+    teachers: list[int] = bounded(MISSING, 1, 40)
+    strategies: list[str]  # taught by the largest teacher
+    swept: list[str]  # taught by every teacher, with `seeds` seeds
+    folds: list[int]
+    seeds: int = bounded(MISSING, 1, 1000)
+    more_seeds: int = bounded(1, 1, 1000)  # seeds of `strategies` at `more_seeds_at`, if more than `seeds`
+    more_seeds_at: list[int] = bounded((), 1, 40)
+    splits: list[str] = ("person",)
+    dropout: float = bounded(0.5, 0.0, 0.95)
+    also: list[str] = ()  # other studies on the same recordings that belong to this one
+    simulate_people: list[int] = bounded((), 3, 1000)  # per dataset: simulate them instead of reading recordings
+    simulate_minutes: float = bounded(5.0, 0.5, 1000.0)
+
+
+def read(name: str) -> Study:
+    """The study of that name that comes with the library, or the study file at that path.
+
+    Raises InputError for an unknown name, an unreadable file, an unknown key, a wrong type or
+    an impossible value, in it or in a study that it takes along.
+    """
+    study = _read(name)
+    members(study)
+    return study
+
+
+def _read(name: str) -> Study:
+    path = Path(name) if name.endswith(".toml") else BUILT_IN / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
+        raise InputError(
+            f"There is no study {name!r}: choose from {known}, or give the path of a .toml file."
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no valid TOML file: {error}.") from None
+    known = {f.name: f for f in fields(Study) if f.name != "name"}
+    for key, value in content.items():
+        if key not in known:
+            raise InputError(f"{path}: unknown key {key!r}; a study has {', '.join(known)}.")
+        content[key] = _typed(path, key, value, known[key].type)
+    missing = [k for k, f in known.items() if f.default is MISSING and k not in content]
+    if missing:
+        raise InputError(f"{path} lacks the key {missing[0]!r}.")
+    beside = [
+        str(path.parent / other) if other.endswith(".toml") else other for other in content.get("also", [])
+    ]
+    study = Study(name=path.stem, **content | {"also": beside})
+    _check(path, study)
+    return study
+
+
+def _typed(path: Path, key: str, value, kind):
+    if kind is float and type(value) is int:
+        return float(value)
+    inner = getattr(kind, "__args__", (None,))[0]
+    good = isinstance(value, list) and all(type(v) is inner for v in value) if inner else type(value) is kind
+    if not good:
+        spelled = f"a list of {inner.__name__}" if inner else f"of type {kind.__name__}"
+        raise InputError(f"{path}: {key} must be {spelled}, not {value!r}.")
+    return value
+
+
+def _check(path: Path, study: Study) -> None:
+    check(study, f"{path}: ")
+    choices = {
+        "datasets": (study.datasets, READERS),
+        "strategies": (study.strategies, STRATEGIES),
+        "swept": (study.swept, STRATEGIES),
+        "splits": (study.splits, ("person", "shuffled", *(f"without-{d}" for d in study.datasets))),
+        "folds": (study.folds, (0, 1)),
+    }
+    for key, (values, allowed) in choices.items():
+        for value in values:
+            if value not in allowed:
+                raise InputError(f"{path}: {key} has {value!r}; possible are {', '.join(map(str, allowed))}.")
+    for key in ("datasets", "students", "folds", "strategies", "splits"):
+        values = getattr(study, key)
+        if not values or len(set(values)) < len(values):
+            raise InputError(f"{path}: {key} must name at least one thing and none twice, not {values}.")
+    asks = {name: STRATEGIES[name].teacher for name in sorted(study.strategies + study.swept)}
+    for name, teacher in asks.items():
+        if teacher and not study.teachers:
+            raise InputError(f"{path}: {name} needs a teacher, but teachers is empty.")
+        if teacher == "out of fold" and list(study.splits) != ["person"]:
+            raise InputError(f"{path}: {name} divides training people, so splits must be by person alone.")
+    if study.folds != [0] and any(split.startswith("without-") for split in study.splits):
+        raise InputError(f"{path}: a set that is held out whole has no folds, so folds must be [0].")
+    if set(study.more_seeds_at) - set(study.students) or (study.more_seeds > 1) != bool(study.more_seeds_at):
+        raise InputError(
+            f"{path}: more_seeds is for the sizes more_seeds_at, which must be among the students."
+        )
+    if study.simulate_people and len(study.simulate_people) != len(study.datasets):
+        raise InputError(f"{path}: simulate_people needs one number for each of the datasets.")
+
+
+def members(study: Study) -> list[Study]:
+    """The study and those that it takes along.
+
+    Raises InputError if one is on other recordings, or has the recipe and a split of another: what
+    they train would not be told apart in the tables.
+    """
+    found, recordings = [study], lambda s: (s.datasets, s.simulate_people, s.simulate_minutes)
+    for name in study.also:
+        other = _read(name)
+        if recordings(other) != recordings(study) or other.also or other.name in {s.name for s in found}:
+            raise InputError(
+                f"{study.name} names {name} in `also`: that must be another study, once, on the same "
+                "recordings and without `also`."
+            )
+        for earlier in found:
+            if earlier.recipe == other.recipe and set(earlier.splits) & set(other.splits):
+                raise InputError(
+                    f"{study.name} takes {other.name} along, which has the recipe and a split of "
+                    f"{earlier.name}: give one of them another recipe."
+                )
+        found.append(other)
+    return found

@@ -1,0 +1,85 @@
+"""Teachers on disk: their weights, and what they predict for training windows, computed once for all students."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from ppglib import files, training
+from ppglib.beyond import dense
+from ppglib.fast import device
+from ppglib.files import InputError
+from ppglib.resnet1d import ResNet1D
+from ppglib.splits import split
+from ppglib.strategies import STRATEGIES
+from ppglib.study.grid import Run, teachers_of
+from ppglib.task import BINS
+from ppglib.windows import Windows
+
+
+def outputs(run: Run, windows: Windows, digest: str, folder: Path) -> dict[str, np.ndarray]:
+    """What the run's teacher predicts for every training sample: "logits", and where it is asked for its "map"."""
+    row = STRATEGIES[run.strategy]
+    if row.teacher == "out of fold":
+        return {"logits": out_of_fold(run, windows, digest, folder)}
+    (teacher,) = teachers_of(run)
+    kinds = {"logits": "dense" if row.dense else "logits"} | ({"map": "map"} if row.teacher == "map" else {})
+    return {name: predicted(teacher, what, windows, digest, folder) for name, what in kinds.items()}
+
+
+def out_of_fold(run: Run, windows: Windows, digest: str, folder: Path) -> np.ndarray:
+    """(n, 180) logits, every person's from the teacher that was trained without them."""
+    rows, _ = split(windows, run.fold, run.split)
+    logits = np.full((len(windows.table), BINS), np.nan, np.float32)
+    for teacher in teachers_of(run):
+        _, left_out = split(windows, teacher.fold, teacher.split)
+        logits[left_out] = predicted(teacher, "left_out", windows, digest, folder)
+    return logits[rows]
+
+
+def predicted(teacher: Run, what: str, windows: Windows, digest: str, folder: Path) -> np.ndarray:
+    """What a teacher predicts, computed once and then read from a mapped file.
+
+    what: "logits" (n, 180) or "map" (n, C, 1, L) of its fold's training windows, logits of their "dense"
+    samples (n * OFFSETS, 180), or logits of the windows "left_out" of its training. All processes share
+    the pages. The file is keyed by the teacher's run, and so by its windows.
+    """
+    teacher_id = teacher.id(digest)
+    path = folder / "teachers" / f"{teacher_id}.{what}.npy"
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError):  # not there yet, or cut short
+        network = load_network(teacher.student, weights_path(folder, teacher_id)).to(device())
+    rows, left_out = split(windows, teacher.fold, teacher.split)
+    starts = windows.table.start.to_numpy()[left_out if what == "left_out" else rows]
+    starts = dense(windows, rows)[0] if what == "dense" else starts
+    logits, maps = training.outputs(network, windows.signal, starts, maps=what == "map")
+    found = maps if what == "map" else logits
+    content = io.BytesIO()
+    np.save(content, found, allow_pickle=False)
+    files.write(path, content.getvalue())
+    return found
+
+
+def load_network(blocks: int, path: Path) -> ResNet1D:
+    network = ResNet1D(blocks)
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}): remove it, and the teacher is trained again."
+        ) from None
+    return network
+
+
+def weights_path(folder: Path, run_id: str) -> Path:
+    return folder / "teachers" / f"{run_id}.safetensors"
+
+
+def save_network(network: ResNet1D, path: Path) -> None:
+    """Keep a teacher's weights, and drop what an earlier teacher of that name predicted."""
+    for outdated in path.parent.glob(f"{path.stem}.*.npy"):
+        outdated.unlink()
+    files.write(path, save({k: v.cpu().contiguous() for k, v in network.state_dict().items()}))
