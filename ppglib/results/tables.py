@@ -199,3 +199,21 @@ def _rank(value):
     every = [*BASELINES, *ROWS]
     place = every.index(value) if value in every else len(every)
     return f"{place:02d} {value}"
+
+
+def tuning(folder: Path) -> pd.DataFrame:
+    """Everything tried, one row a setting: its constants, MAE at each size and their mean; empty if nothing was."""
+    path = Path(folder) / "tuning.csv"
+    if not path.exists():
+        return pd.DataFrame(columns=["step", "mean", "chosen"])
+    table = pd.read_csv(path)
+    sizes = table.pivot(index=["step", "setting"], columns="student", values="mae").add_prefix("mae ")
+    known = ["step", "setting", "strategy", "student", "teacher", "n_train", "n_test", *DECODERS.values(), "nll"]
+    settings = table.groupby(["step", "setting"], sort=False)[[c for c in table if c not in known]].first()
+    return settings.join(sizes.assign(mean=sizes.mean(axis=1))).reset_index().drop(columns="setting")
+
+
+def shown_strategies(results: Results) -> list[str]:
+    """Strategies of the paper and their controls that the study has, in the order of the table of strategies."""
+    run = set(results.runs.strategy)
+    return [name for name, row in ROWS.items() if name in run and row.group != "beyond"]
