@@ -1,4 +1,4 @@
-"""Figure 2's tables: the law of every teacher, its rivals, and what small students foretell of large ones.
+"""Figure 2's tables: the law of every teacher, its rivals, and what small students forecast of large ones.
 
 All take `mae`, the draws of one recipe and split: index (strategy, student, teacher), column 0
 observed, then bootstrap draws; the paper's printed tables have the same shape with column 0 alone.
@@ -81,7 +81,7 @@ def _tried(form: scaling.Form, x, y: np.ndarray, law: scaling.Fit, groups=None) 
     return form.text, law.n, law.r2, law.aicc, *error, law.note
 
 
-def foretell(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray, str]:
+def forecast(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray, str]:
     """The exponential of students up to SMALL blocks on larger ones: (table, gap (n, draws), note).
 
     predicted has the 95 % prediction interval of the weighted fit, observed its interval over people.
