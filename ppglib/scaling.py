@@ -1,4 +1,4 @@
-"""Laws of MAE against network size: the paper's exponential (Figure 2) and its rivals.
+"""Scaling laws, MAE against network size: the paper's exponential (Figure 2) and its rivals.
 
 Every law is linear in some parameters (amplitudes, floor) and not in others (rates). The rates are
 searched on a grid, where least squares gives the rest exactly; that is vectorized over bootstrap
@@ -28,10 +28,11 @@ class Form(NamedTuple):
 
 
 ONE_RATE = [(rate,) for rate in RATES]
+EXPONENTIAL = Form(
+    "a exp(-b x) + c", ("a", "c", "b"), lambda x, b: [np.exp(-b * x), np.ones_like(x)], ONE_RATE
+)
 FORMS = {
-    "exponential": Form(
-        "a exp(-b x) + c", ("a", "c", "b"), lambda x, b: [np.exp(-b * x), np.ones_like(x)], ONE_RATE
-    ),
+    "exponential": EXPONENTIAL,  # the paper's
     # With the training data fixed, Chinchilla's law E + A/N^alpha + B/D^beta is this one.
     "power": Form("a x^-b + c", ("a", "c", "b"), lambda x, b: [x**-b, np.ones_like(x)], ONE_RATE),
     "log-linear": Form("a log(x) + c", ("a", "c"), lambda x: [np.log(x), np.ones_like(x)], [()]),
@@ -44,8 +45,8 @@ GRID_FORMS = {
         lambda x, b, g: [x[0] ** -b, x[1] ** -g, np.ones_like(x[0])],
         list(product(COARSE, COARSE)),
     ),
-    "exponential in the student": Form(
-        "a exp(-b S) + c", ("a", "c", "b"), lambda x, b: [np.exp(-b * x[0]), np.ones_like(x[0])], ONE_RATE
+    "exponential in the student": EXPONENTIAL._replace(
+        text=EXPONENTIAL.text.replace(" x", " S"), basis=lambda x, b: EXPONENTIAL.basis(x[0], b)
     ),
     "log-linear in both": Form(
         "a log(S) + d log(T) + c",
@@ -68,37 +69,21 @@ class Fit(NamedTuple):
     aicc: float  # NaN where n - p - 2 leaves nothing to correct with
     note: str
 
-    def get(self, name: str) -> float:
-        return float(self.values[self.form.names.index(name)])
-
-    def error(self, name: str) -> float:
-        index = self.form.names.index(name)
-        return float(np.sqrt(self.covariance[index, index]))
-
-
-class Exponential(NamedTuple):
-    """`mae = a exp(-b blocks) + c` with standard errors; NaN and a note where there is no law."""
-
-    a: float
-    b: float
-    c: float
-    a_se: float
-    b_se: float
-    c_se: float
-    r2: float
-    n: int
-    note: str
+    def __getattr__(self, name: str) -> float:
+        """The parameters by their names, and their standard errors: law.b, law.b_se."""
+        parameter = name.removesuffix("_se")
+        if parameter not in self.form.names:
+            raise AttributeError(f"this law has no {name}: {self.form.text}")
+        i = self.form.names.index(parameter)
+        return float(self.values[i] if parameter == name else np.sqrt(self.covariance[i, i]))
 
 
-def fit_exponential(blocks, mae, weights=None) -> Exponential:
+def fit_exponential(blocks, mae, weights=None) -> Fit:
     """The paper's law (Figure 2), by least squares over (n,) blocks and (n,) MAE in BPM.
 
     weights: (n,) inverse variances, only their ratios matter; none = all equal.
     """
-    law = fit(FORMS["exponential"], blocks, mae, weights)
-    return Exponential(
-        *(law.get(k) for k in "abc"), *(law.error(k) for k in "abc"), r2=law.r2, n=law.n, note=law.note
-    )
+    return fit(EXPONENTIAL, blocks, mae, weights)
 
 
 def fit(form: Form, x, y, weights=None) -> Fit:
@@ -211,7 +196,7 @@ def leave_one_out(form: Form, x, y, weights=None, groups=None) -> np.ndarray:
 
 
 def slope_weights(x, groups, degree: int) -> np.ndarray:
-    """(degree, n) weights: weights @ y are the coefficients of x, x^2, ... in y, with one free level for each group.
+    """(degree, n) weights: weights @ y are the coefficients of x, x^2, ... in y, with a free level a group.
 
     With students as groups: how MAE moves with the teacher once the student's own size is taken out.
     """

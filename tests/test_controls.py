@@ -28,7 +28,7 @@ def with_luck(results, chosen, spread, column="mae"):
 ONE, EIGHT = ("public", "person", "dkd", 1, 12), ("public", "person", "dkd", 8, 12)
 
 
-def test_a_size_whose_seeds_differ_more_is_less_sure(tmp_path):
+def test_a_size_whose_seeds_differ_more_counts_them(tmp_path):
     results = tables.load(make(tmp_path, recipes=("public", "tuned")))
     wild = with_luck(results, "recipe == 'public' and student == 1 and strategy == 'dkd'", 2.0)
     before, after = (np.sqrt(evidence.seed_variance(r)) for r in (results, wild))
@@ -39,7 +39,7 @@ def test_a_size_whose_seeds_differ_more_is_less_sure(tmp_path):
     assert evidence.seed_variance(tables.load(make(tmp_path / "once", seeds={}))).isna().all()
 
 
-def test_every_way_of_reading_has_its_own_seeds(tmp_path):
+def test_every_decoder_has_its_own_seeds(tmp_path):
     results = with_luck(tables.load(make(tmp_path)), "student == 8", 1.0, "mae_median")
     argmax, median = (evidence.ours(results, "public", decoder=d).seed_variance for d in ("argmax", "median"))
     assert median[EIGHT[2:]] == pytest.approx(1 / 3, rel=0.1) and argmax[EIGHT[2:]] < 0.01
@@ -76,7 +76,7 @@ def test_a_recipe_without_repeats_beside_one_with_them_has_controls_without_seed
     assert tuned.seed_sd["dkd - soft8"] > 0
 
 
-def test_controls_read_what_was_put_in(tmp_path):
+def test_controls_find_what_was_put_in(tmp_path):
     results = tables.load(make(tmp_path, recipes=("public", "tuned"), seeds={}, tuned=-0.5, leak=-0.8))
     table = controls.table(results, "public").set_index("compared")
     effects = {
@@ -96,13 +96,15 @@ def test_controls_read_what_was_put_in(tmp_path):
     assert table.reading["shuffled - person, soft"] == "not run"
 
 
-def test_what_lies_beyond_dkd_is_read_in_three_ways(tmp_path):
-    table = controls.beyond(tables.load(make(tmp_path, seeds={})), "public").set_index(["compared", "read"])
+def test_what_lies_beyond_dkd_is_decoded_in_three_ways(tmp_path):
+    table = controls.beyond(tables.load(make(tmp_path, seeds={})), "public").set_index(
+        ["compared", "decoder"]
+    )
     for compared in ("cdf - dkd", "scratch - dkd", "dense_soft - dense_scratch"):
         one, other = compared.split(" - ")
-        for read in tables.DECODERS:  # which move all strategies alike in these files
+        for decoder in tables.DECODERS:  # which move all strategies alike in these files
             expected = OFFSETS[one] - OFFSETS[other]
-            assert table.effect[compared, read] == pytest.approx(expected, abs=0.1), compared
+            assert table.effect[compared, decoder] == pytest.approx(expected, abs=0.1), compared
     assert set(table.reading["cdf - dkd"]) == {"better"} and set(table.reading["dist - dkd"]) == {"not run"}
 
 
@@ -123,14 +125,14 @@ def test_sizes_count_seeds(tmp_path):
     own = evidence.ours(tables.load(make(tmp_path, seeds={})), "public")
     seeds = own._replace(seed_variance=own.seed_variance.fillna(1.0))
     first, second = (controls.by_size(e, [("dkd", "scratch")]) for e in (own, seeds))
-    assert set(first.reading) == {"better"} and set(second.reading) == {"not told apart"}
+    assert set(first.reading) == {"better"} and set(second.reading) == {"not distinguishable"}
     assert second.seed_sd.tolist() == pytest.approx([2**0.5] * 8)
 
 
-def test_seeds_can_take_away_that_an_effect_is_sure():
+def test_seeds_can_take_away_significance():
     row = controls.Row("", "", 3, -0.1, -0.15, -0.05)
     readings = [row._replace(seed_sd=sd).reading for sd in (np.nan, 0.04, 0.05)]
-    assert readings == ["better", "better", "not told apart"]
+    assert readings == ["better", "better", "not distinguishable"]
 
 
 def strength(results):
@@ -155,12 +157,12 @@ def test_a_u_shape_in_teacher_strength_is_found(tmp_path):
         for v, k in ((2, "up"), (-2, "down"), (0.5, "flat"))
     }
     assert ends["up"].startswith("no U: stronger") and ends["down"].startswith("a U")
-    assert ends["flat"].startswith("no sure U")
+    assert ends["flat"].startswith("no significant U")
     hill = controls.strength_shape({"strongest": (2, 1, 3), "weakest": (-2, -3, -1)})
     assert hill.startswith("an upside-down U")
 
 
-def test_pairs_are_told_by_what_the_teacher_is_to_the_student(tmp_path):
+def test_pairs_are_grouped_by_what_the_teacher_is_to_the_student(tmp_path):
     """Every pair of Figure 1 once, and the harm that was put in, where it was put in."""
     harm = lambda s, t: 0.9 if t < s else 0.2 if t == s else -0.4  # noqa: E731
     world = lambda k, s, t: truth("scratch", s, 0) + (harm(s, t) if t else 0)  # noqa: E731

@@ -75,6 +75,13 @@ def test_the_law_of_the_grid_recovers_both_exponents():
     assert law.note == "" and law.values == pytest.approx((4, 2, 3, 1.2, 0.6), rel=1e-3)
 
 
+def test_a_law_has_its_parameters_by_name_and_no_others():
+    law = fit(FORMS["power"], BLOCKS, paper_row("soft"))
+    assert [law.a, law.c, law.b] == law.values.tolist() and law.c_se == np.sqrt(law.covariance[1, 1])
+    with pytest.raises(AttributeError, match="no d_se"):
+        law.d_se
+
+
 @pytest.mark.parametrize("n", range(5))
 def test_no_law_from_too_few_points(n):
     law = fit_exponential(BLOCKS[:n], paper_row("soft")[:n])
@@ -90,7 +97,7 @@ def test_no_convergence_is_an_outcome_not_a_crash(mae):
     assert law.note and np.isnan(law.b)
 
 
-def test_weights_pull_the_law_to_the_points_that_are_sure():
+def test_weights_pull_the_law_to_the_points_that_are_precise():
     y = paper_row("soft").copy()
     y[3] += 2
     weights = np.ones(8)

@@ -104,8 +104,8 @@ def test_laws_are_weighted_by_the_variance_over_people(results):
     assert abs(law.a - scaling.fit_exponential(blocks, y[:, 0]).a) > 1e-4
 
 
-def test_larger_students_are_foretold_within_the_noise(results):
-    table, gap, _ = laws.foretell(evidence.ours(results, "public").mae, "soft", 12)
+def test_larger_students_are_forecast_within_the_noise(results):
+    table, gap, _ = laws.forecast(evidence.ours(results, "public").mae, "soft", 12)
     assert table.student.tolist() == [6, 8, 10] and gap.shape == (3, 1 + bootstrap.DRAWS)
     assert table.inside.all() and (table.predicted - table.observed).abs().max() < 0.1
 
@@ -115,7 +115,7 @@ def test_a_forecast_is_weighted_as_the_laws_are(results):
     blocks, y = laws.curve(mae, "soft", 12)
     small = blocks <= 5
     law = scaling.fit(scaling.FORMS["exponential"], blocks[small], y[small, 0], laws.weights(y)[small])
-    table = laws.foretell(mae, "soft", 12)[0]
+    table = laws.forecast(mae, "soft", 12)[0]
     assert table.predicted.tolist() == pytest.approx(scaling.predict(law.form, law.values, blocks[~small]))
 
 
@@ -167,7 +167,7 @@ def test_a_grid_of_three_sizes_gives_notes_not_crashes(tmp_path):
     assert (laws.table(mae).note != "").all()
     assert (laws.rivals(mae, "soft", 12).note != "").all()
     assert (laws.grid_rivals(mae).note != "").all()
-    table, _, note = laws.foretell(mae, "soft", 12)
+    table, _, note = laws.forecast(mae, "soft", 12)
     assert table.empty and note.startswith("too few points")
 
 

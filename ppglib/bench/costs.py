@@ -30,6 +30,26 @@ def read(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return frames[0], frames[1]
 
 
+def one_window(folder: Path) -> pd.DataFrame:
+    """device, gpu, blocks, seconds, memory_mb (10^6 bytes) of every device with tables in `folder`, if any.
+
+    One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a
+    GPU, as in the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts.
+    """
+    columns = ["device", "gpu", "blocks", "seconds", "memory_mb"]
+    if not any(Path(folder).glob("*.csv")):
+        return pd.DataFrame(columns=columns)
+    seconds, memory = read(Path(folder))
+    seconds = seconds[(seconds.batch == 1) & (seconds.threads == 1) & (seconds.variant == "eager")]
+    memory = memory[(memory.batch == 1) & (memory["mode"] == "inference")]
+    gpu = memory.driver.str.contains("CUDA")
+    peak = memory.measured.where(gpu, memory[list(PARTS)].sum(axis=1)) / 1e6
+    memory = memory.assign(gpu=gpu, memory_mb=peak).groupby(["device", "gpu", "blocks"]).memory_mb.median()
+    seconds = seconds.groupby(["device", "blocks"])["mean"].median().rename("seconds")
+    both = memory.reset_index("gpu").join(seconds).reset_index()
+    return both.assign(device=both.device + ", one window a call")[columns]
+
+
 def table3(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
     """Our Table 3, one `device` for each setting measured; time and sd are means over the runs.
 

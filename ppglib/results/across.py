@@ -1,11 +1,11 @@
-"""Across datasets: networks that never saw the recordings of a set, beside networks that saw some of its people."""
+"""Across datasets: networks that never saw a set's recordings beside networks that saw some of its people."""
 
 import pandas as pd
 
 from ppglib.results import bootstrap
 from ppglib.results import evidence as ev
 from ppglib.results.bootstrap import interval
-from ppglib.results.controls import compare
+from ppglib.results.controls import compare, frame
 from ppglib.results.tables import BASELINES, Results
 
 PREFIX = "without-"
@@ -54,15 +54,16 @@ def gains(results: Results, recipe: str) -> pd.DataFrame:
     """What a teacher is worth on a set that neither it nor its student has seen: strategy - scratch (BPM).
 
     One row per held-out set, strategy and student, and one for "all" n of them, paired by person, with the
-    effect to reading of a `controls.Row`. Seeds are those of the recipe's repeated networks, all sets in training.
+    effect to reading of a `controls.Row`. Seeds are those of the recipe's repeated networks.
     """
-    rows, columns = [], ["dataset", "strategy", "student", "n", "effect", "low", "high", "seed_sd", "reading"]
+    rows, students = [], []
     for dataset in held_out(results, recipe):
         own = ev.ours(results, recipe, PREFIX + dataset)
         for strategy in sorted({k for k, _, teacher in own.mae.index if teacher}):
             found = ev.pairs(own.mae, strategy, "scratch", {ev.top(own.mae)})
             chosen = {str(pair[0][1]): [pair] for pair in found} | ({"all": found} if found else {})
-            for student, some in chosen.items():
-                row = compare(own, dataset, strategy, some)
-                rows.append((dataset, strategy, student, *row[2:], row.reading))
-    return pd.DataFrame(rows, columns=columns)
+            rows += [compare(own, dataset, strategy, some) for some in chosen.values()]
+            students += chosen
+    table = frame(rows, "dataset", "strategy")
+    table.insert(2, "student", students)
+    return table

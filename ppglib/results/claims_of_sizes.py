@@ -1,11 +1,13 @@
-"""The claims about sizes: what a larger student gains, what a larger teacher gives, and when it is too large."""
+"""The claims about sizes: what a larger student gains, what a larger teacher gives, when it is too large."""
 
 import numpy as np
 import pandas as pd
 
 from ppglib import scaling
 from ppglib.results.evidence import Evidence, weighted
-from ppglib.results.outcome import NO, YES, Outcome, cannot, surely, told
+from ppglib.results.outcome import NO, YES, Outcome, cannot, effect_text, finding, significant
+
+UNIT = "BPM per doubling"
 
 
 def size_helps(evidence: Evidence) -> Outcome:
@@ -13,13 +15,14 @@ def size_helps(evidence: Evidence) -> Outcome:
     rows = evidence.mae.index.to_frame()
     below_teacher = (rows.teacher == 0) | (rows.student < rows.teacher)
     rows = rows[rows.strategy.isin(["scratch", "soft"]) & below_teacher]
-    if rows.student.nunique() < 3:
-        return cannot(f"needs three sizes, has {rows.student.nunique()}")
+    sizes = rows.student.nunique()
+    if sizes < 3:
+        return cannot(f"A slope needs students of three sizes (here {sizes}).")
     groups = rows.strategy + rows.teacher.astype(str)
     (weight,) = scaling.slope_weights(np.log2(rows.student), groups, 1)
     slope = weighted(evidence, rows.index, weight)
-    why = f"over {rows.student.nunique()} sizes, scratch and soft"
-    return Outcome(YES if surely(*slope) < 0 else NO, why, *slope)
+    why = f"Over {sizes} sizes of scratch and soft networks the slope is {finding(*slope, unit=UNIT)}."
+    return Outcome(YES if significant(*slope) < 0 else NO, why, *slope)
 
 
 def larger_teachers_help(evidence: Evidence) -> Outcome:
@@ -30,54 +33,52 @@ def larger_teachers_help(evidence: Evidence) -> Outcome:
     slope = _trend(evidence, rows)
     several = rows[rows.groupby(rows.student).teacher.transform("size") > 1]
     best = several.assign(mae=evidence.mae[0]).sort_values("mae").drop_duplicates("student")
-    wins = (best.teacher == rows.teacher.max()).sum()
-    why = f"the largest of {rows.teacher.nunique()} teachers is the best for {wins} of {len(best)} students"
-    why += " that have several" + _without_one(evidence, rows, slope)
-    return Outcome(YES if surely(*slope) < 0 else NO, why, *slope)
+    wins, teachers = (best.teacher == rows.teacher.max()).sum(), rows.teacher.nunique()
+    why = f"The largest of {teachers} teachers is the best for {wins} of {len(best)} students that have "
+    why += f"several; the slope is {finding(*slope, unit=UNIT)}." + _without_one(evidence, rows, slope)
+    return Outcome(YES if significant(*slope) < 0 else NO, why, *slope)
 
 
 def too_large_teachers_harm(evidence: Evidence) -> Outcome:
-    """A parabola over log2(blocks) of the teacher: effect is its slope at the largest, surely above 0.
+    """A parabola over log2(blocks) of the teacher: effect is its slope at the largest, significantly above 0.
 
-    It must surely fall at the smallest teacher: where every larger teacher is worse, none is "too" large.
+    It must significantly fall at the smallest: where every larger teacher is worse, none is "too" large.
     """
     rows, few = _by_teacher(evidence)
     if few:
         return few
     ends = rows.teacher.min(), rows.teacher.max()
     smallest, largest = (_trend(evidence, rows, at=end) for end in ends)
-    why = f"slope at the smallest teacher {told(*smallest)}"
-    if surely(*largest) > 0 and smallest[0] >= 0:
-        why += "; larger teachers are worse from the smallest on, so none is the best size"
-    why += _without_one(evidence, rows, largest, at=ends[1])
-    return Outcome(YES if surely(*largest) > 0 > surely(*smallest) else NO, why, *largest)
+    why = f"The slope is {effect_text(*smallest)} at the smallest teacher and, at the largest, "
+    why += finding(*largest, unit=UNIT, side=1)
+    if significant(*largest) > 0 and smallest[0] >= 0:
+        why += ": larger teachers are worse from the smallest on, so none is the best size"
+    why += "." + _without_one(evidence, rows, largest, at=ends[1])
+    return Outcome(YES if significant(*largest) > 0 > significant(*smallest) else NO, why, *largest)
 
 
 def _trend(evidence: Evidence, rows: pd.DataFrame, at: int | None = None) -> tuple:
-    """Slope over log2(blocks) of the teacher, each student on its own level: a parabola's `at` a teacher, or a line's."""
+    """Slope over log2(blocks) of the teacher, each student on its own level; `at` one: of a parabola."""
     weights = scaling.slope_weights(np.log2(rows.teacher), rows.student, 2 if at else 1)
     weight = weights[0] + 2 * weights[1] * np.log2(at) if at else weights[0]
     return weighted(evidence, rows.index, weight)
 
 
 def _without_one(evidence: Evidence, rows: pd.DataFrame, slope: tuple, at: int | None = None) -> str:
-    """What is left of a slope of `_trend` without the student that moves it most."""
+    """A sentence on a slope of `_trend` without the student that moves it most."""
     rests = {student: rows[rows.student != student] for student in rows.student.unique()}
-    slopes = {
-        student: _trend(evidence, rest, at)
-        for student, rest in rests.items()
-        if (rest.student.value_counts() > 2).any()
-    }
-    if not slopes:
+    several = {student: rest for student, rest in rests.items() if (rest.student.value_counts() > 2).any()}
+    if not several:
         return ""
+    slopes = {student: _trend(evidence, rest, at) for student, rest in several.items()}
     most = max(slopes, key=lambda student: abs(slopes[student][0] - slope[0]))
-    return f"; without the {most}-block student, which moves it most, {told(*slopes[most])}"
+    return f" Without the {most}-block student, which moves it most, it is {effect_text(*slopes[most])}."
 
 
 def _by_teacher(evidence: Evidence) -> tuple[pd.DataFrame, Outcome | None]:
     """Soft students below their teacher, and why they cannot tell if they are too few."""
     rows = evidence.mae.index.to_frame()
     rows = rows[(rows.strategy == "soft") & (rows.student < rows.teacher)]
-    if rows.teacher.nunique() < 3:
-        return rows, cannot(f"needs soft students of three teachers, has {rows.teacher.nunique()}")
+    if (teachers := rows.teacher.nunique()) < 3:
+        return rows, cannot(f"A slope needs soft students of three teachers (here {teachers}).")
     return rows, None

@@ -10,11 +10,11 @@ from ppglib.results import evidence as ev
 from ppglib.results import tables
 from ppglib.results.bootstrap import interval
 from ppglib.results.evidence import Evidence
-from ppglib.results.outcome import surely
+from ppglib.results.outcome import significant
 from ppglib.results.tables import Results
 
 LEAK = "shared people, overlapping windows"
-BEATS, APART = "does anything beat DKD?", "and what does that to its own kind?"
+BEATS, CHANGE = "does anything beat DKD?", "what does one change do?"
 RIVALS = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
 CHANGES = (
     ("soft_t1", "soft"),
@@ -23,15 +23,15 @@ CHANGES = (
     ("dense_soft", "dense_scratch"),
     ("dense_soft", "soft"),
 )
-BY_MEDIAN = "gain over scratch, both read by the median"
+BY_MEDIAN = "gain over scratch, both decoded by the median"
 WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
 
 
 class Row(NamedTuple):
     """effect in BPM with its 95 % interval over people: below 0, the first of the two has the lower MAE.
 
-    reading: "better" or "worse" where it is sure (see `outcome.surely`), which takes other seeds into
-    account where seed_sd is known.
+    reading: "better" or "worse" where it is significant (`outcome.significant`), else "not distinguishable",
+    or "not run".
     """
 
     control: str
@@ -46,59 +46,59 @@ class Row(NamedTuple):
     def reading(self) -> str:
         if np.isnan(self.effect):
             return "not run"
-        sign = surely(self.effect, self.low, self.high, self.seed_sd)
-        return {-1: "better", 0: "not told apart", 1: "worse"}[sign]
+        sign = significant(self.effect, self.low, self.high, self.seed_sd)
+        return {-1: "better", 0: "not distinguishable", 1: "worse"}[sign]
 
 
 def table(results: Results, recipe: str) -> pd.DataFrame:
     """All controls of one recipe: control, compared, n, effect, low, high, seed_sd, reading, simulated."""
     own, median = ev.ours(results, recipe), ev.ours(results, recipe, decoder="median")
     rows = []
-    for read, networks in (("", own), (", median", median)):
-        rows.append(_pairs(networks, WITHOUT[0], "dkd", "soft8", read))
-        rows += [_pairs(networks, WITHOUT[1], name, "gaussian", read) for name in ("soft", "dkd")]
+    for decoder, networks in (("", own), (", median", median)):
+        rows.append(_pairs(networks, WITHOUT[0], "dkd", "soft8", decoder))
+        rows += [_pairs(networks, WITHOUT[1], name, "gaussian", decoder) for name in ("soft", "dkd")]
     gains = ("hard", "soft", "feature", "dkd", "soft8", "soft_t1", "gaussian")
     rows += [_pairs(own, "gain over scratch", name, "scratch") for name in gains]
     rows += [_pairs(median, BY_MEDIAN, name, "scratch", ", median") for name in ("soft", "dkd", "gaussian")]
     rows += _leak(results, recipe) + _recipes(results, recipe) + _decoders(results, recipe)
-    return _frame(rows).assign(simulated=bool(results.name))
+    return frame(rows).assign(simulated=bool(results.name))
 
 
 def beyond(results: Results, recipe: str) -> pd.DataFrame:
-    """What was tried beside DKD and beyond it: the columns of `table`, and how the networks were read."""
+    """What was tried beside DKD and beyond it: columns of `table` and `decoder` (see `tables.DECODERS`)."""
     frames = []
     for decoder in tables.DECODERS:
         own = ev.ours(results, recipe, decoder=decoder)
         rows = [_against_dkd(own, name) for name in RIVALS]
-        rows += [_pairs(own, APART, one, other) for one, other in CHANGES]
-        frames.append(_frame(rows).assign(read=decoder))
+        rows += [_pairs(own, CHANGE, one, other) for one, other in CHANGES]
+        frames.append(frame(rows).assign(decoder=decoder))
     return pd.concat(frames, ignore_index=True).assign(simulated=bool(results.name))
 
 
 def by_size(own: Evidence, compared) -> pd.DataFrame:
-    """Pairs of strategies at the largest teacher, size by size: student, compared, and a Row's effect to reading."""
+    """Pairs of strategies at the largest teacher by size: student, compared, a Row's effect to reading."""
     rows = []
     for one, other in compared:
         for pair in ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)}):
-            row = compare(own, "size by size", f"{one} - {other}", [pair])
-            rows.append((pair[0][1], row.compared, *row[3:], row.reading))
-    columns = ["student", "compared", "effect", "low", "high", "seed_sd", "reading"]
-    return pd.DataFrame(rows, columns=columns)
+            rows.append(compare(own, pair[0][1], f"{one} - {other}", [pair]))
+    return frame(rows, "student").drop(columns="n")
 
 
-def _frame(rows: list[Row]) -> pd.DataFrame:
-    return pd.DataFrame([row._asdict() | {"reading": row.reading} for row in rows])
+def frame(rows: list[Row], control="control", compared="compared", n="n") -> pd.DataFrame:
+    """One line a Row with its reading; control, compared and n under these names."""
+    names = [control, compared, n, *Row._fields[3:], "reading"]
+    return pd.DataFrame([(*row, row.reading) for row in rows], columns=names)
 
 
-def compare(own: Evidence, question: str, compared: str, found: list[tuple]) -> Row:
+def compare(own: Evidence, question, compared: str, found: list[tuple]) -> Row:
     """Mean gap over pairs of conditions; "not run" without any."""
     return Row(question, compared, len(found), *(ev.mean_gap(own, found) if found else ()))
 
 
-def _pairs(own: Evidence, question: str, one: str, other: str, read: str = "") -> Row:
+def _pairs(own: Evidence, question: str, one: str, other: str, decoder: str = "") -> Row:
     """Strategies at the largest teacher, over all students that have both."""
     found = ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)})
-    return compare(own, question, f"{one} - {other}{read}", found)
+    return compare(own, question, f"{one} - {other}{decoder}", found)
 
 
 def _against_dkd(own: Evidence, name: str) -> Row:
@@ -111,10 +111,10 @@ def _leak(results: Results, recipe: str) -> list[Row]:
     """The shuffled split against the split by person, 8 blocks.
 
     There people are in training and test, and so are windows that overlap: both make a network look
-    better than it is, and this control does not tell them apart. Over the people whom the split by
+    better than it is, and this control cannot distinguish the two. Over the people whom the split by
     person tests; the shuffled one tests everybody.
     """
-    own, rows = _whole(results, _tested_by_person(results, recipe)), []
+    own, rows = _side_by_side(results, _tested_by_person(results, recipe)), []
     for strategy in ("scratch", "soft"):
         keys = [k for k in own.mae.index if k[:4] == (recipe, "shuffled", strategy, 8)]
         found = [(k, (recipe, "person", *k[2:])) for k in keys]
@@ -134,7 +134,7 @@ def _recipes(results: Results, recipe: str) -> list[Row]:
     first, *others = tables.recipes(results.runs)
     if recipe != first or not others:
         return []
-    own, rows = _whole(results, results), []
+    own, rows = _side_by_side(results, results), []
     for other in others:
         for strategy in ("scratch", "soft", "dkd", "gaussian"):
             keys = [k for k in own.mae.index if k[:3] == (recipe, "person", strategy)]
@@ -152,14 +152,13 @@ def _decoders(results: Results, recipe: str) -> list[Row]:
     rows = []
     for name in ("expectation", "median"):
         gap = (mae[name].loc[keys] - mae["argmax"].loc[keys]).to_numpy().mean(axis=0)
-        rows.append(
-            Row("reading the same network", f"{name} - argmax", len(keys), *map(float, interval(gap)))
-        )
+        limits = map(float, interval(gap))
+        rows.append(Row("decoding the same network", f"{name} - argmax", len(keys), *limits))
     return rows
 
 
-def _whole(results: Results, tested: Results) -> Evidence:
-    """All recipes and splits side by side (index KEY): MAEs over the people of `tested`, seeds of all of them."""
+def _side_by_side(results: Results, tested: Results) -> Evidence:
+    """All recipes and splits side by side (index KEY): MAEs over the people of `tested`, seeds of all."""
     mae = tables.draws(tested)
     return Evidence(mae, ev.seed_variance(results).reindex(mae.index), pd.DataFrame(), ())
 
@@ -174,15 +173,16 @@ def by_relation(own: Evidence) -> pd.DataFrame:
     Rows teacher ("smaller", "as large" or "larger" than the student), pairs, worse (in how many the student
     is the worse network), effect (mean difference in BPM) to reading as a Row's.
     """
-    rows, soft = [], [k for k in own.mae.index if k[0] == "soft" and ("scratch", k[1], 0) in own.mae.index]
+    found = _both_run(own, [(k, ("scratch", k[1], 0)) for k in own.mae.index if k[0] == "soft"])
+    kinds = {}
     for name, sign in (("smaller", -1), ("as large", 0), ("larger", 1)):
-        found = [(k, ("scratch", k[1], 0)) for k in soft if np.sign(k[2] - k[1]) == sign]
-        if found:
-            worse = sum(own.mae.loc[a, 0] > own.mae.loc[b, 0] for a, b in found)
-            row = compare(own, "by relation", name, found)
-            rows.append((name, len(found), worse, *row[3:], row.reading))
-    columns = ["teacher", "pairs", "worse", "effect", "low", "high", "seed_sd", "reading"]
-    return pd.DataFrame(rows, columns=columns)
+        if chosen := [pair for pair in found if np.sign(pair[0][2] - pair[0][1]) == sign]:
+            kinds[name] = chosen
+    worse = [sum(own.mae.loc[a, 0] > own.mae.loc[b, 0] for a, b in pairs) for pairs in kinds.values()]
+    rows = [compare(own, name, "scratch", pairs) for name, pairs in kinds.items()]
+    table = frame(rows, "teacher", n="pairs").drop(columns="compared")
+    table.insert(2, "worse", worse)
+    return table
 
 
 def teacher_strength(own: Evidence, taught_by: pd.Series) -> tuple[pd.DataFrame, dict]:
@@ -215,8 +215,8 @@ def _strength(own: Evidence, rows: pd.DataFrame) -> dict:
 
 
 def strength_shape(slopes: dict) -> str:
-    """What one's slopes of `teacher_strength` say, in words."""
-    ends = surely(*slopes["strongest"]), surely(*slopes["weakest"])
+    """One's slopes of `teacher_strength` in words."""
+    ends = significant(*slopes["strongest"]), significant(*slopes["weakest"])
     if ends == (-1, 1):
         return "a U: the best teacher lies between the strongest and the weakest"
     if ends == (1, -1):
@@ -224,4 +224,4 @@ def strength_shape(slopes: dict) -> str:
     if ends in ((1, 1), (-1, -1)):
         better = "stronger" if ends[0] > 0 else "weaker"
         return f"no U: {better} teachers are better throughout"
-    return "no sure U: the slope at one end or both is not told from 0"
+    return "no significant U: the slope at one end or both is not distinguishable from 0"

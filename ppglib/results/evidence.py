@@ -1,13 +1,11 @@
-"""Evidence: the MAEs of one recipe, and the paper's printed ones, in one shape that claims can read."""
+"""Evidence: the MAEs of one recipe, and the paper's printed ones, in one shape for all claims."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ppglib.bench import costs
-from ppglib.bench.memory import PARTS
+from ppglib import scaling
 from ppglib.results import bootstrap, tables
 from ppglib.results.bootstrap import KEY, interval
 from ppglib.results.tables import BASELINES, Paper, Results, draws
@@ -69,7 +67,7 @@ def mean_gap(evidence: Evidence, found: list[tuple]) -> tuple:
 
 
 def weighted(evidence: Evidence, rows, weight: np.ndarray) -> tuple:
-    """Weighted sum of the MAEs of `rows`, such as a slope: effect, low, high over people, and its sd between seeds."""
+    """Weighted sum of the MAEs of `rows`, such as a slope: effect, low, high over people, sd of seeds."""
     seed_sd = np.sqrt((weight**2 * evidence.seed_variance[rows]).sum(skipna=False))
     return *map(float, interval(weight @ evidence.mae.loc[rows].to_numpy())), float(seed_sd)
 
@@ -77,7 +75,7 @@ def weighted(evidence: Evidence, rows, weight: np.ndarray) -> tuple:
 def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
     """BPM^2 that other seeds would move each condition's MAE by: index KEY, NaN in a recipe without repeats.
 
-    How far one network of one fold moves is told by a recipe's repeated conditions, all strategies of a
+    How far one network of one fold moves is taken from a recipe's repeated conditions, all strategies of a
     size together: at 1 block it can be several times what it is at 8. Its standard deviation is interpolated
     in log(blocks), and taken to be alike beyond and in other splits. A mean over n networks, seeds and folds
     together, has the n-th part of the variance.
@@ -97,7 +95,11 @@ def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
 def ours(
     results: Results, recipe: str, split: str = "person", measured=None, decoder: str = "argmax"
 ) -> Evidence:
-    """Every complete condition of one recipe and split, with draws over people."""
+    """Every complete condition of one recipe and split, with draws over people.
+
+    measured: COMPUTE columns of devices, as `ppglib.costs.one_window` gives them; none = no device.
+    decoder: how the predicted distributions are decoded, one of `tables.DECODERS`.
+    """
     mae = _pick(draws(results, decoder), recipe, split)
     variance = _pick(seed_variance(results, decoder), recipe, split).reindex(mae.index)
     used = results.runs[results.runs.recipe == recipe].run_id
@@ -112,33 +114,15 @@ def printed(paper: Paper) -> Evidence:
     The 8- and 10-block teachers' soft students are the printed laws at the paper's sizes below them.
     """
     rows = {(r.strategy, r.student, TEACHER): r.mae for r in paper.strategies.itertuples()}
+    form, sizes = scaling.FORMS["exponential"], paper.strategies.student.unique()
     for law in paper.laws[paper.laws.teacher < TEACHER].itertuples():
-        for student in paper.strategies.student.unique():
-            if student < law.teacher:
-                rows["soft", student, law.teacher] = law.a * np.exp(-law.b * student) + law.c
+        below = sizes[sizes < law.teacher]
+        maes = scaling.predict(form, [getattr(law, name) for name in form.names], below)
+        rows |= {("soft", student, law.teacher): mae for student, mae in zip(below, maes)}
     index = pd.MultiIndex.from_tuples(rows, names=LEVELS)
     mae = pd.DataFrame({0: list(rows.values())}, index=index)
     measured = paper.compute.assign(device="the paper's GPU", gpu=True)[COMPUTE]
     return Evidence(mae, pd.Series(np.nan, index), measured, PAPER_SETS)
-
-
-def compute(folder: Path) -> pd.DataFrame:
-    """COMPUTE columns of every device with tables in `folder` (see `ppglib.costs`); empty if none has.
-
-    One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a
-    GPU, as in the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts.
-    """
-    if not any(Path(folder).glob("*.csv")):
-        return pd.DataFrame(columns=COMPUTE)
-    seconds, memory = costs.read(Path(folder))
-    seconds = seconds[(seconds.batch == 1) & (seconds.threads == 1) & (seconds.variant == "eager")]
-    memory = memory[(memory.batch == 1) & (memory["mode"] == "inference")]
-    gpu = memory.driver.str.contains("CUDA")
-    peak = memory.measured.where(gpu, memory[list(PARTS)].sum(axis=1)) / 1e6
-    memory = memory.assign(gpu=gpu, memory_mb=peak).groupby(["device", "gpu", "blocks"]).memory_mb.median()
-    seconds = seconds.groupby(["device", "blocks"])["mean"].median().rename("seconds")
-    both = memory.reset_index("gpu").join(seconds).reset_index()
-    return both.assign(device=both.device + ", one window a call")[COMPUTE]
 
 
 def _pick(frame, recipe: str, split: str):

@@ -1,4 +1,4 @@
-"""Figure 2's tables: the law of every teacher, its rivals, and what small students foretell of large ones.
+"""Figure 2's tables: the law of every teacher, its rivals, and what small students forecast of large ones.
 
 All take `mae`, the draws of one recipe and split: index (strategy, student, teacher), column 0
 observed, then bootstrap draws; the paper's printed tables have the same shape with column 0 alone.
@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 
 from ppglib import scaling
-from ppglib.resnet1d import live_parameters
 from ppglib.results.bootstrap import interval
 
 TRIED = ["law", "x", "formula", "n", "r2", "aicc", "left_out", "left_out_low", "left_out_high", "note"]
-SMALL, UNIT = 5, 1e5  # students to fit on before foretelling the larger ones; parameters are counted in UNIT
+LAW = ["a", "b", "c", "a_se", "b_se", "c_se", "r2", "n", "note"]  # of the exponential
+SMALL, UNIT = 5, 1e5  # students to fit on for a forecast of the larger ones; parameters are counted in UNIT
 
 
 def parameters(blocks) -> np.ndarray:
     """(n,) live parameters in UNITs: the other x axis of a law."""
+    from ppglib.resnet1d import live_parameters  # with torch, which a table of results does not need
+
     return np.array([live_parameters(int(b)) for b in blocks]) / UNIT
 
 
@@ -39,8 +41,8 @@ def table(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
         blocks, y = curve(mae, strategy, teacher)
         if len(blocks):
             law = scaling.fit_exponential(blocks, y[:, 0], weights(y))
-            rows.append(dict(strategy=strategy, teacher=teacher) | law._asdict())
-    return pd.DataFrame(rows, columns=["strategy", "teacher", *scaling.Exponential._fields])
+            rows.append(dict(strategy=strategy, teacher=teacher) | {k: getattr(law, k) for k in LAW})
+    return pd.DataFrame(rows, columns=["strategy", "teacher", *LAW])
 
 
 def rivals(mae: pd.DataFrame, strategy: str, teacher: int) -> pd.DataFrame:
@@ -79,26 +81,25 @@ def _tried(form: scaling.Form, x, y: np.ndarray, law: scaling.Fit, groups=None) 
     return form.text, law.n, law.r2, law.aicc, *error, law.note
 
 
-def foretell(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray, str]:
-    """Fit the exponential on students up to SMALL blocks, predict the larger ones; (table, gap (n, draws), note).
+def forecast(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray, str]:
+    """The exponential of students up to SMALL blocks on larger ones: (table, gap (n, draws), note).
 
     predicted has the 95 % prediction interval of the weighted fit, observed its interval over people.
     gap = observed - predicted, fit and observation from the same draw of people. Empty
     without a law, and then the note says why.
     """
-    form = scaling.FORMS["exponential"]
     columns = ["student", "predicted", "low", "high", "observed", "observed_low", "observed_high"]
     columns += ["gap", "gap_low", "gap_high", "inside"]
     blocks, y = curve(mae, strategy, teacher)
     small = blocks <= SMALL
-    law = scaling.fit(form, blocks[small], y[small, 0], weights(y)[small])
-    note = law.note or ("no larger student to foretell" if small.all() else "")
+    law = scaling.fit_exponential(blocks[small], y[small, 0], weights(y)[small])
+    note = law.note or ("no larger student to forecast" if small.all() else "")
     if note:
         return pd.DataFrame(columns=columns), np.empty((0, y.shape[1])), note
     relative = weights(y) / weights(y)[small].mean()
     predicted = scaling.prediction_interval(law, blocks[~small], relative[~small])
-    draws = scaling.fit_draws(form, blocks[small], y[small], relative[small])
-    gap = y[~small] - scaling.predict(form, draws, blocks[~small])
+    draws = scaling.fit_draws(law.form, blocks[small], y[small], relative[small])
+    gap = y[~small] - scaling.predict(law.form, draws, blocks[~small])
     inside = (predicted[1] <= y[~small, 0]) & (y[~small, 0] <= predicted[2])
     values = [blocks[~small].astype(int), *predicted, *interval(y[~small]), *interval(gap), inside]
     return pd.DataFrame(dict(zip(columns, values))), gap, ""
