@@ -13,7 +13,7 @@ from ppglib.files import InputError
 from ppglib.results.bootstrap import interval
 from ppglib.results.claims_of_laws import decay, exponential_is_best, predictable, saturates
 from ppglib.results.claims_of_sizes import larger_teachers_help, size_helps, too_large_teachers_harm
-from ppglib.results.evidence import Evidence, beside, mean_gap, pairs, top
+from ppglib.results.evidence import Evidence, beside, mean_gap, ours, pairs, printed, top
 from ppglib.results.outcome import (
     CANNOT,
     CONTROL,
@@ -27,6 +27,7 @@ from ppglib.results.outcome import (
     significant,
     span,
 )  # fmt: skip
+from ppglib.results.tables import Paper, Results, recipes
 
 FOUR = ("hard", "soft", "dkd", "feature")
 SMALL = range(1, 5)  # blocks: "small models may not have the capacity to learn a rich representation"
@@ -190,6 +191,14 @@ def verdicts(evidence: Evidence, claims: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat([stated, pd.DataFrame(outcomes, columns=Outcome._fields)], axis=1)
     how = [_how(o, row.kind, row.supported_by) for o, row in zip(outcomes, claims.itertuples())]
     return table.assign(notebook=[f"{number:02d}" for number in claims.notebook], how=how)
+
+
+def judge(results: Results, paper: Paper, measured: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
+    """`verdicts` of "paper's tables" and of every recipe; measured: cost of one window, see `costs.one_window`."""
+    judged = {"paper's tables": verdicts(printed(paper), paper.claims)}
+    for recipe in recipes(results.runs):
+        judged[recipe] = verdicts(ours(results, recipe, measured=measured), paper.claims)
+    return judged
 
 
 def _how(outcome: Outcome, kind: str, supported_by: str) -> str:

@@ -12,17 +12,11 @@ from ppglib.results.bootstrap import interval
 from ppglib.results.evidence import Evidence
 from ppglib.results.outcome import significant
 from ppglib.results.tables import Results
+from ppglib.strategies import STRATEGIES
+from ppglib.task import DECODERS
 
-LEAK = "shared people, overlapping windows"
+GAIN, LEAK = "gain over scratch", "shared people, overlapping windows"
 BEATS, CHANGE = "does anything beat DKD?", "what does one change do?"
-RIVALS = ("scratch", "gaussian", "hard", "soft", "soft_t1", "feature", *tables.BEYOND)
-CHANGES = (
-    ("soft_t1", "soft"),
-    ("soft_oof", "soft"),
-    ("dense_scratch", "scratch"),
-    ("dense_soft", "dense_scratch"),
-    ("dense_soft", "soft"),
-)
 BY_MEDIAN = "gain over scratch, both decoded by the median"
 WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
 
@@ -57,20 +51,21 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
     for decoder, networks in (("", own), (", median", median)):
         rows.append(_pairs(networks, WITHOUT[0], "dkd", "soft8", decoder))
         rows += [_pairs(networks, WITHOUT[1], name, "gaussian", decoder) for name in ("soft", "dkd")]
-    gains = ("hard", "soft", "feature", "dkd", "soft8", "soft_t1", "gaussian")
-    rows += [_pairs(own, "gain over scratch", name, "scratch") for name in gains]
+    names = [name for name in STRATEGIES if name not in ("scratch", *tables.beyond())]
+    rows += [_pairs(own, GAIN, name, "scratch") for name in names]
     rows += [_pairs(median, BY_MEDIAN, name, "scratch", ", median") for name in ("soft", "dkd", "gaussian")]
     rows += _leak(results, recipe) + _recipes(results, recipe) + _decoders(results, recipe)
     return frame(rows).assign(simulated=bool(results.name))
 
 
 def beyond(results: Results, recipe: str) -> pd.DataFrame:
-    """What was tried beside DKD and beyond it: columns of `table` and `decoder` (see `tables.DECODERS`)."""
+    """What was tried beside DKD and beyond it: columns of `table` and `decoder` (see `DECODERS`)."""
     frames = []
-    for decoder in tables.DECODERS:
+    for decoder in DECODERS:
         own = ev.ours(results, recipe, decoder=decoder)
-        rows = [_against_dkd(own, name) for name in RIVALS]
-        rows += [_pairs(own, CHANGE, one, other) for one, other in CHANGES]
+        rows = [_against_dkd(own, name) for name in STRATEGIES if name not in ("dkd", "soft8")]
+        changes = [(name, other) for name, row in STRATEGIES.items() for other in row.beside]
+        rows += [_pairs(own, CHANGE, one, other) for one, other in changes]
         frames.append(frame(rows).assign(decoder=decoder))
     return pd.concat(frames, ignore_index=True).assign(simulated=bool(results.name))
 
@@ -145,7 +140,7 @@ def _recipes(results: Results, recipe: str) -> list[Row]:
 
 def _decoders(results: Results, recipe: str) -> list[Row]:
     """Expectation and median over bins against argmax, networks of Table 2 and beyond (equal weights)."""
-    mae = {name: tables.draws(results, name) for name in tables.DECODERS}
+    mae = {name: tables.draws(results, name) for name in DECODERS}
     index = mae["argmax"].index
     networks = [k for k in index if k[:2] == (recipe, "person") and k[3]]
     keys = [k for k in networks if k[4] in (0, max(teacher for *_, teacher in networks))]

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from ppglib import scaling
-from ppglib.results import bootstrap, tables
+from ppglib.results import bootstrap
 from ppglib.results.bootstrap import KEY, interval
 from ppglib.results.tables import BASELINES, Paper, Results, draws
+from ppglib.task import DECODERS
 
 LEVELS = ["strategy", "student", "teacher"]
 COMPUTE = ["device", "gpu", "blocks", "seconds", "memory_mb"]
@@ -81,7 +82,7 @@ def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
     together, has the n-th part of the variance.
     """
     networks = results.runs[results.runs.student > 0].groupby(KEY).fold.agg(["size", "nunique"])
-    spread = bootstrap.spread(results.runs, results.people, tables.DECODERS[decoder]).seed_sd
+    spread = bootstrap.spread(results.runs, results.people, DECODERS[decoder]).seed_sd
     repeated = (spread**2 * networks["nunique"]).dropna()
     variance = pd.Series(np.nan, networks.index)
     for recipe, own in repeated.groupby(level="recipe"):
@@ -98,7 +99,7 @@ def ours(
     """Every complete condition of one recipe and split, with draws over people.
 
     measured: COMPUTE columns of devices, as `ppglib.costs.one_window` gives them; none = no device.
-    decoder: how the predicted distributions are decoded, one of `tables.DECODERS`.
+    decoder: how the predicted distributions are decoded, one of `DECODERS`.
     """
     mae = _pick(draws(results, decoder), recipe, split)
     variance = _pick(seed_variance(results, decoder), recipe, split).reindex(mae.index)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 YES, NO, CONTROL, CANNOT = "reproduced", "not reproduced", "explained by a control", "cannot be tested here"
+VERDICTS = (YES, NO, CONTROL, CANNOT)
 KINDS = ("gap", "slope", "law", "cost", "external")  # of claims, as in data/paper/claims.csv
 TOLERANCE = 5.0  # points of per cent within which a percentage agrees, or a gain counts as none
 

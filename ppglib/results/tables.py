@@ -10,11 +10,10 @@ from ppglib import files
 from ppglib.files import InputError
 from ppglib.results import bootstrap
 from ppglib.results.bootstrap import KEY
-from ppglib.strategies import STRATEGIES as ROWS
+from ppglib.strategies import STRATEGIES
 from ppglib.task import DECODERS
 
 BASELINES = ("mean", "spectral")
-BEYOND = tuple(name for name, row in ROWS.items() if row.group == "beyond")
 # Measure of a network: the mean per person that it follows from, and the power that it is a root of.
 QUALITY = {"rmse": ("squared", 2), "within5": ("within5", 1), "nll": ("nll", 1)}
 NEEDED = {
@@ -80,9 +79,15 @@ def save(table: pd.DataFrame, folder: Path, name: str) -> None:
     files.write_table(Path(folder) / f"{name}.csv", table)
 
 
-def load_paper(folder: Path) -> Paper:
+def load_paper(folder: Path = files.ROOT / "data" / "paper") -> Paper:
+    """The paper's tables, typed once (data/README.md)."""
     names = ("table1_models", "table2_strategies", "table3_compute", "figure2_laws", "claims")
     return Paper(*(pd.read_csv(Path(folder) / f"{name}.csv") for name in names))
+
+
+def beyond() -> list[str]:
+    """Strategies that are neither the paper's nor a control: Table 2 does not show them."""
+    return [name for name, row in STRATEGIES.items() if row.group == "beyond"]
 
 
 def first_seed(results: Results) -> Results:
@@ -122,7 +127,7 @@ def figure1(table: pd.DataFrame, recipe: str, strategy: str = "soft") -> pd.Data
 def table2(table: pd.DataFrame, recipe: str, teacher: int | None = None) -> pd.DataFrame:
     """Conditions of Table 2: every strategy at one teacher (none = the largest), scratch and the controls."""
     rows = table[(table.recipe == recipe) & (table.split == "person")]
-    rows = rows[~rows.strategy.isin([*BASELINES, *BEYOND])]
+    rows = rows[~rows.strategy.isin([*BASELINES, *beyond()])]
     teacher = rows.teacher.max() if teacher is None else teacher
     rows = rows[rows.teacher.isin([0, teacher])]
     return rows.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
@@ -175,7 +180,7 @@ def quality(results: Results, recipe: str) -> pd.DataFrame:
 def reliability(results: Results, recipe: str, student: int) -> pd.DataFrame:
     """Confidence and accuracy in tenths of confidence, over all runs of a strategy of Table 2 at one size."""
     runs = _whole(results, recipe)
-    runs = runs[(runs.student == student) & ~runs.strategy.isin(BEYOND)]
+    runs = runs[(runs.student == student) & ~runs.strategy.isin(beyond())]
     runs = runs[runs.teacher.isin([0, runs.teacher.max()])]
     rows = results.reliability.merge(runs[["run_id", "strategy"]], on="run_id")
     rows = rows[rows.n > 0]
@@ -196,7 +201,7 @@ def _rank(value):
     """Sort key: strategies in the order of the table of strategies, others after them by name, numbers as they are."""
     if not isinstance(value, str):
         return value
-    every = [*BASELINES, *ROWS]
+    every = [*BASELINES, *STRATEGIES]
     place = every.index(value) if value in every else len(every)
     return f"{place:02d} {value}"
 
@@ -216,4 +221,4 @@ def tuning(folder: Path) -> pd.DataFrame:
 def shown_strategies(results: Results) -> list[str]:
     """Strategies of the paper and their controls that the study has, in the order of the table of strategies."""
     run = set(results.runs.strategy)
-    return [name for name, row in ROWS.items() if name in run and row.group != "beyond"]
+    return [name for name, row in STRATEGIES.items() if name in run and row.group != "beyond"]
