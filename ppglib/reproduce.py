@@ -105,7 +105,8 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
 
 def kinds_of(path: Path) -> dict[str, str]:
     """The parameters of a notebook, and what type each is of."""
-    return {name: found["inferred_type_name"] for name, found in papermill.inspect_notebook(str(path)).items()}
+    found = papermill.inspect_notebook(str(path))
+    return {name: parameter["inferred_type_name"] for name, parameter in found.items()}
 
 
 def typed(name: str, text: str, kind: str):
