@@ -3,8 +3,12 @@ PYTHON ?= python3
 STUDY ?= demo
 OUT ?= out/$(notdir $(basename $(STUDY)))
 RUN := .venv/bin/python -m
+# Outputs stay in cells tagged keep_output, counts because nbval needs them; times and versions go.
+STRIP := nbstripout --keep-count --keep-id --extra-keys "metadata.papermill cell.metadata.papermill metadata.language_info"
+# How long a text waited does not decide into how many pieces it is kept.
+ONE_STREAM := --NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor
 
-.PHONY: help reproduce test lab clean
+.PHONY: help reproduce test notebooks lab clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -20,6 +24,13 @@ test: .venv/ready  ## pytest and nbval
 	$(RUN) pytest
 	$(RUN) pytest --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 
+notebooks: .venv/ready  ## run the notebooks where they are, and keep the tables and figures that are tagged
+	rm -rf out/smoke out/notebooks-default
+	sockets=$$(mktemp -d /tmp/ppg-XXXXXX) && trap 'rm -rf "$$sockets"' EXIT && \
+	$(RUN) nbconvert --log-level WARN --to notebook --execute --inplace notebooks/*.ipynb $(ONE_STREAM) \
+		--KernelManager.transport=ipc --KernelManager.ip="$$sockets/kernel"
+	$(RUN) $(STRIP) notebooks/*.ipynb
+
 lab: .venv/ready  ## open the notebooks in JupyterLab
 	$(RUN) jupyterlab notebooks
 
@@ -30,5 +41,5 @@ clean:  ## remove what was built (not data/raw)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
 	$(RUN) pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --editable '.[dev]'
 	touch $@

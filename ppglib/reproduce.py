@@ -3,8 +3,12 @@
 import ast
 import html
 import os
+import socket
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -12,6 +16,7 @@ import papermill
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
+from traitlets.config import Config
 
 from ppglib import files
 from ppglib.files import NOTEBOOKS, InputError
@@ -57,8 +62,7 @@ def reproduce(
         "results": str(results or out / "results"),
         "measure": True,
     }
-    plan = {path: parameters_of(path, values) for path in notebooks}
-    add_given(plan, given or {}, taken=set(values))
+    plan = parameters(notebooks, values, given or {})
     check_writable(out)
     if results is None and any(path.name[:2] in ("01", "03") for path in notebooks):
         windows = study_windows(parsed, data, out)
@@ -83,23 +87,26 @@ def select(only: list[str] | None, allowed: tuple[str, ...] | None) -> list[Path
     return [every[number] for number in sorted(set(only or allowed or every))]
 
 
-def parameters_of(path: Path, values: dict) -> dict:
-    """Those of `values` that the notebook declares."""
-    return {name: values[name] for name in papermill.inspect_notebook(str(path)) if name in values}
-
-
-def add_given(plan: dict[Path, dict], given: dict[str, str], taken: set[str]) -> None:
-    """Add the user's own parameters, each checked for name and type against the notebooks' own."""
-    declared = {path: papermill.inspect_notebook(str(path)) for path in plan}
-    known = sorted({name for names in declared.values() for name in names})
-    for name, text in given.items():
-        if name in taken - {"measure"}:
+def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> dict[Path, dict]:
+    """What each notebook is given: those of `values` that it declares, and the user's own, checked."""
+    declared = {path: kinds_of(path) for path in notebooks}
+    known = sorted({name for kinds in declared.values() for name in kinds})
+    for name in given:
+        if name in values and name != "measure":
             raise InputError(f"Parameter {name} follows from the command line: use --{name}.")
         if name not in known:
             raise InputError(f"No selected notebook has a parameter {name!r}; they have {', '.join(known)}.")
-        for path, names in declared.items():
-            if name in names:
-                plan[path][name] = typed(name, text, names[name]["inferred_type_name"])
+    return {
+        path: {name: value for name, value in values.items() if name in kinds}
+        | {name: typed(name, text, kinds[name]) for name, text in given.items() if name in kinds}
+        for path, kinds in declared.items()
+    }
+
+
+def kinds_of(path: Path) -> dict[str, str]:
+    """The parameters of a notebook, and what type each is of."""
+    found = papermill.inspect_notebook(str(path))
+    return {name: parameter["inferred_type_name"] for name, parameter in found.items()}
 
 
 def typed(name: str, text: str, kind: str):
@@ -139,22 +146,39 @@ def execute(plan: dict[Path, dict], out: Path) -> None:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
     size = {path: len(nbformat.read(path, as_version=4).cells) for path in plan}
     bar = tqdm(total=sum(size.values()), unit="cell", disable=not sys.stderr.isatty())
-    for path, parameters in plan.items():
-        bar.set_description(path.stem)
-        begun = time.perf_counter()
-        execute_one(path, parameters, folder)
-        bar.update(size[path])
-        if bar.disable:
-            print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
-    bar.close()
+    with bar, local_kernels() as config:
+        for path, parameters in plan.items():
+            bar.set_description(path.stem)
+            begun = time.perf_counter()
+            execute_one(path, parameters, folder, config)
+            bar.update(size[path])
+            if bar.disable:
+                print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
 
 
-def execute_one(path: Path, parameters: dict, folder: Path) -> None:
+@contextmanager
+def local_kernels() -> Iterator[Config]:
+    """Settings for kernels that talk through sockets in a folder of the user's own, and not over TCP.
+
+    Over TCP every program on the machine could listen, and each kernel says so. A socket's path may have
+    about 100 characters, so a long temporary folder is not used. Windows keeps TCP.
+    """
+    config = Config()
+    if not hasattr(socket, "AF_UNIX"):
+        yield config
+        return
+    short = None if len(tempfile.gettempdir()) < 70 else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="ppg-", dir=short, ignore_cleanup_errors=True) as folder:
+        config.KernelManager.transport = "ipc"
+        config.KernelManager.ip = f"{folder}/kernel"  # sockets are named kernel-1, kernel-2, ...
+        yield config
+
+
+def execute_one(path: Path, parameters: dict, folder: Path, config: Config) -> None:
     target, beside = folder / path.name, folder / f".{path.name}"
+    options = {"kernel_name": "python3", "progress_bar": False, "log_output": False, "config": config}
     try:
-        papermill.execute_notebook(
-            str(path), str(beside), parameters, kernel_name="python3", progress_bar=False, log_output=False
-        )
+        papermill.execute_notebook(str(path), str(beside), parameters, **options)
     except PapermillExecutionError as error:
         failed = folder / f"{path.stem}.failed.ipynb"
         os.replace(beside, failed)

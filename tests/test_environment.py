@@ -17,22 +17,27 @@ def project():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
+def requirements():
+    """What make installs: to use the library, and to change it."""
+    return project()["dependencies"] + project()["optional-dependencies"]["dev"]
+
+
 def conda():
     text = (ROOT / "environment.yml").read_text()
     found = [line.strip(" -") for line in text.split("dependencies:")[1].splitlines() if line.strip()]
-    found = [line for line in found if not re.match(r"(pip:?$|ssl|editable|python)", line)]
+    found = [line for line in found if not re.match(r"(#|pip:?$|ssl|editable|python)", line)]
     return {OTHER_NAME.get(name_of(line), name_of(line)): line for line in found}
 
 
 def test_conda_and_pip_have_the_same_packages_with_the_same_bounds():
-    pip = {name_of(line): line[len(name_of(line)) :] for line in project()["dependencies"]}
+    pip = {name_of(line): line[len(name_of(line)) :] for line in requirements()}
     assert pip == {name: line[len(name_of(line)) :] for name, line in conda().items()}
     assert "python" + project()["requires-python"] in (ROOT / "environment.yml").read_text()
 
 
 def test_the_bounds_that_matter():
-    requirements = project()["dependencies"]
-    assert "pytest>=8,<10" in requirements and "nbval>=0.11" in requirements
+    assert {"pytest>=8,<10", "nbval>=0.11"} <= set(project()["dependencies"])
+    assert {"nbstripout>=0.7", "hypothesis>=6.100"} == set(project()["optional-dependencies"]["dev"])
     assert "torch==2.13.0" in (ROOT / "requirements.lock").read_text().splitlines()
 
 
@@ -42,13 +47,13 @@ def test_the_lock_is_exact_and_covers_every_requirement():
     ]
     assert all(re.fullmatch(r"[\w.\[\]-]+==[\w.]+", line) for line in lines)
     locked = {name_of(line).lower().replace("_", "-") for line in lines}
-    assert {name_of(line).lower() for line in project()["dependencies"]} <= locked
+    assert {name_of(line).lower() for line in requirements()} <= locked
 
 
 def test_what_is_installed_fits_the_bounds():
     from packaging.requirements import Requirement
 
-    for line in project()["dependencies"]:
+    for line in requirements():
         requirement = Requirement(line)
         assert requirement.specifier.contains(version(requirement.name), prereleases=True), line
 

@@ -1,8 +1,10 @@
 """The command line as users use and misuse it, and the runner on a notebook of its own."""
 
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 
 import nbformat
 import pytest
@@ -59,6 +61,41 @@ def test_a_failing_notebook_is_named_and_kept_apart(notebooks, tmp_path, capsys)
     assert "07_small.ipynb failed" in said and "ZeroDivisionError" in said and "Traceback" not in said
     assert (out / "notebooks/07_small.failed.ipynb").exists()
     assert not (out / "notebooks/07_small.ipynb").exists() and not (out / "index.html").exists()
+
+
+LOOK = """
+import pathlib, ipykernel.connect
+told = ipykernel.connect.get_connection_info(unpack=True)
+folder = pathlib.Path(told["ip"]).parent
+print(told["transport"], oct(folder.stat().st_mode)[-3:], folder)
+"""
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Windows keeps TCP")
+@pytest.mark.parametrize("temporary", ["short", "long" * 25])
+def test_kernels_talk_through_private_sockets(tmp_path, monkeypatch, capfd, temporary):
+    """Over TCP each kernel would write a warning to the terminal, and would be right."""
+    out, temporary = tmp_path / "out", tmp_path / temporary
+    out.mkdir()
+    temporary.mkdir()
+    monkeypatch.chdir(out)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(LOOK)]), tmp_path / "look.ipynb")
+    reproduce.execute({tmp_path / "look.ipynb": {}}, out)
+    said = capfd.readouterr()
+    assert "WARNING" not in said.err and said.out.startswith("look: ") and said.out.count("\n") == 1
+    executed = nbformat.read(out / "notebooks/look.ipynb", as_version=4)
+    transport, mode, folder = executed.cells[0].outputs[0].text.split()
+    assert (transport, mode) == ("ipc", "700")
+    assert len(folder) + len("/kernel-5") <= 100
+    assert not os.path.exists(folder) and not list(temporary.iterdir())
+    assert {path.name for path in out.rglob("*")} == {"notebooks", "look.ipynb", "look.html"}
+
+
+def test_without_such_sockets_kernels_are_left_as_they_are(monkeypatch):
+    monkeypatch.delattr(socket, "AF_UNIX", raising=False)
+    with reproduce.local_kernels() as config:
+        assert not config
 
 
 @pytest.mark.parametrize(
