@@ -89,10 +89,10 @@ class Plot:
     def _bytes(self, kind: str, **options) -> bytes:
         content, small = io.BytesIO(), io.BytesIO()
         self.fig.savefig(content, format=kind, bbox_inches="tight", **options)
-        if kind != "png":
+        if kind != "png" or any(ax.get_label() == "<colorbar>" for ax in self.fig.axes):
             return content.getvalue()
         few = Image.open(content).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
-        few.save(small, "png", optimize=True)  # a third of the size, and colours that no eye tells from them
+        few.save(small, "png", optimize=True)  # a third of the size; where shades are data, they stay exact
         return small.getvalue()
 
     def save(self, out) -> "Plot":
@@ -675,6 +675,7 @@ def training_curves(curves: pd.DataFrame, label: str = "") -> Plot:
             style = {"color": shade[kind], "ls": line, "marker": "o" if len(curves) < 10 else None}
             ax.plot(curves.index, curves[name], label=kind if line == "-" else None, **style)
     ax.set(xlabel="Epoch", ylabel="Training loss (nats)")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     _legend(fig, [ax], "center right")
     last = curves.iloc[-1]
     worst, best = (
@@ -730,6 +731,7 @@ def training_cost(speed: pd.DataFrame, sweep: pd.DataFrame) -> Plot:
     left.set(xlabel="Blocks", ylabel="Windows a second", ylim=(0, None), xticks=speed.get("blocks", []))
     left.yaxis.set_major_formatter("{x:,.0f}")
     right.set(xlabel="Times the smallest", ylabel="Time (s)", ylim=(0, None))
+    right.xaxis.get_major_locator().set_params(integer=True)
     for ax in (left, right) if groups else (left,):
         ax.legend()
     text = "Training speed was not measured"
