@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ppglib.files import InputError
+from ppglib.strategies import STRATEGIES
 from ppglib.study import grid, studies
 
 GOOD = """
@@ -35,7 +36,7 @@ def test_built_in_studies_are_valid_and_teach_before_they_learn(name):
     for run in runs:
         teachers = grid.teachers_of(run)
         assert len(teachers) == {"soft_oof": 4}.get(run.strategy, int(run.teacher > 0))
-        assert (run.teacher == 0) == (run.strategy in studies.NO_TEACHER)
+        assert (run.teacher == 0) == (STRATEGIES[run.strategy].teacher == "")
         assert all(place[teacher] < place[run] for teacher in teachers)
 
 
@@ -128,7 +129,7 @@ def test_a_run_is_named_by_what_decides_it_and_by_nothing_else(tmp_path):
     ("change", "message"),
     [
         (("epochs = 3", "epochs = 3\nepoch = 4"), "unknown key 'epoch'"),
-        (("epochs = 3", ""), "lacks the key 'epochs'"),
+        (("folds = [0, 1]", ""), "lacks the key 'folds'"),
         (("epochs = 3", 'epochs = "3"'), "epochs must be of type int"),
         (("epochs = 3", "epochs = true"), "epochs must be of type int"),
         (("epochs = 3", "epochs = 0"), "epochs must lie between"),

@@ -8,6 +8,7 @@ import pytest
 from ppglib import splits
 from ppglib.__main__ import main
 from ppglib.files import resolve
+from ppglib.results import tables
 from ppglib.study import studies, tuning
 
 TUNED = ("soft_temperature", "dkd_temperature", "sigma", "dense_noise")
@@ -19,7 +20,7 @@ def trained(simulated_windows, tmp_path_factory):
     for name, value in {"SIZES": (1, 2), "RATES": (1e-2,), "DROPOUTS": (0.0, 0.5), "EPOCHS": (1, 2)}.items():
         patch.setattr(tuning, name, value)
     patch.setattr(
-        tuning, "STRATEGIES", {"soft": ("soft_temperature", (1.0, 4.0)), "gaussian": ("sigma", (2.0, 9.0))}
+        tuning, "TUNED", {"soft": ("soft_temperature", (1.0, 4.0)), "gaussian": ("sigma", (2.0, 9.0))}
     )
     study = replace(studies.read("smoke"), epochs=2)
     folder = tmp_path_factory.mktemp("tuning")
@@ -42,9 +43,9 @@ def test_everything_tried_is_in_the_table_and_the_lowest_mean_is_chosen(trained)
 
 def test_the_summary_has_a_row_a_setting_and_its_mean(trained, tmp_path):
     _, _, table = trained
-    assert tuning.summary(tmp_path).empty
+    assert tables.tuning(tmp_path).empty
     table.to_csv(tmp_path / "tuning.csv", index=False)
-    short = tuning.summary(tmp_path)
+    short = tables.tuning(tmp_path)
     assert len(short) == 2 * short.chosen.sum() + 1 == len(table) // 2  # of three, two, two and two settings
     assert short["mean"].to_list() == pytest.approx(((short["mae 1"] + short["mae 2"]) / 2).to_list())
     assert (
