@@ -91,8 +91,5 @@ def _cumulative_gap(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
 def _pearson(a: Tensor, b: Tensor) -> Tensor:
     """Correlation of each row of a with that of b; rows that hardly vary count 0, as in the public code."""
     a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
-    return (a * b).sum(1) / (_norm(a) * _norm(b) + 1e-8)
-
-
-def _norm(rows: Tensor) -> Tensor:
-    return rows.square().sum(1).add(1e-24).sqrt()  # its gradient is finite at 0 too
+    norm_a, norm_b = (x.square().sum(1).add(1e-24).sqrt() for x in (a, b))  # with a finite gradient at 0
+    return (a * b).sum(1) / (norm_a * norm_b + 1e-8)

@@ -1,7 +1,6 @@
 """What makes training on a CPU fast: cheap dropout, bfloat16 where the processor has it, memory that is kept."""
 
 import ctypes
-import platform
 import sys
 
 import torch
@@ -51,16 +50,6 @@ def keep_mask(x: Tensor, rate: float) -> Tensor:
 def device() -> torch.device:
     """Where to train: the GPU if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def device_name() -> str:
-    """The GPU's name, or the processor's as its maker spells it."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name()
-
-
-def processor_name() -> str:
-    """The processor's name, as its maker spells it."""
-    return _capabilities().get("cpu_name") or platform.processor() or platform.machine()
 
 
 def precision_of(precision: str, where: torch.device) -> str:

@@ -1,10 +1,8 @@
-"""Files whole or not at all, errors in one sentence, and what made a number: versions and device."""
+"""Files whole or not at all, and errors in one sentence."""
 
 import hashlib
 import os
-import platform
 import uuid
-from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,12 +52,3 @@ def write(path: str | Path, content: bytes) -> None:
 def write_table(path: str | Path, table) -> None:
     """Write a DataFrame as CSV, whole or not at all; numbers to six significant digits."""
     write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-
-
-def versions() -> dict[str, str]:
-    """python, torch, numpy, device (the GPU's name, or the processor's) and cores of this machine."""
-    from ppglib.fast import device_name  # needs torch, which reading tables does not
-
-    installed = {name: version(name) for name in ("torch", "numpy")}
-    cores = str(os.cpu_count())
-    return {"python": platform.python_version(), **installed, "device": device_name(), "cores": cores}

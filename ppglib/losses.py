@@ -53,9 +53,9 @@ def feature_kd(student_map: Tensor, teacher_map: Tensor, regressor) -> Tensor:
     regressor: a 1x1 convolution from the student's channels to the teacher's, trained along.
     The longer time axis is averaged down to the shorter one.
     """
-    length = min(student_map.shape[-1], teacher_map.shape[-1])
-    student_map, teacher_map = (_pool(exact(m), length) for m in (student_map, teacher_map))
+    shape = 1, min(student_map.shape[-1], teacher_map.shape[-1])
     with torch.autocast(student_map.device.type, enabled=False):
+        student_map, teacher_map = (F.adaptive_avg_pool2d(exact(m), shape) for m in (student_map, teacher_map))
         return F.mse_loss(regressor(student_map), teacher_map)
 
 
@@ -89,9 +89,3 @@ def _decouple(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     others = logits.gather(1, column + (column >= target[:, None]))
     log_all, log_others = logits.logsumexp(1, keepdim=True), others.logsumexp(1, keepdim=True)
     return torch.cat([logits.gather(1, target[:, None]), log_others], 1) - log_all, others - log_others
-
-
-def _pool(feature_map: Tensor, length: int) -> Tensor:
-    if feature_map.shape[-1] == length:
-        return feature_map
-    return F.adaptive_avg_pool2d(feature_map, (1, length))

@@ -22,15 +22,12 @@ def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray
     """
     if fold not in (0, 1):
         raise InputError(f"Fold {fold} does not exist: there are folds 0 and 1.")
-    if kind.startswith("without-"):
-        return _without(windows, kind.removeprefix("without-"))
-    if kind not in ("person", "shuffled", *PARTS):
-        raise InputError(
-            f"Unknown split {kind!r}: choose person, shuffled, {', '.join(PARTS)} or without-DATASET."
-        )
+    if kind not in ("person", "shuffled", *PARTS) and not kind.startswith("without-"):
+        raise InputError(f"Unknown split {kind!r}: choose person, shuffled, {', '.join(PARTS)}, without-DATASET.")
     table = windows.table
-    train, test = np.zeros(len(table), bool), np.zeros(len(table), bool)
-    for dataset in sorted(table.dataset.unique()):
+    test = (table.dataset == kind.removeprefix("without-")).to_numpy()
+    train = ~test
+    for dataset in sorted(table.dataset.unique()) if not kind.startswith("without-") else ():
         rows = (table.dataset == dataset).to_numpy()
         units = np.flatnonzero(rows) if kind == "shuffled" else table.person[rows].to_numpy()
         names = np.unique(units)
@@ -45,15 +42,6 @@ def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray
             chosen = np.array_split(rest, len(PARTS))[PARTS.index(kind)]
             rest = np.setdiff1d(rest, chosen)
         test[rows], train[rows] = np.isin(units, chosen), np.isin(units, rest)
-    return _rows(train, test, kind)
-
-
-def _without(windows: Windows, dataset: str) -> tuple[np.ndarray, np.ndarray]:
-    test = (windows.table.dataset == dataset).to_numpy()
-    return _rows(~test, test, f"without-{dataset}")
-
-
-def _rows(train: np.ndarray, test: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
     if not (train.any() and test.any()):
         few = "one set of at least 5 people is needed" if kind in PARTS else "add recordings"
         raise InputError(f"The split {kind} leaves no window to train on or none to test on: {few}.")

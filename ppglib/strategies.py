@@ -49,16 +49,16 @@ TRAINING = ("epochs", "batch", "rate", "schedule", "precision")  # what every st
 
 
 class Batch(NamedTuple):
-    """What a loss may look at: logits (N, 180) and maps (N, C, 1, L) of both networks, truth (N,), weights."""
+    """What a loss may look at; None where the strategy does not ask a teacher for it."""
 
-    logits: "Tensor"
-    map: "Tensor"
-    target: "Tensor"  # int64, the true bin
-    hr: "Tensor"  # BPM
-    teacher: "Tensor | None" = None  # logits
-    teacher_map: "Tensor | None" = None
-    regressor: "nn.Module | None" = None  # 1x1 convolution from the student's channels to the teacher's
-    ramp: float = 1.0  # rises from 0 to 1 over `warm_up`
+    logits: "Tensor"  # (N, 180), of the student
+    map: "Tensor"  # (N, C, 1, L), of the student
+    target: "Tensor"  # (N,) int64, the true bin
+    hr: "Tensor"  # (N,) BPM
+    teacher: "Tensor | None"  # logits
+    teacher_map: "Tensor | None"
+    regressor: "nn.Module | None"  # 1x1 convolution from the student's channels to the teacher's
+    ramp: float  # rises from 0 to 1 over `warm_up`, else 1
 
 
 @dataclass(frozen=True)
@@ -90,98 +90,64 @@ def truth(b: Batch) -> "Tensor":
     return ppglib.losses.cross_entropy(b.logits, b.target)
 
 
-def soft(b: Batch, c: Constants) -> "Tensor":
-    return ppglib.losses.soft_kd(b.logits, b.teacher, c.soft_temperature)
+def soft(b: Batch, temperature: float) -> "Tensor":
+    """KL divergence from the teacher's softened distribution."""
+    return ppglib.losses.soft_kd(b.logits, b.teacher, temperature)
 
 
-def dkd(b: Batch, c: Constants) -> "Tensor":
-    distilled = ppglib.losses.dkd(b.logits, b.teacher, b.target, c.dkd_temperature, c.alpha, c.beta)
-    return truth(b) + b.ramp * distilled
-
-
-def soft8(b: Batch, c: Constants) -> "Tensor":
-    return truth(b) + b.ramp * (c.beta * ppglib.losses.soft_kd(b.logits, b.teacher, c.dkd_temperature))
-
-
-def window_dkd(b: Batch, c: Constants) -> "Tensor":
-    given = c.dkd_temperature, c.alpha, c.beta, c.window
-    return truth(b) + b.ramp * ppglib.losses.window_dkd(b.logits, b.teacher, b.target, *given)
-
-
-def feature(b: Batch, c: Constants) -> "Tensor":
-    return truth(b) + c.feature_weight * ppglib.losses.feature_kd(b.map, b.teacher_map, b.regressor)
+def decoupled(b: Batch, c: Constants, *width: int) -> "Tensor":
+    """DKD, of the true bin alone or of a window of bins around it."""
+    loss = ppglib.losses.window_dkd if width else ppglib.losses.dkd
+    return loss(b.logits, b.teacher, b.target, c.dkd_temperature, c.alpha, c.beta, *width)
 
 
 SOFT, DKD = ("soft_temperature",), ("dkd_temperature", "alpha", "beta", "warm_up")
 DENSE = ("dense_times", "dense_noise")
 # In the order of every table and figure. Colours: Okabe and Ito's, distinguishable by everyone.
 STRATEGIES = {
-    "scratch": Strategy(
-        "cross-entropy to the true bin; no teacher",
+    "scratch": Strategy("cross-entropy to the true bin; no teacher",
         lambda b, c: truth(b), (), "", "paper", "#000000", "o"),
-    "hard": Strategy(
-        "cross-entropy to the teacher's most likely bin, without the truth",
+    "hard": Strategy("cross-entropy to the teacher's most likely bin, without the truth",
         lambda b, c: ppglib.losses.hard_kd(b.logits, b.teacher), (), "logits", "paper", "#d55e00", "v"),
-    "soft": Strategy(
-        "KL divergence from the teacher's softened distribution, without the truth",
-        soft, SOFT, "logits", "paper", "#0072b2", "s"),
-    "feature": Strategy(
-        "cross-entropy to the true bin, and the squared distance to the teacher's last feature map",
-        feature, ("feature_weight",), "map", "paper", "#009e73", "^"),
-    "dkd": Strategy(
-        "cross-entropy to the true bin, and decoupled distillation: target and other bins weighted apart",
-        dkd, DKD, "logits", "paper", "#cc79a7", "D"),
-    "soft8": Strategy(
-        "cross-entropy to the true bin, and 8 x soft in DKD's place",
-        soft8, ("dkd_temperature", "beta", "warm_up"), "logits", "control", "#e69f00", "P"),
-    "soft_t1": Strategy(
-        "soft at temperature 1",
-        lambda b, c: ppglib.losses.soft_kd(b.logits, b.teacher, 1.0),
-        (), "logits", "control", "#8f5a00", "<", ("soft",)),
-    "gaussian": Strategy(
-        "cross-entropy to a Gaussian around the true heart rate; no teacher",
+    "soft": Strategy("KL divergence from the teacher's softened distribution, without the truth",
+        lambda b, c: soft(b, c.soft_temperature), SOFT, "logits", "paper", "#0072b2", "s"),
+    "feature": Strategy("cross-entropy to the true bin, and the squared distance to the teacher's last feature map",
+        lambda b, c: truth(b) + c.feature_weight * ppglib.losses.feature_kd(b.map, b.teacher_map, b.regressor),
+        ("feature_weight",), "map", "paper", "#009e73", "^"),
+    "dkd": Strategy("cross-entropy to the true bin, and decoupled distillation: target and other bins weighted apart",
+        lambda b, c: truth(b) + b.ramp * decoupled(b, c), DKD, "logits", "paper", "#cc79a7", "D"),
+    "soft8": Strategy("cross-entropy to the true bin, and 8 x soft in DKD's place",
+        lambda b, c: truth(b) + b.ramp * (c.beta * soft(b, c.dkd_temperature)),
+        ("dkd_temperature", "beta", "warm_up"), "logits", "control", "#e69f00", "P"),
+    "soft_t1": Strategy("soft at temperature 1",
+        lambda b, c: soft(b, 1.0), (), "logits", "control", "#8f5a00", "<", ("soft",)),
+    "gaussian": Strategy("cross-entropy to a Gaussian around the true heart rate; no teacher",
         lambda b, c: ppglib.losses.gaussian(b.logits, b.hr, c.sigma),
         ("sigma",), "", "control", "#56b4e9", "*"),
-    "cdf": Strategy(
-        "squared distance between the cumulative distributions of student and teacher",
+    "cdf": Strategy("squared distance between the cumulative distributions of student and teacher",
         lambda b, c: ppglib.losses.cdf(b.logits, b.teacher), (), "logits", "beyond"),
-    "wasserstein": Strategy(
-        "absolute distance between the cumulative distributions of student and teacher",
+    "wasserstein": Strategy("absolute distance between the cumulative distributions of student and teacher",
         lambda b, c: ppglib.losses.wasserstein(b.logits, b.teacher), (), "logits", "beyond"),
-    "window_dkd": Strategy(
-        "DKD whose target is the true bin and the `window` bins on each side of it",
-        window_dkd, (*DKD, "window"), "logits", "beyond"),
-    "dist": Strategy(
-        "cross-entropy to the true bin, and 1 - Pearson correlation with the teacher, over bins and batch",
+    "window_dkd": Strategy("DKD whose target is the true bin and the `window` bins on each side of it",
+        lambda b, c: truth(b) + b.ramp * decoupled(b, c, c.window), (*DKD, "window"), "logits", "beyond"),
+    "dist": Strategy("cross-entropy to the true bin, and 1 - Pearson correlation with the teacher, over bins and batch",
         lambda b, c: truth(b) + ppglib.losses.dist(b.logits, b.teacher), (), "logits", "beyond"),
-    "soft_oof": Strategy(
-        "soft, each person labelled by a teacher that was trained without them",
-        soft, SOFT, "out of fold", "beyond", beside=("soft",)),
-    "dense_scratch": Strategy(
-        "scratch on windows at any offset between two labels, heart rate interpolated, trained longer",
+    "soft_oof": Strategy("soft, each person labelled by a teacher that was trained without them",
+        lambda b, c: soft(b, c.soft_temperature), SOFT, "out of fold", "beyond", beside=("soft",)),
+    "dense_scratch": Strategy("scratch on windows at any offset between two labels, heart rate interpolated, trained longer",
         lambda b, c: truth(b), DENSE, "", "beyond", beside=("scratch",)),
-    "dense_soft": Strategy(
-        "soft on windows at any offset between two labels, trained longer",
-        soft, SOFT + DENSE, "logits", "beyond", beside=("dense_scratch", "soft")),
+    "dense_soft": Strategy("soft on windows at any offset between two labels, trained longer",
+        lambda b, c: soft(b, c.soft_temperature), SOFT + DENSE, "logits", "beyond", beside=("dense_scratch", "soft")),
 }  # fmt: skip
 
 
-def strategy_of(name: str) -> Strategy:
-    """The row of that name; InputError if there is none."""
-    if name not in STRATEGIES:
-        raise InputError(f"There is no strategy {name!r}: choose from {', '.join(STRATEGIES)}.")
-    return STRATEGIES[name]
-
-
 def check(constants: Constants, where: str = "") -> None:
-    """Raise InputError for a value out of its bounds, in one sentence that begins with `where`."""
+    """Raise InputError for a value that its field does not allow, in one sentence that begins with `where`."""
     for f in fields(constants):
         given = getattr(constants, f.name)
         for value in given if isinstance(given, list | tuple) else [given]:
             low, high = f.metadata.get("bounds", (value, value))
             if not low <= value <= high:
                 raise InputError(f"{where}{f.name} must lie between {low} and {high}, not {value}.")
-            allowed = f.metadata.get("choices", (value,))
-            if value not in allowed:
-                known = ", ".join(map(str, allowed))
-                raise InputError(f"{where}{f.name} has {value!r}; possible are {known}.")
+            if value not in (allowed := f.metadata.get("choices", (value,))):
+                raise InputError(f"{where}{f.name} has {value!r}; possible are {', '.join(allowed)}.")

@@ -1,7 +1,7 @@
 """Train one network, from scratch or by a teacher, and predict with it."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from ppglib.beyond import OFFSETS, dense
 from ppglib.fast import autocast, device
 from ppglib.files import InputError
 from ppglib.resnet1d import ResNet1D
-from ppglib.strategies import TRAINING, Batch, Constants, check, strategy_of
+from ppglib.strategies import STRATEGIES, TRAINING, Batch, Constants, check
 from ppglib.task import to_bin
 from ppglib.windows import Windows, gather
 
@@ -56,7 +56,7 @@ def train(
     for epoch in tqdm(range(1, epochs + 1), strategy, unit="epoch", disable=quiet, leave=False):
         network.train()
         total = torch.zeros((), device=where)
-        for chosen in batches(order, len(rows), c.batch):
+        for chosen in order.permutation(len(rows))[: steps * c.batch].reshape(steps, c.batch):
             if offsets > 1:
                 chosen = chosen * offsets + draws.integers(offsets, size=c.batch)
             x = gather(windows.signal, start[chosen])
@@ -79,8 +79,10 @@ def train(
 
 
 def constants_of(strategy: str, given: dict) -> Constants:
-    """The constants of a training, checked; InputError for one that the strategy does not depend on."""
-    known = (*TRAINING, *strategy_of(strategy).constants)
+    """The constants of a training, checked; InputError for an unknown strategy or a constant that it has not."""
+    if strategy not in STRATEGIES:
+        raise InputError(f"There is no strategy {strategy!r}: choose from {', '.join(STRATEGIES)}.")
+    known = (*TRAINING, *STRATEGIES[strategy].constants)
     for name in given:
         if name not in known:
             raise InputError(f"{strategy} has no constant {name!r}: it depends on {', '.join(known)}.")
@@ -91,7 +93,7 @@ def constants_of(strategy: str, given: dict) -> Constants:
 
 def samples(windows: Windows, rows: np.ndarray, strategy: str) -> tuple[np.ndarray, np.ndarray, int]:
     """Starts and HR (BPM) of what training draws from, and how many such samples belong to one row."""
-    if strategy_of(strategy).dense:
+    if STRATEGIES[strategy].dense:
         return *dense(windows, rows), OFFSETS
     table = windows.table.iloc[rows]
     return table.start.to_numpy(), table.hr.to_numpy(), 1
@@ -103,7 +105,7 @@ def make_loss(network, strategy: str, c: Constants, hr: np.ndarray, said: dict) 
     hr: (n,) BPM of every sample. said: what the teacher predicts, arrays of n rows. Where the strategy
     has a `warm_up`, its ramp grows linearly over that share of the epochs.
     """
-    row, where = strategy_of(strategy), next(network.parameters()).device
+    row, where = STRATEGIES[strategy], next(network.parameters()).device
     if missing := {"": set(), "map": {"logits", "map"}}.get(row.teacher, {"logits"}) - set(said):
         raise InputError(f"{strategy} needs a teacher's {' and '.join(sorted(missing))}: give it a teacher.")
     truth = torch.from_numpy(to_bin(hr)), torch.from_numpy(hr.astype(np.float32))
@@ -128,7 +130,7 @@ def make_loss(network, strategy: str, c: Constants, hr: np.ndarray, said: dict) 
 
 def epochs_of(strategy: str, c: Constants) -> int:
     """Epochs of a training; a dense strategy has `dense_times` as many."""
-    return c.epochs * (c.dense_times if strategy_of(strategy).dense else 1)
+    return c.epochs * (c.dense_times if STRATEGIES[strategy].dense else 1)
 
 
 def make_optimizer(c: Constants, parameters: list, steps: int):
@@ -140,22 +142,17 @@ def make_optimizer(c: Constants, parameters: list, steps: int):
     return optimizer, cycle(optimizer, c.rate, total_steps=steps, cycle_momentum=False)
 
 
-def batches(order: np.random.Generator, n: int, batch: int) -> Iterator[np.ndarray]:
-    """The whole batches of one epoch, positions in [0, n) in a new order."""
-    permutation = order.permutation(n)
-    return (permutation[i : i + batch] for i in range(0, n - batch + 1, batch))
-
-
 def teach(network: ResNet1D, windows: Windows, rows: np.ndarray, strategy: str) -> dict[str, np.ndarray]:
     """What a teacher predicts for the samples of a strategy: "logits" (n, 180), and "map" (n, C, 1, L) if asked.
 
     InputError for a strategy that asks for more than one teacher.
     """
-    asked = strategy_of(strategy).teacher
+    asked = STRATEGIES[strategy].teacher
     if asked == "out of fold":
         raise InputError(f"{strategy} needs several teachers, one for each part of the people: run it as a study.")
-    logits, maps = outputs(network, windows.signal, samples(windows, rows, strategy)[0], maps=asked == "map")
-    return {"logits": logits} | ({"map": maps} if asked == "map" else {})
+    starts = samples(windows, rows, strategy)[0]
+    found = zip(("logits", "map"), outputs(network, windows.signal, starts, maps=asked == "map"))
+    return {name: values for name, values in found if values is not None}
 
 
 def predict(network: ResNet1D, windows: Windows, rows: np.ndarray) -> np.ndarray:

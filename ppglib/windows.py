@@ -83,15 +83,15 @@ def build(recordings: Iterable[Recording]) -> Windows:
     """
     signals, tables, dropped, read, offset = [], [], [], [], 0
     for recording in recordings:
-        signal, gap, broken, moved = even_signal(recording)
-        table, reasons = _cut(recording, signal, gap, broken, moved)
+        signal, *masks = even_signal(recording)
+        table, reasons = _cut(recording, signal, *masks)
         keep = reasons == ""
         tables.append(table[keep].assign(start=lambda t, offset=offset: t.start + offset))
         counts = pd.Series(reasons[~keep]).value_counts()
-        key = (recording.dataset, recording.person, recording.name)
-        dropped += [(*key, reason, n) for reason, n in counts.items()]
-        notes = " ".join(recording.notes)
-        read.append((*key, recording.simulated, len(signal), float(recording.step), notes))
+        who = (recording.dataset, recording.person, recording.name)
+        dropped += [(*who, reason, n) for reason, n in counts.items()]
+        about = recording.simulated, len(signal), float(recording.step), " ".join(recording.notes)
+        read.append((*who, *about))
         signals.append(signal.astype(np.float32))
         offset += len(signal)
     if not tables:
@@ -108,7 +108,7 @@ def build(recordings: Iterable[Recording]) -> Windows:
 
 
 def even_signal(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Signal at 25 Hz, filtered: (samples,) float64, with masks of gap, non-finite and changed samples.
+    """Signal at 25 Hz, filtered: (samples,) float64, masks of gap and non-finite, and how often it changed.
 
     Channels of one sensor head are averaged (before the filter: it is linear). Missing stretches
     are bridged by a line so that the filter can run, and marked, so that no window uses them.
@@ -130,11 +130,14 @@ def even_signal(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarra
     pieces = np.split(raw, list(recording.breaks))
     if len({len(piece) for piece in pieces}) == 1:  # thousands of equal ones are filtered in one go
         pieces = [np.stack(pieces)]
-    filtered = [_resample(_bandpass(piece, recording.rate), recording.rate).ravel() for piece in pieces]
-    signal = np.concatenate(filtered)
+    filtered = [_bandpass(piece, recording.rate) for piece in pieces]
+    if recording.rate != RATE:  # in thousandths of a Hz; up / down is reduced by the common divisor
+        down = round(recording.rate * 1000)
+        filtered = [resample_poly(piece, RATE * 1000, down, axis=-1) for piece in filtered]
+    signal = np.concatenate([piece.ravel() for piece in filtered])
     native = np.minimum(np.round(np.arange(len(signal)) * recording.rate / RATE).astype(int), len(raw) - 1)
     # The neighbours of a bad sample leak into the even grid, so masks are widened by one grid step.
-    return signal, _widen(gap, native), _widen(broken, native), _moved(moves[native])
+    return signal, _widen(gap, native), _widen(broken, native), moves[native]
 
 
 def _from_stamps(recording, raw, gap, broken, moves):
@@ -148,25 +151,13 @@ def _from_stamps(recording, raw, gap, broken, moves):
     far = (time[after] - time[before]) * recording.rate > MAX_STAMP_GAP
     outside = (grid < time[0]) | (grid > time[-1])
     missing = far | outside | gap[before] | gap[after]
-    return signal, missing, broken[before] | broken[after], _moved(moves[before])
+    return signal, missing, broken[before] | broken[after], moves[before]
 
 
 def _bandpass(signal: np.ndarray, rate: float) -> np.ndarray:
     sos = butter(4, BAND, "bandpass", fs=rate, output="sos")
     # odd padding of two periods of the lowest pass frequency, or what a short piece allows
     return sosfiltfilt(sos, signal, padlen=min(signal.shape[-1] - 1, int(rate / BAND[0]) * 2))
-
-
-def _resample(signal: np.ndarray, rate: float) -> np.ndarray:
-    if rate == RATE:
-        return signal
-    up, down = RATE * 1000, round(rate * 1000)
-    return resample_poly(signal, up, down, axis=-1)  # reduces up/down by their common divisor itself
-
-
-def _moved(moves: np.ndarray) -> np.ndarray:
-    """True where the native signal changed since the grid sample before."""
-    return np.diff(moves, prepend=moves[:1]) > 0
 
 
 def _widen(mask: np.ndarray, native: np.ndarray) -> np.ndarray:
@@ -177,7 +168,7 @@ def _widen(mask: np.ndarray, native: np.ndarray) -> np.ndarray:
     return count[np.minimum(native + step + 1, len(mask))] > count[np.maximum(native - step, 0)]
 
 
-def _cut(recording: Recording, signal, gap, broken, moved) -> tuple[pd.DataFrame, np.ndarray]:
+def _cut(recording: Recording, signal, gap, broken, moves) -> tuple[pd.DataFrame, np.ndarray]:
     hr = np.asarray(recording.hr, float)
     start = np.round(np.arange(len(hr)) * recording.step * RATE).astype(np.int64)
     inside = start + LENGTH <= len(signal)
@@ -194,34 +185,23 @@ def _cut(recording: Recording, signal, gap, broken, moved) -> tuple[pd.DataFrame
     with np.errstate(invalid="ignore"):
         out_of_range = ~((hr >= HR_RANGE[0]) & (hr < HR_RANGE[1]))
     tests = [np.isnan(hr), out_of_range, count(broken) > 0, ~inside | spans | (count(gap) > 0)]
-    tests.append(count(moved, skip=1) == 0)
+    tests.append(count(np.diff(moves, prepend=moves[:1]) > 0, skip=1) == 0)  # constant in the native signal
     reasons = np.select(tests, REASONS, default="")
     activity = recording.activity if recording.activity is not None else np.full(len(hr), "")
-    table = pd.DataFrame(
-        {
-            "start": start,
-            "hr": hr,
-            "dataset": recording.dataset,
-            "person": recording.person,
-            "recording": recording.name,
-            "activity": np.asarray(activity, str),
-            "second": np.arange(len(hr)) * recording.step,
-            "simulated": recording.simulated,
-        }
-    )
-    return table, reasons
+    names = {"dataset": recording.dataset, "person": recording.person, "recording": recording.name}
+    table = pd.DataFrame({"start": start, "hr": hr} | names)
+    second = np.arange(len(hr)) * recording.step
+    return table.assign(activity=np.asarray(activity, str), second=second, simulated=recording.simulated), reasons
 
 
 def _check_people(windows: Windows) -> None:
-    kept = set(zip(windows.table.dataset, windows.table.person))
-    for dataset, person in dict.fromkeys(zip(windows.recordings.dataset, windows.recordings.person)):
-        if (dataset, person) not in kept:
-            rows = windows.dropped.query("dataset == @dataset and person == @person")
-            why = ", ".join(f"{n} x {r}" for r, n in rows.groupby("reason").windows.sum().items())
-            raise InputError(
-                f"Person {person} of {dataset} has no valid window ({why or 'shorter than 8 s'}): "
-                "check or leave out that recording."
-            )
+    read, kept = (dict.fromkeys(zip(t.dataset, t.person)) for t in (windows.recordings, windows.table))
+    without = [someone for someone in read if someone not in kept]
+    for dataset, person in without[:1]:
+        rows = windows.dropped.query("dataset == @dataset and person == @person")
+        lost = ", ".join(f"{n} x {r}" for r, n in rows.groupby("reason").windows.sum().items())
+        why = f"has no valid window ({lost or 'shorter than 8 s'}): check or leave out that recording"
+        raise InputError(f"Person {person} of {dataset} {why}.")
 
 
 def gather(signal: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from ppglib.files import InputError
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES
 from ppglib.study import engine, grid, records, studies, teachers
-from ppglib.training import predict
+from ppglib.training import outputs
 
 STUDY = """
 recipe = "test"
@@ -142,7 +143,7 @@ def test_two_sweeps_share_the_work_and_do_no_run_twice(study, study_file, window
     both = [start(study_file, tmp_path, "--jobs", "1") for _ in range(2)]
     outputs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
-    trained = sum(output.count(" to go, about ") for output in outputs)
+    trained = sum(len(re.findall(r": \d+ s$", output, re.M)) for output in outputs)
     assert trained == len(grid.runs(study))
     assert runs_csv(study, windows, tmp_path) == runs_csv(study, windows, undisturbed)
 
@@ -237,7 +238,7 @@ def test_out_of_fold_logits_come_from_teachers_who_have_not_seen_the_person(stud
         trained_on, _ = split(windows, teacher.fold, teacher.split)
         theirs = ~np.isin(person[rows], person[trained_on])
         network = teachers.load_network(2, teachers.weights_path(undisturbed, teacher.id(digest)))
-        logits, _ = predict(network, windows.signal, windows.table.start.to_numpy()[rows[theirs]])
+        logits, _ = outputs(network, windows.signal, windows.table.start.to_numpy()[rows[theirs]])
         np.testing.assert_allclose(said[theirs], logits, rtol=1e-4, atol=1e-4)
 
 

@@ -19,7 +19,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from ppglib import losses
-from ppglib.fast import device, device_name, keep_memory, precision_of
+from ppglib.fast import device, keep_memory, precision_of
 from ppglib.files import InputError
 from ppglib.metrics import evaluate
 from ppglib.resnet1d import ResNet1D, macs
@@ -27,6 +27,7 @@ from ppglib.splits import split
 from ppglib.strategies import STRATEGIES, Strategy
 from ppglib.study import records
 from ppglib.study.grid import Run, runs, teachers_of
+from ppglib.study.machine import device_name
 from ppglib.study.studies import Study
 from ppglib.study.teachers import outputs, save_network, weights_path
 from ppglib.task import to_bin
