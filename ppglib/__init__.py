@@ -14,32 +14,30 @@ from importlib import import_module
 
 # Name -> where it lives, imported at first use: tables can be read without torch, networks trained without readers.
 _FACE = {
-    "ResNet1D": "ppglib.resnet1d:ResNet1D",
-    "STRATEGIES": "ppglib.strategies:STRATEGIES",
-    "Strategy": "ppglib.strategies:Strategy",
-    "load": "ppglib.recordings:windows_of",
-    "load_demo": "ppglib.simulate:load_demo",
-    "split": "ppglib.splits:split",
-    "train": "ppglib.training:train",
-    "predict": "ppglib.training:predict",
-    "evaluate": "ppglib.metrics:evaluate",
-    "fit_exponential": "ppglib.scaling:fit_exponential",
-    "plots": "ppglib.results.plots:",
+    "ResNet1D": "resnet1d",
+    "STRATEGIES": "strategies",
+    "Strategy": "strategies",
+    "load": "recordings",
+    "load_demo": "simulate",
+    "split": "splits",
+    "train": "training",
+    "predict": "training",
+    "evaluate": "metrics",
+    "fit_exponential": "scaling",
+    "plots": "results",
 }
-_MODULES = (
-    "beyond", "fast", "files", "losses", "metrics", "resnet1d", "scaling", "splits", "strategies", "task",
-    "training", "windows", "recordings", "study", "results", "bench", "simulate",
-)  # fmt: skip
+_MODULES = "beyond fast files losses metrics resnet1d scaling splits strategies task training windows".split()
+_FOLDERS = "bench recordings results simulate study".split()
 __all__ = [*_FACE, "losses", "results"]
 
 
 def __getattr__(name: str):
-    module, _, attribute = _FACE.get(name, f"ppglib.{name}:" if name in _MODULES else ":").partition(":")
-    if not module:
-        raise AttributeError(f"ppglib has no {name!r}: it has {', '.join(__all__)}")
-    found = import_module(module)
-    return getattr(found, attribute) if attribute else found
+    if name in _FACE:
+        return getattr(import_module(f"ppglib.{_FACE[name]}"), {"load": "windows_of"}.get(name, name))
+    if name in (*_MODULES, *_FOLDERS):
+        return import_module(f"ppglib.{name}")
+    raise AttributeError(f"ppglib has no {name!r}: it has {', '.join(__all__)}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+    return sorted({*globals(), *__all__, *_MODULES, *_FOLDERS})

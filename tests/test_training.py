@@ -211,8 +211,10 @@ def test_dense_teachers_predict_the_same_where_a_window_is_labelled(taught, wind
     np.testing.assert_allclose(logits[7:9], live, rtol=1e-4, atol=1e-4)
 
 
-def test_each_epoch_sees_every_window_at_most_once():
-    order = np.random.default_rng(0)
-    first, second = (np.concatenate(list(training.batches(order, 103, 10))) for _ in range(2))
-    assert len(set(first)) == len(first) == 100
+def test_each_epoch_sees_every_window_at_most_once_and_in_a_new_order(windows, rows, monkeypatch):
+    seen = []
+    monkeypatch.setattr(training, "gather", lambda signal, start: seen.append(start) or gather(signal, start))
+    trained(windows, rows, epochs=2)
+    first, second = np.split(np.array(seen), 2)
+    assert len(np.unique(first)) == first.size == len(rows) // 64 * 64
     assert not np.array_equal(first, second)
