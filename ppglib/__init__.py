@@ -14,18 +14,10 @@ from importlib import import_module
 
 # Name -> where it lives, imported at first use: tables can be read without torch, networks trained without readers.
 _FACE = {
-    "ResNet1D": "resnet1d",
-    "STRATEGIES": "strategies",
-    "Strategy": "strategies",
-    "load": "recordings",
-    "load_demo": "simulate",
-    "split": "splits",
-    "train": "training",
-    "predict": "training",
-    "evaluate": "metrics",
-    "fit_exponential": "scaling",
-    "plots": "results",
-}
+    "load": "recordings", "load_demo": "simulate", "split": "splits", "ResNet1D": "resnet1d",
+    "STRATEGIES": "strategies", "Strategy": "strategies", "train": "training", "predict": "training",
+    "evaluate": "metrics", "fit_exponential": "scaling", "plots": "results",
+}  # fmt: skip
 _MODULES = "beyond fast files losses metrics resnet1d scaling splits strategies task training windows".split()
 _FOLDERS = "bench recordings results simulate study".split()
 __all__ = [*_FACE, "losses", "results"]

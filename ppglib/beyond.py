@@ -17,13 +17,7 @@ OFFSETS = 10  # places of a window between two labels: every 0.2 s at a step of 
 
 
 def window_dkd(
-    student_logits: Tensor,
-    teacher_logits: Tensor,
-    target: Tensor,
-    temperature: float,
-    alpha: float,
-    beta: float,
-    width: int,
+    student_logits: Tensor, teacher_logits: Tensor, target: Tensor, temperature, alpha, beta, width: int
 ) -> Tensor:
     """DKD whose target is every bin at most `width` bins from the true one (N,); width 0 is `losses.dkd`."""
     bins = torch.arange(student_logits.shape[1], device=target.device)

@@ -59,7 +59,8 @@ def precision_of(precision: str, where: torch.device) -> str:
     if where.type == "cuda":
         own = torch.cuda.is_bf16_supported()
     else:
-        own = _capabilities().get("avx512_bf16") or _capabilities().get("amx_bf16")
+        able = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
+        own = able.get("avx512_bf16") or able.get("amx_bf16")
     return "bfloat16" if own else "float32"
 
 
@@ -86,7 +87,3 @@ def keep_memory() -> None:
     if mallopt is not None:  # musl has none
         mallopt(MMAP_THRESHOLD, KEPT)
         mallopt(TRIM_THRESHOLD, KEPT)
-
-
-def _capabilities() -> dict:
-    return getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell

@@ -30,12 +30,7 @@ def soft_kd(student_logits: Tensor, teacher_logits: Tensor, temperature: float) 
 
 
 def dkd(
-    student_logits: Tensor,
-    teacher_logits: Tensor,
-    target: Tensor,
-    temperature: float,
-    alpha: float,
-    beta: float,
+    student_logits: Tensor, teacher_logits: Tensor, target: Tensor, temperature: float, alpha: float, beta: float
 ) -> Tensor:
     """T^2 * (alpha * TCKD + beta * NCKD) (Zhao et al. 2022, equation 7; the paper: alpha 1, beta 8).
 

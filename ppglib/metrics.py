@@ -32,12 +32,8 @@ def measure(probabilities: np.ndarray, table: pd.DataFrame) -> dict:
     measured = measures({how: np.abs(decode(probabilities, how) - hr) for how in DECODERS})
     measured["nll"] = -np.log(np.maximum(at_truth, np.finfo(np.float64).tiny))
     reliability = reliability_rows(probabilities, truth)
-    return {
-        **summarise(measured),
-        "ece": expected_calibration_error(reliability),
-        "people": people_rows(measured, table),
-        "reliability": reliability,
-    }
+    nested = {"people": people_rows(measured, table), "reliability": reliability}
+    return summarise(measured) | {"ece": expected_calibration_error(reliability)} | nested
 
 
 def measures(errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -68,15 +64,12 @@ def reliability_rows(probabilities: np.ndarray, truth: np.ndarray) -> list[dict]
     confidence = probabilities.max(axis=1).astype(np.float64)
     hit = probabilities.argmax(axis=1) == truth
     tenth = np.minimum((confidence * CONFIDENCE_BINS).astype(int), CONFIDENCE_BINS - 1)
-    return [
-        {
-            "bin": int(k),
-            "n": int((tenth == k).sum()),
-            "confidence": float(confidence[tenth == k].mean()),
-            "accuracy": float(hit[tenth == k].mean()),
-        }
-        for k in np.unique(tenth)
-    ]
+    rows = []
+    for k in np.unique(tenth):
+        shown = {"bin": int(k), "n": int((tenth == k).sum())}
+        means = {"confidence": confidence[tenth == k].mean(), "accuracy": hit[tenth == k].mean()}
+        rows.append(shown | {name: float(value) for name, value in means.items()})
+    return rows
 
 
 def expected_calibration_error(reliability: list[dict]) -> float:

@@ -65,20 +65,13 @@ def prepare(datasets: Sequence[str], root: str | Path, folder: str | Path) -> w.
 
 def summary(windows: w.Windows) -> pd.DataFrame:
     """One row per dataset: people, recordings, hours of signal, windows kept, and dropped by reason."""
-    rows = []
-    for dataset, read in windows.recordings.groupby("dataset", sort=False):
-        lost = windows.dropped[windows.dropped.dataset == dataset].groupby("reason").windows.sum()
-        rows.append(
-            {
-                "dataset": dataset,
-                "people": read.person.nunique(),
-                "recordings": len(read),
-                "hours": read.samples.sum() / task.RATE / 3600,
-                "kept": int((windows.table.dataset == dataset).sum()),
-                **{reason: int(lost.get(reason, 0)) for reason in w.REASONS},
-            }
-        )
-    return pd.DataFrame(rows)
+    read = windows.recordings.groupby("dataset", sort=False)
+    table = read.agg(people=("person", "nunique"), recordings=("person", "size"), hours=("samples", "sum"))
+    table["hours"] /= task.RATE * 3600
+    table["kept"] = windows.table.groupby("dataset").size()
+    lost = windows.dropped.groupby(["dataset", "reason"]).windows.sum().unstack()
+    table = table.join(lost.reindex(columns=w.REASONS)).fillna(0)
+    return table.astype(dict.fromkeys(["kept", *w.REASONS], int)).reset_index()
 
 
 def _one(dataset: str, root: Path, folder: Path) -> w.Windows:
