@@ -29,9 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="python -m ppglib", description="Distil heart-rate networks, and measure it."
-    )
+    top = argparse.ArgumentParser("python -m ppglib", description="Distil heart-rate networks, and measure.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(function, *parents) -> argparse.ArgumentParser:

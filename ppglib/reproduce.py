@@ -25,7 +25,7 @@ from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
 
 READING = ("02", "04", "05", "06", "08", "09")  # need no recordings and train nothing
-NEED_RESULTS = {"04", "05", "06", "08", "09"}
+NEED_RESULTS = set(READING) - {"02"}
 KINDS = {"str": str, "int": int, "float": float, "bool": bool}  # of notebook parameters
 
 
@@ -54,14 +54,10 @@ def reproduce(
     notebooks = select(only, READING if results else None)
     tables, numbers = results or out / "results", set(notebooks)
     if "03" not in numbers and numbers & NEED_RESULTS and not (tables / "runs.csv").is_file():
-        raise InputError(
-            f"There are no results in {tables}: run notebook 03 too, or name them with --results."
-        )
-    values = {
-        "study": str(Path(study).resolve()) if study.endswith(".toml") else study,
-        "data": str(data or ""),
-    }
-    values |= {"out": str(out), "jobs": jobs, "results": str(tables), "measure": True}
+        raise InputError(f"There are no results in {tables}: run notebook 03 too, or name them by --results.")
+    name = str(Path(study).resolve()) if study.endswith(".toml") else study
+    values = {"study": name, "data": str(data or ""), "out": str(out), "results": str(tables)}
+    values |= {"jobs": jobs, "measure": True}
     plan = parameters(list(notebooks.values()), values, given or {})
     files.write(out / ".writable", b"")  # better now than after minutes
     (out / ".writable").unlink()
@@ -96,11 +92,10 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
             raise InputError(f"Parameter {name} follows from the command line: use --{name}.")
         if name not in known:
             raise InputError(f"No selected notebook has a parameter {name!r}; they have {', '.join(known)}.")
-    plan = {
-        path: {name: values[name] for name in values if name in found} for path, found in declared.items()
-    }
+    plan = {}
     for path, found in declared.items():
         kinds = {name: found[name]["inferred_type_name"] for name in given if name in found}
+        plan[path] = {name: value for name, value in values.items() if name in found}
         plan[path] |= {name: typed(name, given[name], kind) for name, kind in kinds.items()}
     return plan
 
@@ -152,21 +147,19 @@ def local_kernels() -> Iterator[Config]:
 
 def execute_one(path: Path, given: dict, folder: Path, config: Config) -> None:
     """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError."""
-    target, beside = folder / path.name, folder / f".{path.name}"
+    beside, failed = folder / f".{path.name}", folder / f"{path.stem}.failed.ipynb"
     options = {"kernel_name": "python3", "progress_bar": False, "log_output": False, "config": config}
     try:
         papermill.execute_notebook(str(path), str(beside), given, **options)
     except PapermillExecutionError as error:
-        failed = folder / f"{path.stem}.failed.ipynb"
         os.replace(beside, failed)
-        raise NotebookError(
-            f"{path.name} failed in cell {error.cell_index}: {error.ename}: {error.evalue} (see {failed})"
-        ) from None
+        why = f"cell {error.cell_index}: {error.ename}: {error.evalue}"
+        raise NotebookError(f"{path.name} failed in {why} (see {failed})") from None
     notebook = nbformat.read(beside, as_version=4)
     page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_notebook_node(notebook)
-    files.write(target.with_suffix(".html"), page.encode())
-    os.replace(beside, target)
-    (folder / f"{path.stem}.failed.ipynb").unlink(missing_ok=True)
+    files.write(folder / f"{path.stem}.html", page.encode())
+    os.replace(beside, folder / path.name)
+    failed.unlink(missing_ok=True)
 
 
 def write_index(out: Path) -> Path:

@@ -119,11 +119,12 @@ def allocated_state(blocks: int, copies: int) -> int:
         network = ResNet1D(blocks)
         idle = 4 * (paper_parameters(blocks) - live_parameters(blocks))
     statistics = [b for b in network.buffers() if b.is_floating_point()]
-    live, kept = (
-        sum(-(-4 * t.numel() // ALLOCATOR_BLOCK) * ALLOCATOR_BLOCK for t in tensors)
-        for tensors in (network.parameters(), statistics)
-    )
+    live, kept = (sum(map(_allocated, tensors)) for tensors in (network.parameters(), statistics))
     return copies * live + kept + idle
+
+
+def _allocated(tensor: torch.Tensor) -> int:
+    return -(-4 * tensor.numel() // ALLOCATOR_BLOCK) * ALLOCATOR_BLOCK
 
 
 def verdicts(paper: pd.DataFrame) -> pd.DataFrame:

@@ -106,12 +106,11 @@ def parts(blocks: int, batch: int, mode: str, device: str) -> dict[str, int]:
         events = [e for e in json.loads(trace.read_text())["traceEvents"] if e["name"] == "[memory]"]
     found = [e["args"] for e in sorted(events, key=lambda e: e["ts"])]
     events = [(e["Addr"], e["Bytes"]) for e in found if e["Device Type"] == DEVICE_TYPE[device]]
-    state = [v for group in optimizer.state.values() for v in group.values()] if optimizer else []
-    owned = {
-        "parameters": [*network.parameters(), *network.buffers()],
-        "gradients": [p.grad for p in network.parameters() if p.grad is not None],
-        "optimizer": state,
-    }
+    owned = {"parameters": [*network.parameters(), *network.buffers()]}
+    owned["gradients"] = [p.grad for p in network.parameters() if p.grad is not None]
+    owned["optimizer"] = (
+        [v for state in optimizer.state.values() for v in state.values()] if optimizer else []
+    )
     return at_peak(events, {t.untyped_storage().data_ptr(): k for k, ts in owned.items() for t in ts})
 
 
