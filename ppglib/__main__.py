@@ -1,4 +1,4 @@
-"""The command line: python -m ppglib fetch | sweep | tune | bench | reproduce."""
+"""The command line: python -m ppglib reproduce | sweep | tune | report | fetch | bench."""
 
 import argparse
 import logging
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import joblib
 
-from ppglib.files import InputError
+from ppglib.files import ROOT, InputError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,56 +29,51 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="python -m ppglib", description="Distil heart-rate networks, and measure it."
-    )
+    top = argparse.ArgumentParser("python -m ppglib", description="Distil heart-rate networks, and measure.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    p = commands.add_parser("reproduce", help="run the notebooks of a study, from recordings to claims")
-    study_options(p)
-    p.add_argument("--only", metavar="04,05", help="only these notebooks, by number")
-    p.add_argument("--results", type=Path, help="show the tables in this folder instead of training")
-    p.add_argument(
-        "-p", dest="given", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter"
-    )
-    p.set_defaults(command=reproduce)
+    def command(function, *parents) -> argparse.ArgumentParser:
+        p = commands.add_parser(function.__name__, help=function.__doc__, parents=parents)
+        p.set_defaults(command=function)
+        return p
 
-    p = commands.add_parser("sweep", help="train the networks of a study that are not trained yet")
-    study_options(p)
-    p.set_defaults(command=run_sweep)
+    study = argparse.ArgumentParser(add_help=False)
+    study.add_argument("--study", default="demo", help="demo, open, paper, smoke or the path of a .toml file")
+    study.add_argument("--data", type=Path, help="folder that holds one folder per dataset")
+    study.add_argument("--out", type=Path, help="folder to write to (out/STUDY)")
+    study.add_argument("--jobs", type=int, default=joblib.cpu_count(), help="processes of one thread each")
+    study.add_argument("--dask", metavar="tcp://HOST:PORT", help="Dask scheduler; its workers see --out")
 
-    p = commands.add_parser("tune", help="choose rate, dropout, epochs, temperatures and sigma of a study")
-    study_options(p)
-    p.set_defaults(command=tune)
-
-    p = commands.add_parser("fetch", help="download recordings")
-    p.add_argument("group", choices=["open", "paper"])
-    p.add_argument("--only", metavar="DATASET", help="only this set")
-    p.add_argument("--data", type=Path, default=Path("data/raw"), help="folder to write to (data/raw)")
-    p.add_argument("--yes", action="store_true", help="do not ask before a large download")
-    p.set_defaults(command=fetch)
-
-    p = commands.add_parser("bench", help="measure what networks cost")
+    add = command(reproduce, study).add_argument
+    add("--only", metavar="04,05", help="only these notebooks, by number")
+    add("--results", type=Path, help="show the tables in this folder instead of training")
+    add("-p", dest="given", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter")
+    command(sweep, study)
+    command(tune, study)
+    add = command(report).add_argument
+    add("--results", type=Path, default=ROOT / "data/results/open", help="folder (data/results/open)")
+    add = command(fetch).add_argument
+    add("group", choices=["open", "paper"])
+    add("--only", metavar="DATASET", help="only this set")
+    add("--data", type=Path, default=Path("data/raw"), help="folder to write to (data/raw)")
+    add("--yes", action="store_true", help="do not ask before a large download")
+    p = command(bench)
     what = p.add_mutually_exclusive_group(required=True)
     what.add_argument("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
-    what.add_argument(
-        "--train", action="store_true", help="windows per second of training, plain loop beside ours"
-    )
+    what.add_argument("--train", action="store_true", help="windows per second, plain loop beside ours")
     p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     p.add_argument("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
     p.add_argument("--out", type=Path, help="folder for the CSVs (out/compute; with --train out/training)")
-    p.set_defaults(command=bench)
     return top
 
 
-def study_options(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--study", default="demo", help="demo, open, paper, smoke or the path of a .toml file")
-    p.add_argument("--data", type=Path, help="folder that holds one folder per dataset")
-    p.add_argument("--out", type=Path, help="folder to write to (out/STUDY)")
-    p.add_argument("--jobs", type=int, default=joblib.cpu_count(), help="processes of one thread each")
-    p.add_argument(
-        "--dask", metavar="tcp://HOST:PORT", help="a Dask scheduler whose workers see the out folder"
-    )
+def prepared(options: argparse.Namespace):
+    """The study, its windows, its folder, processes and scheduler: what a sweep and tuning take."""
+    from ppglib.study import studies
+    from ppglib.study.prepare import study_windows
+
+    study, out = studies.read(options.study), out_of(options)
+    return study, study_windows(study, options.data, out), out, options.jobs, options.dask
 
 
 def out_of(options: argparse.Namespace) -> Path:
@@ -86,23 +81,17 @@ def out_of(options: argparse.Namespace) -> Path:
 
 
 def reproduce(options: argparse.Namespace) -> int:
+    """run the notebooks of a study, from recordings to claims"""
     from ppglib.reproduce import NotebookError, reproduce
 
-    pairs = [text.partition("=") for text in options.given]
-    for name, equals, _ in pairs:
-        if not equals:
-            raise InputError(f"-p takes NAME=VALUE, not {name!r}.")
+    for text in options.given:
+        if "=" not in text:
+            raise InputError(f"-p takes NAME=VALUE, not {text!r}.")
+    o, only = options, options.only.split(",") if options.only else None
+    data, results = (path and path.resolve() for path in (o.data, o.results))
+    given = dict(text.split("=", 1) for text in o.given)
     try:
-        index = reproduce(
-            options.study,
-            options.data and options.data.resolve(),
-            out_of(options),
-            options.only.split(",") if options.only else None,
-            options.jobs,
-            options.dask,
-            options.results and options.results.resolve(),
-            {name: value for name, _, value in pairs},
-        )
+        index = reproduce(o.study, data, out_of(o), only, o.jobs, o.dask, results, given)
     except NotebookError as error:
         print(f"ppglib: {error}", file=sys.stderr)
         return 1
@@ -110,38 +99,45 @@ def reproduce(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_sweep(options: argparse.Namespace) -> None:
-    from ppglib.study import prepare, records, studies
-    from ppglib.study.engine import sweep
-    from ppglib.study.prepare import study_windows
+def sweep(options: argparse.Namespace) -> None:
+    """train the networks of a study that are not trained yet"""
+    from ppglib.study import engine, prepare, records
 
-    study, out = studies.read(options.study), out_of(options)
-    windows = study_windows(study, options.data, out)
-    sweep(study, windows, out, options.jobs, options.dask)
+    study, windows, out, *_ = everything = prepared(options)
+    engine.sweep(*everything)
     tables = records.tables(study, windows, out) | {"windows": prepare.summary(windows)}
     records.save_tables(tables, out / "results")
 
 
 def tune(options: argparse.Namespace) -> None:
+    """choose rate, dropout, epochs, temperatures and sigma of a study"""
     from ppglib import files
-    from ppglib.study import studies
-    from ppglib.study.prepare import study_windows
-    from ppglib.study.tuning import tune
+    from ppglib.study import tuning
 
-    study, out = studies.read(options.study), out_of(options)
-    windows = study_windows(study, options.data, out)
-    table = tune(study, windows, out, options.jobs, options.dask)
-    files.write_table(out / "results" / "tuning.csv", table)
+    table = tuning.tune(*prepared(options))
+    files.write_table(out_of(options) / "results" / "tuning.csv", table)
     print(table[table.chosen].to_string(index=False))
 
 
+def report(options: argparse.Namespace) -> None:
+    """write the findings and tables of a study as a page beside its CSVs"""
+    from ppglib import results
+    from ppglib.bench import costs
+    from ppglib.results import report
+
+    measured = costs.one_window(ROOT / "data/results/compute")
+    print(report.write(options.results, results.load_paper(), measured))
+
+
 def fetch(options: argparse.Namespace) -> None:
+    """download recordings"""
     from ppglib.recordings.fetch import fetch
 
     fetch(options.group, options.data, options.only, options.yes)
 
 
 def bench(options: argparse.Namespace) -> None:
+    """measure what networks cost"""
     out = options.out or Path("out/training" if options.train else "out/compute")
     if options.inference:
         from ppglib.bench import inference
@@ -150,11 +146,7 @@ def bench(options: argparse.Namespace) -> None:
     else:
         from ppglib.bench import training
 
-        training.main(out)
-        if options.data:
-            from ppglib.bench import equality
-
-            equality.main(out, options.data)
+        training.main(out, options.data)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Table 3: the clock, the ledger of allocations, and what the paper's numbers say."""
+"""Table 3: the clock, the ledger of allocations, what the paper's numbers say; and what training costs."""
 
 import time
 from dataclasses import replace
@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppglib.bench import costs, equality, growth, inference, memory
+from ppglib.bench import costs, inference, memory, training
 from ppglib.files import InputError, resolve
-from ppglib.resnet1d import SIZES, live_parameters, macs, paper_parameters
+from ppglib.resnet1d import SIZES, ResNet1D, live_parameters, macs, paper_parameters
 from ppglib.study import studies
 from ppglib.study.engine import complete
 
@@ -225,39 +225,62 @@ def test_verdicts_follow_the_numbers():
 # --- training
 
 
+@pytest.mark.parametrize("blocks", [1, 10])
+def test_the_plain_network_is_the_same_function(blocks):
+    ours, plain = ResNet1D(blocks).eval(), training.PlainNetwork(blocks).eval()
+    ours.stem[1].running_var.fill_(2.0)
+    shapes = {name: value.shape for name, value in plain.state_dict().items()}
+    weights = zip(shapes, ours.state_dict().values(), strict=True)
+    plain.load_state_dict({name: value.reshape(shapes[name]) for name, value in weights})
+    assert not any(isinstance(part, torch.nn.Conv2d | torch.nn.BatchNorm2d) for part in plain.modules())
+    assert sum(isinstance(part, torch.nn.Dropout) for part in plain.modules()) == 2 * blocks - 1
+    x = torch.randn(3, 1, 200)
+    assert torch.allclose(plain(x), ours(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", training.LOOPS)
+def test_both_loops_are_timed_and_weighed(kind, monkeypatch):
+    monkeypatch.setattr(training, "STEPS", 1)
+    monkeypatch.setattr(training.fast, "keep_memory", lambda: None)  # this process goes on
+    rate, memory = training.windows_per_second(kind, 1, torch.get_num_threads())
+    assert rate > 100 and 100 < memory < 1e5
+
+
 def test_the_growth_of_a_sweep_is_measured_against_proportion(monkeypatch):
-    monkeypatch.setattr(growth, "ROUNDS", 1)
-    monkeypatch.setattr(growth.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(training, "SWEEP_ROUNDS", 2)
     seconds = lambda runs, windows, processes: runs * windows / processes  # noqa: E731
-    monkeypatch.setattr(growth, "sweep_seconds", seconds)
-    table = growth.growth()
+    monkeypatch.setattr(training, "sweep_seconds", seconds)
+    table = training.growth(4)
     assert table[table.varied == "runs"].value.tolist() == [4, 8, 16]
     assert table[table.varied == "processes"].value.tolist() == [1, 4]
-    assert table.expected.tolist() == table.seconds.tolist()
+    assert table.expected.tolist() == table.seconds.tolist() and (table.n == 2).all()
 
 
 def test_a_sweep_of_noise_trains_what_it_says(capsys, monkeypatch):
     trained = []
-    monkeypatch.setattr(
-        growth,
-        "complete",
-        lambda name, runs, *where: trained.append((len(runs), where)) or complete(name, runs, *where),
-    )
-    assert growth.sweep_seconds(2, 400, 1) > 0
-    (count, (windows, _, jobs)), *others = trained
-    assert (count, len(windows.table), jobs, others) == (2, 400, 1, [])
+    monkeypatch.setattr(training, "complete", lambda *what: trained.append(what) or complete(*what))
+    assert training.sweep_seconds(2, 400, 1) > 0
+    ((_, runs, windows, _, jobs),) = trained
+    assert (len(set(runs)), len(windows.table), jobs) == (2, 400, 1)
     assert capsys.readouterr().out == ""
 
 
 def test_both_loops_learn_the_same(simulated_windows, monkeypatch):
-    monkeypatch.setattr(equality, "SIZES", (1,))
+    monkeypatch.setattr(training, "SIZES", (1,))
+    monkeypatch.setattr(training, "EPOCHS", 12)
     study = replace(studies.read("smoke"), rate=1e-2)
-    monkeypatch.setattr(equality, "EPOCHS", 12)
-    (row,) = equality.equality(study, simulated_windows, 1).itertuples()
+    (row,) = training.equality(study, simulated_windows, 1).itertuples()
     assert (row.blocks, row.seeds, row.epochs) == (1, 3, 12)
     assert row.gap == pytest.approx(abs(row.ours_mean - row.plain_mean))
     assert row.equal == (row.gap < max(row.ours_std, row.plain_std))
     assert row.gap < 3.0  # predicting the mean would be off by 15 or more
+
+
+def test_missing_recordings_are_said_before_anything_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(training, "speed", lambda cores: pytest.fail("measured"))
+    with pytest.raises(InputError, match="nowhere"):
+        training.main(tmp_path, tmp_path / "nowhere")
 
 
 def test_the_committed_training_tables_meet_the_aim():

@@ -1,6 +1,8 @@
 """One list of packages in three places, and nothing that only one machine has."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import version
 
@@ -58,16 +60,42 @@ def test_what_is_installed_fits_the_bounds():
         assert requirement.specifier.contains(version(requirement.name), prereleases=True), line
 
 
-def test_training_and_sweep_run_without_jupyter():
-    """A bare GPU machine has torch and the scientific packages, and no notebooks."""
-    import subprocess
-    import sys
-
-    code = (
-        "import sys\n"
-        "for name in ('IPython', 'papermill', 'nbformat', 'matplotlib', 'pooch', 'sleepecg', 'neurokit2', 'dask'):\n"
-        "    sys.modules[name] = None\n"
-        "import ppglib.sweep, ppglib.training, ppglib.records, ppglib.workspace, ppglib.__main__\n"
-    )
+def python(code):
+    """What a fresh interpreter prints."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_training_and_sweep_run_without_jupyter():
+    """A bare GPU machine has torch and the scientific packages, and no notebooks."""
+    missing = ("IPython", "papermill", "nbformat", "matplotlib", "pooch", "sleepecg", "neurokit2", "dask")
+    used = "ppglib.study.engine, ppglib.training, ppglib.study.records, ppglib.study.prepare, ppglib.__main__"
+    python(f"import sys; sys.modules.update(dict.fromkeys({missing}))\nimport {used}")
+
+
+def test_results_are_read_without_torch():
+    code = "import sys; sys.modules['torch'] = None\nimport ppglib.results, ppglib.files as files\n"
+    assert int(python(code + "print(len(ppglib.results.load(files.ROOT / 'data/results/open').runs))")) > 692
+
+
+FACE = """
+import sys, time, torch
+before, begun = set(sys.modules), time.process_time()
+import ppglib
+for name in ("ResNet1D", "train", "split", "evaluate", "losses", "STRATEGIES", "fit_exponential"):
+    getattr(ppglib, name)
+print(time.process_time() - begun, *set(sys.modules) - before)
+"""
+
+
+def test_the_face_loads_quickly_and_nothing_that_it_does_not_need():
+    """Processor time beside torch's own, which other programs do not lengthen; the best of three."""
+    found = [python(FACE).split() for _ in range(3)]
+    loaded = set(found[0][1:])
+    folders = {f"ppglib.{name}" for name in ("recordings", "study", "results", "bench", "simulate")}
+    others = (
+        "IPython ipykernel nbformat papermill dask distributed matplotlib pooch sleepecg neurokit2".split()
+    )
+    assert not loaded & {*folders, *others, "torch.profiler"}
+    assert min(float(seconds) for seconds, *_ in found) < 1.5

@@ -11,7 +11,7 @@ import pytest
 
 from ppglib import __main__ as cli
 from ppglib import reproduce
-from ppglib.files import InputError
+from ppglib.files import ROOT, InputError
 
 
 def run(*arguments):
@@ -20,7 +20,7 @@ def run(*arguments):
 
 @pytest.fixture
 def notebooks(tmp_path, monkeypatch):
-    """A folder with one small notebook in place of the eight."""
+    """A folder with one small notebook in place of the ten."""
     folder = tmp_path / "books"
     folder.mkdir()
     notebook = nbformat.v4.new_notebook()
@@ -131,6 +131,26 @@ def test_reading_notebooks_need_results(tmp_path, capsys):
     assert run("reproduce", "--results", tmp_path, "--out", tmp_path / "out") == 2
     assert capsys.readouterr().err.count("There are no results in") == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_the_first_notebook_trains_so_it_is_not_run_on_given_results(notebooks):
+    for number in ("00", "02"):
+        (notebooks / f"{number}_x.ipynb").write_text("{}")
+    assert list(reproduce.select(None, None)) == ["00", "02", "07"]
+    assert list(reproduce.select(None, ("02",))) == ["02"] and "00" not in reproduce.READING
+    with pytest.raises(InputError, match="'00'"):
+        reproduce.select(["00"], reproduce.READING)
+
+
+def test_the_report_of_a_folder_is_written_beside_its_tables(tmp_path, capsys, monkeypatch):
+    given = []
+    monkeypatch.setattr("ppglib.results.report.write", lambda *a: given.append(a) or "the page")
+    assert run("report") == 0 and capsys.readouterr().out == "the page\n"
+    ((folder, paper, measured),) = given
+    assert folder == ROOT / "data/results/open" and len(paper.claims) and measured.blocks.nunique() == 9
+    monkeypatch.undo()
+    assert run("report", "--results", tmp_path) == 2
+    assert f"{tmp_path / 'runs.csv'} is missing" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_a_sweep_without_jobs_writes_nothing(tmp_path, capsys):

@@ -39,66 +39,48 @@ def one_window(folder: Path) -> pd.DataFrame:
     columns = ["device", "gpu", "blocks", "seconds", "memory_mb"]
     if not any(Path(folder).glob("*.csv")):
         return pd.DataFrame(columns=columns)
-    seconds, memory = read(Path(folder))
-    seconds = seconds[(seconds.batch == 1) & (seconds.threads == 1) & (seconds.variant == "eager")]
-    memory = memory[(memory.batch == 1) & (memory["mode"] == "inference")]
-    gpu = memory.driver.str.contains("CUDA")
-    peak = memory.measured.where(gpu, memory[list(PARTS)].sum(axis=1)) / 1e6
-    memory = memory.assign(gpu=gpu, memory_mb=peak).groupby(["device", "gpu", "blocks"]).memory_mb.median()
-    seconds = seconds.groupby(["device", "blocks"])["mean"].median().rename("seconds")
-    both = memory.reset_index("gpu").join(seconds).reset_index()
-    return both.assign(device=both.device + ", one window a call")[columns]
+    table = settings(*read(Path(folder))).query("batch == 1 and threads == 1 and variant == 'eager'")
+    gpu = table.driver.str.contains("CUDA")
+    table = table.assign(gpu=gpu, memory_mb=table.memory_mb.mask(gpu, table.process_mb))
+    return table.assign(device=table.device + ", one window a call")[columns].reset_index(drop=True)
 
 
 def table3(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
-    """Our Table 3, one `device` for each setting measured; time and sd are means over the runs.
+    """Our Table 3: `settings` with one `device` for each setting measured."""
+    table = settings(time, memory)
+    threads = table.threads.astype(str) + np.where(table.threads == 1, " thread", " threads")
+    how = np.where(table.device.str.contains("CPU"), threads, table.variant)
+    table.device += ", batch " + table.batch.astype(str) + ", " + how
+    return table[["device", "batch", "blocks", "seconds", "seconds_sd", "memory_mb", "process_mb"]]
+
+
+def settings(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
+    """One row per device, variant, threads, batch and size: seconds and their sd (means over the runs), MB.
 
     memory_mb is what the network itself holds at the peak of inference (its parts without the
     framework's constant), process_mb the measured peak with it; NaN at batches where memory was
     not measured.
     """
-    setting = ["device", "variant", "threads", "batch", "blocks"]
-    table = time.groupby(setting, as_index=False)[["mean", "sd"]].mean()
-    inference = memory[memory["mode"] == "inference"]
-    held = inference[["device", "batch", "blocks"]].assign(
-        memory_mb=inference[list(PARTS)].sum(axis=1) / 1e6, process_mb=inference.measured / 1e6
-    )
-    table = table.merge(held, how="left", on=["device", "batch", "blocks"])
-    threads = table.threads.astype(str) + np.where(table.threads == 1, " thread", " threads")
-    how = np.where(table.device.str.contains("CPU"), threads, table.variant)
-    name = table.device + ", batch " + table.batch.astype(str) + ", " + how
-    table = table.assign(device=name).rename(columns={"mean": "seconds", "sd": "seconds_sd"})
-    return table[["device", "batch", "blocks", "seconds", "seconds_sd", "memory_mb", "process_mb"]]
+    keys = ["device", "driver", "variant", "threads", "batch", "blocks"]
+    seconds = time.groupby(keys, as_index=False).agg(seconds=("mean", "mean"), seconds_sd=("sd", "mean"))
+    held = memory[memory["mode"] == "inference"].set_index(["device", "batch", "blocks"])
+    megabytes = {"memory_mb": held[list(PARTS)].sum(axis=1) / 1e6, "process_mb": held.measured / 1e6}
+    return seconds.join(pd.DataFrame(megabytes), on=held.index.names)
 
 
 def time_laws(table: pd.DataFrame) -> pd.DataFrame:
     """Per device, two straight lines for the seconds of a call, in blocks and in MACs: which fits better.
 
-    AICc with three parameters each (slope, intercept, variance); it needs at least five sizes.
+    Both have three parameters (slope, intercept, variance), so their AICc differ by what is left over alone.
     """
     rows = []
     for device, group in table.groupby("device", sort=False):
-        lines = {"blocks": group.blocks, "MACs": group.blocks.map(macs) / 1e6}
-        fits = {name: linregress(x, group.seconds) for name, x in lines.items()}
-        scores = {name: _aicc(group.seconds, lines[name], fit) for name, fit in fits.items()}
-        rows.append(
-            {
-                "device": device,
-                "ms per block": 1e3 * fits["blocks"].slope,
-                "R2 blocks": fits["blocks"].rvalue ** 2,
-                "ms per MMAC": 1e3 * fits["MACs"].slope,
-                "R2 MACs": fits["MACs"].rvalue ** 2,
-                "AICc blocks - MACs": scores["blocks"] - scores["MACs"],
-                "better": min(scores, key=scores.get),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _aicc(y: pd.Series, x: pd.Series, line) -> float:
-    n, k = len(y), 3
-    residual = ((y - line.intercept - line.slope * x) ** 2).sum()
-    return n * np.log(residual / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
+        blocks, mmacs = (linregress(x, group.seconds) for x in (group.blocks, group.blocks.map(macs) / 1e6))
+        lead = len(group) * np.log((1 - blocks.rvalue**2) / (1 - mmacs.rvalue**2))
+        found = [1e3 * blocks.slope, blocks.rvalue**2, 1e3 * mmacs.slope, mmacs.rvalue**2, lead]
+        rows.append([device, *found, "blocks" if lead < 0 else "MACs"])
+    columns = ["ms per block", "R2 blocks", "ms per MMAC", "R2 MACs", "AICc blocks - MACs", "better"]
+    return pd.DataFrame(rows, columns=["device", *columns])
 
 
 def calls(paper: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -122,12 +104,8 @@ def saved(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 def bytes_law(blocks: pd.Series, memory_mb: pd.Series, count=live_parameters) -> dict[str, float]:
     """Line of memory against parameter bytes: bytes per byte (with standard error), constant in MB, R2."""
     line = linregress(4 * blocks.map(count) / 1e6, memory_mb)
-    return {
-        "bytes per byte": line.slope,
-        "se": line.stderr,
-        "constant MB": line.intercept,
-        "R2": line.rvalue**2,
-    }
+    found = {"bytes per byte": line.slope, "se": line.stderr, "constant MB": line.intercept}
+    return found | {"R2": line.rvalue**2}
 
 
 def allocated_state(blocks: int, copies: int) -> int:
@@ -140,13 +118,13 @@ def allocated_state(blocks: int, copies: int) -> int:
     with torch.device("meta"):  # shapes only
         network = ResNet1D(blocks)
         idle = 4 * (paper_parameters(blocks) - live_parameters(blocks))
-    live = sum(_whole(4 * p.numel()) for p in network.parameters())
-    statistics = sum(_whole(4 * b.numel()) for b in network.buffers() if b.is_floating_point())
-    return copies * live + statistics + idle
+    statistics = [b for b in network.buffers() if b.is_floating_point()]
+    live, kept = (sum(map(_allocated, tensors)) for tensors in (network.parameters(), statistics))
+    return copies * live + kept + idle
 
 
-def _whole(size: int) -> int:
-    return -(-size // ALLOCATOR_BLOCK) * ALLOCATOR_BLOCK
+def _allocated(tensor: torch.Tensor) -> int:
+    return -(-4 * tensor.numel() // ALLOCATOR_BLOCK) * ALLOCATOR_BLOCK
 
 
 def verdicts(paper: pd.DataFrame) -> pd.DataFrame:
@@ -157,15 +135,12 @@ def verdicts(paper: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for name, part in {"all nine sizes": paper, "1 to 6 blocks": paper[paper.blocks <= 6]}.items():
-        law = time_laws(part).iloc[0]
-        lead = law["AICc blocks - MACs"]
-        numbers = f"R2 {law['R2 blocks']:.4f} in blocks, {law['R2 MACs']:.4f} in MACs, AICc {lead:+.1f}"
-        verdict = "undecided" if abs(lead) < DECISIVE else f"follows {law.better}"
-        rows.append(
-            [f"{law['ms per block'] / 1e3:.2f} s a block, whatever it costs ({name})", numbers, verdict]
-        )
-    rest = {n: paper.memory_mb - paper.blocks.map(lambda b, n=n: allocated_state(b, n)) / 1e6 for n in COPIES}
-    spread = {n: np.ptp(mb) for n, mb in rest.items()}
+        _, ms, r2_blocks, _, r2_macs, lead, better = time_laws(part).iloc[0]
+        numbers = f"R2 {r2_blocks:.4f} in blocks, {r2_macs:.4f} in MACs, AICc {lead:+.1f}"
+        verdict = "undecided" if abs(lead) < DECISIVE else f"follows {better}"
+        rows.append([f"{ms / 1e3:.2f} s a block, whatever it costs ({name})", numbers, verdict])
+    left = {n: paper.memory_mb - paper.blocks.map(lambda b, n=n: allocated_state(b, n)) / 1e6 for n in COPIES}
+    spread = {n: np.ptp(mb) for n, mb in left.items()}
     numbers = "left-over varies by " + ", ".join(f"{mb:.1f} MB ({n})" for n, mb in spread.items())
     best = min(spread, key=spread.get)
     rows.append(["memory holds how many copies of a parameter", numbers, f"{best}: {COPIES[best]}"])

@@ -43,22 +43,17 @@ def main(out: Path, device: str = "cpu", quick: bool = False) -> list[Path]:
         raise InputError(f"Unknown device {device!r}: choose cpu or cuda.")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("PyTorch finds no CUDA device here: use --device cpu.")
-    if device == "cuda":
-        torch.backends.cudnn.allow_tf32 = False  # float32 throughout, as on the paper's GPU
+    torch.backends.cudnn.allow_tf32 = False  # float32 throughout, as on the paper's GPU
     files.write(out / ".probe", b"")  # better now than after minutes
     (out / ".probe").unlink()
     calls, runs, batches = (QUICK, 1, [1]) if quick else (FULL[device], 2, [1, 128])
-    about = describe(device)
-    tables = {
-        ".csv": measure_time(device, calls, runs),
-        ".memory.csv": measure_memory(device, batches, repeats=runs),
-    }
+    about, paths = describe(device), []
     slug = re.sub(r"[^a-z0-9]+", "-", about["device"].lower()).strip("-")
-    paths = [out / (slug + suffix) for suffix in tables]
-    for path, table in zip(paths, tables.values(), strict=True):
-        table = table.assign(**about)[[*about, *table.columns]]
-        files.write_table(path, table)
-        print(f"wrote {path}")
+    for suffix, measure, sizes in ((".csv", measure_time, calls), (".memory.csv", measure_memory, batches)):
+        table = measure(device, sizes, runs)
+        paths.append(out / (slug + suffix))
+        files.write_table(paths[-1], table.assign(**about)[[*about, *table.columns]])
+        print(f"wrote {paths[-1]}")
     return paths
 
 
@@ -72,24 +67,20 @@ def measure_time(device: str, calls: dict[int, int], runs: int) -> pd.DataFrame:
     pool = torch.randn(POOL, 1, LENGTH, generator=torch.Generator().manual_seed(0)).to(device)
     keep_memory()  # or two runs differ by what the system does with freed memory
     networks = {blocks: ResNet1D(blocks).eval().to(device) for blocks in SIZES}
-    every = torch.get_num_threads()
+    every, seconds = torch.get_num_threads(), defaultdict(list)
     settings = [("eager", n) for n in sorted({1, every})] if device == "cpu" else [("eager", 1), ("graph", 1)]
-    rows = []
     try:
-        for run in range(runs):
-            seconds = defaultdict(list)
-            for stretch in range(STRETCHES):
-                print(f"time: run {run + 1} of {runs}, stretch {stretch + 1} of {STRETCHES}", flush=True)
-                for (variant, threads), (batch, n) in product(settings, calls.items()):
-                    torch.set_num_threads(threads)
-                    found = call_times(networks, pool, batch, -(-n // STRETCHES), variant)
-                    for blocks, s in found.items():
-                        seconds[variant, threads, batch, blocks].append(s)
-            names = ("run", "variant", "threads", "batch", "blocks")
-            rows += [dict(zip(names, (run, *key))) | summary(parts) for key, parts in seconds.items()]
+        for run, stretch in product(range(runs), range(STRETCHES)):
+            print(f"time: run {run + 1} of {runs}, stretch {stretch + 1} of {STRETCHES}", flush=True)
+            for (variant, threads), (batch, n) in product(settings, calls.items()):
+                torch.set_num_threads(threads)
+                found = call_times(networks, pool, batch, -(-n // STRETCHES), variant)
+                for blocks, s in found.items():
+                    seconds[run, variant, threads, batch, blocks].append(s)
     finally:
         torch.set_num_threads(every)
-    return pd.DataFrame(rows)
+    names = ["run", "variant", "threads", "batch", "blocks"]
+    return pd.DataFrame([dict(zip(names, key)) | summary(parts) for key, parts in seconds.items()])
 
 
 @torch.inference_mode()
@@ -100,7 +91,6 @@ def call_times(networks: dict, pool: Tensor, batch: int, n: int, variant: str) -
     each call gets the next windows of the pool.
     """
     ready = {b: graphed(f, pool[:batch]) if variant == "graph" else f for b, f in networks.items()}
-    clock = on_cuda if pool.is_cuda else on_cpu
     seconds, turn = {b: [] for b in ready}, 0
     for _ in range(WARM_UP + n):
         for blocks, call in ready.items():
@@ -110,31 +100,22 @@ def call_times(networks: dict, pool: Tensor, batch: int, n: int, variant: str) -
     return {b: np.array(s[WARM_UP:]) for b, s in seconds.items()}
 
 
-def on_cpu(call: Callable[[Tensor], Tensor], x: Tensor) -> float:
+def clock(call: Callable[[Tensor], Tensor], x: Tensor) -> float:
+    """Seconds of one call on an idle device: waiting for kernels to be launched is part of it."""
     start = time.perf_counter()
     call(x)
+    if x.is_cuda:
+        torch.cuda.synchronize()
     return time.perf_counter() - start
-
-
-def on_cuda(call: Callable[[Tensor], Tensor], x: Tensor) -> float:
-    """Between two events on an idle GPU: waiting for kernels to be launched is part of the call."""
-    start, stop = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    start.record()
-    call(x)
-    stop.record()
-    stop.synchronize()
-    return start.elapsed_time(stop) / 1000  # it gives milliseconds
 
 
 def graphed(network: torch.nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
     """The network as one CUDA graph for inputs of this shape: one launch a call, the copy of x included."""
-    static, side = x.clone(), torch.cuda.Stream()
+    static, graph, side = x.clone(), torch.cuda.CUDAGraph(), torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):  # libraries set themselves up here, which a capture must not contain
-        for _ in range(WARM_UP):
-            network(static)
+        network(static)
     torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         logits = network(static)
 
@@ -148,14 +129,8 @@ def graphed(network: torch.nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
 
 def summary(stretches: list[np.ndarray]) -> dict:
     """n, mean, sd, median and spread (see `measure_time`) of the calls of one run."""
-    seconds = np.concatenate(stretches)
-    return {
-        "n": len(seconds),
-        "mean": seconds.mean(),
-        "sd": seconds.std(ddof=1),
-        "median": np.median(seconds),
-        "spread": np.ptp([np.median(part) for part in stretches]),
-    }
+    s, spread = np.concatenate(stretches), np.ptp([np.median(part) for part in stretches])
+    return {"n": len(s), "mean": s.mean(), "sd": s.std(ddof=1), "median": np.median(s), "spread": spread}
 
 
 def describe(device: str) -> dict[str, str]:

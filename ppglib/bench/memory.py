@@ -43,26 +43,24 @@ def measure_memory(device: str, batches: list[int], repeats: int) -> pd.DataFram
                 print(f"memory: {mode}, batch {batch}, {repeats} fresh process(es) a size", flush=True)
             case = (blocks, batch, mode, device)
             constant, peak = np.array([pool.submit(peaks, *case).result() for _ in range(repeats)]).T
-            rows.append(
-                {"mode": mode, "threads": 1, "batch": batch, "blocks": blocks, "n": repeats}
-                | parts(*case)
-                | {"constant": np.median(constant), "measured": np.median(peak), "spread": np.ptp(peak)}
-            )
+            row = {"mode": mode, "threads": 1, "batch": batch, "blocks": blocks, "n": repeats} | parts(*case)
+            row |= {"constant": np.median(constant), "measured": np.median(peak), "spread": np.ptp(peak)}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
-def use(blocks: int, batch: int, mode: str, device: str, steps: int = 2):
-    """Two calls, or two training steps: after the first, the optimizer state exists. Returns what lives on."""
-    network = ResNet1D(blocks, dropout=0.0).to(device)
+def use(blocks: int, batch: int, mode: str, device: str):
+    """Two calls, or two training steps: after the first, the optimizer has a state. Returns what lives on."""
+    network = ResNet1D(blocks, dropout=0.0).train(mode == "training").to(device)
     x = torch.randn(batch, 1, LENGTH, device=device)
     if mode == "inference":
         with torch.inference_mode():
-            for _ in range(steps):
-                network.eval()(x)
+            network(x)
+            network(x)
         return network, None
     target = torch.randint(BINS, (batch,), device=device)
     optimizer = torch.optim.Adam(network.parameters())
-    for _ in range(steps):
+    for _ in range(2):
         optimizer.zero_grad()
         F.cross_entropy(network(x), target).backward()
         optimizer.step()
@@ -76,12 +74,9 @@ def peaks(blocks: int, batch: int, mode: str, device: str) -> tuple[int, int]:
     gc.collect()
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-        constant = torch.cuda.memory_allocated()
-        use(blocks, batch, mode, device)
-        return constant, torch.cuda.max_memory_allocated()
-    constant = resident_peak()
+    constant = torch.cuda.memory_allocated() if device == "cuda" else resident_peak()
     use(blocks, batch, mode, device)
-    return constant, resident_peak()
+    return constant, torch.cuda.max_memory_allocated() if device == "cuda" else resident_peak()
 
 
 def resident_peak() -> int:
@@ -108,17 +103,14 @@ def parts(blocks: int, batch: int, mode: str, device: str) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.json"
         record.export_chrome_trace(str(trace))
-        events = json.loads(trace.read_text())["traceEvents"]
-    events = [
-        e for e in events if e["name"] == "[memory]" and e["args"]["Device Type"] == DEVICE_TYPE[device]
-    ]
-    events = [(e["args"]["Addr"], e["args"]["Bytes"]) for e in sorted(events, key=lambda e: e["ts"])]
-    state = [v for group in optimizer.state.values() for v in group.values()] if optimizer else []
-    owned = {
-        "parameters": [*network.parameters(), *network.buffers()],
-        "gradients": [p.grad for p in network.parameters() if p.grad is not None],
-        "optimizer": state,
-    }
+        events = [e for e in json.loads(trace.read_text())["traceEvents"] if e["name"] == "[memory]"]
+    found = [e["args"] for e in sorted(events, key=lambda e: e["ts"])]
+    events = [(e["Addr"], e["Bytes"]) for e in found if e["Device Type"] == DEVICE_TYPE[device]]
+    owned = {"parameters": [*network.parameters(), *network.buffers()]}
+    owned["gradients"] = [p.grad for p in network.parameters() if p.grad is not None]
+    owned["optimizer"] = (
+        [v for state in optimizer.state.values() for v in state.values()] if optimizer else []
+    )
     return at_peak(events, {t.untyped_storage().data_ptr(): k for k, ts in owned.items() for t in ts})
 
 

@@ -1,16 +1,23 @@
-"""What training costs: the straightforward loop beside ours, in one run, and how a sweep grows.
+"""What training costs: the loop that one would write first beside ours, and how a sweep grows.
 
-The plain loop is what one would write first: 1-D convolutions, `nn.Dropout`, float32, one process with
-all threads. Ours is `ppglib.training`'s step: one process a core with one thread each.
+The plain loop has 1-D convolutions, `nn.Dropout`, float32 and one process with all threads. Ours is
+`ppglib.training`'s step in one process a core with one thread each. The same two on real recordings, over
+several seeds, show whether they learn the same.
 """
 
 import os
-import resource
+import tempfile
 import time
+import timeit
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -18,118 +25,227 @@ import torch.nn.functional as F
 from torch import nn
 
 from ppglib import fast, files
-from ppglib.bench.growth import growth
-from ppglib.fast import keep_memory
-from ppglib.resnet1d import ResNet1D, channels, macs
-from ppglib.windows import gather
+from ppglib.bench.memory import resident_peak
+from ppglib.metrics import evaluate
+from ppglib.resnet1d import KERNEL, Block, ResNet1D, macs
+from ppglib.splits import split
+from ppglib.study import studies
+from ppglib.study.engine import complete, train_run
+from ppglib.study.grid import Run, make_run
+from ppglib.study.prepare import study_windows
+from ppglib.study.studies import Study
+from ppglib.task import LENGTH, to_bin
+from ppglib.training import train
+from ppglib.windows import Windows, gather
 
-SIZES = (1, 4, 8, 12)
-BATCH, STEPS, WARM_UP, ROUNDS = 128, 8, 2, 5
+SIZES, LOOPS = (1, 4, 8, 12), ("plain", "ours")
+BATCH, STEPS, TIMED, ROUNDS = 128, 4, 3, 5  # windows a step, steps an epoch, epochs and rounds that are timed
+WINDOWS, SWEEP_ROUNDS = 10_000, 3  # windows while something else varies; rounds of all sweeps
+SEEDS, EPOCHS = 3, 3  # of the comparison of errors
+
+
+def main(out: Path, data: Path | None = None) -> None:
+    """Measure, print, and write training.csv and sweep.csv into `out`; with recordings also equality.csv.
+
+    Raises InputError for recordings that are missing or damaged, before anything is measured.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # both loops on the processor
+    cores, study = os.cpu_count() or 1, studies.read("open")
+    with tempfile.TemporaryDirectory() as folder:  # recordings are not to lie beside results
+        windows = study_windows(study, data, Path(folder)) if data else None
+    print(*files.versions().values())
+    title = f"windows per second at batch {BATCH}, medians of {ROUNDS} rounds, {cores} processes of ours"
+    keep(out, "training", title, speed(cores))
+    keep(out, "sweep", "seconds of a sweep", growth(cores))
+    if windows:
+        keep(out, "equality", "MAE (BPM) of both loops", equality(study, windows, cores))
+
+
+def keep(out: Path, name: str, title: str, table: pd.DataFrame) -> None:
+    """Print a table under its title, and write it as NAME.csv with the versions that made it."""
+    print(f"{title}\n{table.round(2).to_string(index=False)}")
+    files.write_table(out / f"{name}.csv", table.assign(**files.versions()))
+
+
+# --- The network in 1-D
 
 
 class PlainBlock(nn.Module):
     """A block of `ppglib.resnet1d` in 1-D layers."""
 
-    def __init__(self, index: int, dropout: float):
+    def __init__(self, block: Block):
         super().__init__()
-        inputs, outputs = channels(max(index - 1, 0)), channels(index)
-        self.stride, self.widen = 2 if index % 2 == 1 else 1, outputs - inputs
-        enter = [nn.BatchNorm1d(inputs), nn.ReLU(), nn.Dropout(dropout)] if index else []
-        self.enter = nn.Sequential(*enter)
-        self.conv1 = nn.Conv1d(inputs, outputs, 5, self.stride, 2)
-        between = [nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(dropout)]
-        self.conv2 = nn.Sequential(*between, nn.Conv1d(outputs, outputs, 5, padding=2))
+        self.stride, self.pad = block.stride, (0, 0, block.widen // 2, block.widen - block.widen // 2)
+        self.residual = nn.Sequential(*map(plain_layer, block.children()))
 
     def forward(self, x):
-        out = self.conv2(self.conv1(self.enter(x)))
-        x = F.max_pool1d(x, 2, ceil_mode=True) if self.stride == 2 else x
-        return out + F.pad(x, (0, 0, self.widen // 2, self.widen - self.widen // 2))
+        shortcut = F.max_pool1d(x, 2, ceil_mode=True) if self.stride == 2 else x
+        return self.residual(x) + F.pad(shortcut, self.pad)
 
 
-class PlainNetwork(nn.Module):
-    """(N, 1, 200) -> (N, 180), the same network without any attention to speed."""
+def plain_layer(layer: nn.Module) -> nn.Module:
+    """The same layer as one would write it first, with weights of its own."""
+    match layer:
+        case Block():
+            return PlainBlock(layer)
+        case nn.Sequential():
+            return nn.Sequential(*map(plain_layer, layer))
+        case nn.Conv2d():
+            return nn.Conv1d(layer.in_channels, layer.out_channels, KERNEL, layer.stride[1], KERNEL // 2)
+        case nn.BatchNorm2d():
+            return nn.BatchNorm1d(layer.num_features)
+        case fast.Dropout():
+            return nn.Dropout(layer.rate)
+    return layer
+
+
+class PlainNetwork(ResNet1D):
+    """(N, 1, 200) -> (N, 180): the same network without any attention to speed."""
 
     def __init__(self, blocks: int, dropout: float = 0.5):
-        super().__init__()
-        width = channels(blocks - 1)
-        self.stem = nn.Sequential(nn.Conv1d(1, 32, 5, padding=2), nn.BatchNorm1d(32), nn.ReLU())
-        self.blocks = nn.Sequential(*[PlainBlock(i, dropout) for i in range(blocks)])
-        self.exit = nn.Sequential(nn.BatchNorm1d(width), nn.ReLU())
-        self.head = nn.Linear(width, 180)
+        super().__init__(blocks, dropout)
+        self.stem, self.blocks, self.exit = map(plain_layer, (self.stem, self.blocks, self.exit))
 
-    def forward(self, x):
-        return self.head(self.exit(self.blocks(self.stem(x))).mean(2))
+    def feature_map(self, x):
+        return self.exit(self.blocks(self.stem(x)))[:, :, None]
 
 
-def windows_per_second(kind: str, blocks: int, threads: int) -> tuple[float, float]:
-    """Median over STEPS optimizer steps of one process after a warm-up, and its peak memory in MiB."""
-    torch.set_num_threads(threads)
-    if kind == "ours":
-        keep_memory()
-    torch.manual_seed(0)
-    network = ResNet1D(blocks, 0.5) if kind == "ours" else PlainNetwork(blocks)
-    optimizer = torch.optim.Adam(network.parameters(), 5e-4, fused=kind == "ours")
-    signal = torch.randn(200 * 2000).numpy()
-    order, seconds = np.random.default_rng(0), []
-    for _ in range(WARM_UP + STEPS):
-        begun = time.perf_counter()
-        x = torch.from_numpy(gather(signal, order.integers(0, len(signal) - 200, BATCH)))[:, None]
-        with fast.autocast("auto" if kind == "ours" else "float32", torch.device("cpu")):
-            loss = F.cross_entropy(network(x).float(), torch.zeros(BATCH, dtype=torch.long))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        seconds.append(time.perf_counter() - begun)
-    return BATCH / float(np.median(seconds[WARM_UP:])), resource.getrusage(
-        resource.RUSAGE_SELF
-    ).ru_maxrss / 1024
+def train_plain(network, windows: Windows, rows, *, rate, batch, epochs, progress=lambda loss: None) -> None:
+    """What one would write first; as `ppglib.train` from scratch."""
+    start, hr = (windows.table[name].to_numpy()[rows] for name in ("start", "hr"))
+    x, target = torch.from_numpy(gather(windows.signal, start))[:, None], torch.from_numpy(to_bin(hr))
+    optimizer = torch.optim.Adam(network.parameters(), rate)
+    network.train()
+    for _ in range(epochs):
+        for chosen in torch.randperm(len(x))[: len(x) // batch * batch].split(batch):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(network(x[chosen]), target[chosen])
+            loss.backward()
+            optimizer.step()
+        progress(loss.item())
+
+
+# --- Speed
+
+
+def speed(cores: int) -> pd.DataFrame:
+    """One row a size: both loops, how many times as fast ours is, and its share of the machine's peak."""
+    peaks = {name: matrix_peak(getattr(torch, name)) for name in ("float32", "bfloat16")}
+    print("matrix product: " + ", ".join(f"{name} {peak:.0f} GFLOP/s" for name, peak in peaks.items()))
+    table = pd.DataFrame([measure(blocks, cores) for blocks in SIZES])
+    share = table.gflops / peaks[fast.precision_of("auto", torch.device("cpu"))]
+    return table.assign(peak_share=share, processes=cores, rounds=ROUNDS)
 
 
 def matrix_peak(kind: torch.dtype, n: int = 2048) -> float:
     """GFLOP/s of a matrix product with all threads: the machine's measured peak."""
-    a, best = torch.randn(n, n).to(kind), 0.0
-    for _ in range(8):
-        begun = time.perf_counter()
-        a @ a
-        best = max(best, 2 * n**3 / (time.perf_counter() - begun) / 1e9)
-    return best
+    a = torch.randn(n, n).to(kind)
+    return 2 * n**3 / min(timeit.repeat(lambda: a @ a, number=1, repeat=8)) / 1e9
 
 
 def measure(blocks: int, cores: int) -> dict:
     """One row: both loops in turn, ROUNDS times, medians; ours in `cores` processes at once."""
-    plain, ours, memory = [], [], 0.0
-    context = get_context("spawn")
+    plain, ours, context = [], [], get_context("spawn")
     with ProcessPoolExecutor(1, context) as one, ProcessPoolExecutor(cores, context) as many:
         for _ in range(ROUNDS):
             plain.append(one.submit(windows_per_second, "plain", blocks, cores).result()[0])
-            rates = list(many.map(windows_per_second, ["ours"] * cores, [blocks] * cores, [1] * cores))
-            ours.append(sum(rate for rate, _ in rates))
-            memory = sum(peak for _, peak in rates)
-    return {
-        "blocks": blocks,
-        "plain": np.median(plain),
-        "ours": np.median(ours),
-        "ratio": np.median(np.array(ours) / plain),
-        "ratio_low": (np.array(ours) / plain).min(),
-        "ratio_high": (np.array(ours) / plain).max(),
-        "gflops": np.median(ours) * 6 * macs(blocks) / 1e9,  # forward, and twice that backward
-        "memory_mib": memory,
-    }
+            found = [many.submit(windows_per_second, "ours", blocks, 1) for _ in range(cores)]
+            rate, memory = np.sum([process.result() for process in found], axis=0)
+            ours.append(rate)
+    rate, ratio = np.median(ours), np.array(ours) / plain
+    row = {"blocks": blocks, "plain": np.median(plain), "ours": rate, "ratio": np.median(ratio)}
+    row |= {"ratio_low": ratio.min(), "ratio_high": ratio.max()}
+    return row | {
+        "gflops": rate * 6 * macs(blocks) / 1e9,
+        "memory_mib": sum(memory),
+    }  # backward: twice forward
 
 
-def main(out: Path) -> None:
-    """Measure, print, and write training.csv and sweep.csv into `out`."""
-    cores = os.cpu_count() or 1
-    peaks = {name: matrix_peak(getattr(torch, name)) for name in ("float32", "bfloat16")}
-    print(*files.versions().values())
-    print("matrix product: " + ", ".join(f"{name} {peak:.0f} GFLOP/s" for name, peak in peaks.items()))
-    table = pd.DataFrame([measure(blocks, cores) for blocks in SIZES])
-    table["peak_share"] = table.gflops / peaks[fast.precision_of("auto", torch.device("cpu"))]
-    table = table.assign(processes=cores, rounds=ROUNDS, **files.versions())
-    print(f"windows per second at batch {BATCH}, medians of {ROUNDS} rounds, {cores} processes of ours")
-    print(table.iloc[:, :9].round(2).to_string(index=False))
-    files.write_table(out / "training.csv", table)
-    grown = growth().assign(**files.versions())
-    print("seconds of a sweep")
-    print(grown.iloc[:, :7].round(2).to_string(index=False))
-    files.write_table(out / "sweep.csv", grown)
+def windows_per_second(kind: str, blocks: int, threads: int) -> tuple[float, float]:
+    """Median over the epochs of one process but the first, and its peak memory in MiB."""
+    torch.set_num_threads(threads)
+    noise, ticks = noise_windows(STEPS * BATCH), []
+    what = {"rate": 5e-4, "batch": BATCH, "progress": lambda _: ticks.append(time.perf_counter())}
+    if kind == "ours":
+        fast.keep_memory()
+        train(ResNet1D(blocks), noise, np.arange(STEPS * BATCH), epochs=1 + TIMED, **what)
+    else:
+        train_plain(PlainNetwork(blocks), noise, np.arange(STEPS * BATCH), epochs=1 + TIMED, **what)
+    return STEPS * BATCH / float(np.median(np.diff(ticks))), resident_peak() / 2**20
+
+
+# --- The growth of a sweep
+
+
+def growth(cores: int) -> pd.DataFrame:
+    """Seconds of small sweeps (1 block, 2 epochs): one row per thing varied and value, medians of the rounds.
+
+    expected: the seconds of the smallest value, scaled as the work is (or divided, for processes).
+    """
+    cases = [("runs", n, (n, WINDOWS, cores)) for n in (cores, 2 * cores, 4 * cores)]
+    cases += [("windows", n, (2 * cores, n, cores)) for n in (WINDOWS // 2, WINDOWS, 2 * WINDOWS)]
+    cases += [("processes", n, (2 * cores, WINDOWS, n)) for n in (1, cores)]
+    rows = []
+    for _, (varied, value, case) in product(range(SWEEP_ROUNDS), cases):
+        sweep_seconds(case[-1], 500, case[-1])  # starts as many workers, which takes seconds
+        rows.append((varied, value, sweep_seconds(*case)))
+    found = pd.DataFrame(rows, columns=["varied", "value", "seconds"])
+    found = found.groupby(["varied", "value"], sort=False).seconds
+    table = found.agg(seconds="median", low="min", high="max", n="count").reset_index()
+    first = table.groupby("varied").transform("first")
+    ratio = table.value / first.value
+    return table.assign(expected=first.seconds * ratio.where(table.varied != "processes", 1 / ratio))
+
+
+def sweep_seconds(runs: int, windows: int, processes: int) -> float:
+    """Wall time of a sweep of `runs` 1-block networks on noise: nothing is learned, everything is done."""
+    study = replace(studies.read("open"), name="growth", epochs=2)
+    every = [make_run(study, "person", "scratch", 1, 0, 0, seed) for seed in range(runs)]
+    noise = noise_windows(windows)
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
+        begun = time.perf_counter()
+        complete(study.name, every, noise, Path(folder), processes)
+        return time.perf_counter() - begun
+
+
+def noise_windows(n: int, people: int = 10) -> Windows:
+    """`n` windows of noise with random heart rates."""
+    rng, person = np.random.default_rng(0), (np.arange(n) * people // n).astype(str)
+    table = pd.DataFrame({"start": np.arange(n) * 50, "hr": rng.uniform(60, 180, n), "person": person})
+    table = table.assign(dataset="noise", recording=person, activity="", second=0.0, simulated=True)
+    signal = rng.standard_normal(50 * n + LENGTH).astype(np.float32)
+    return Windows(signal, table, pd.DataFrame(), pd.DataFrame())
+
+
+# --- Does the fast loop learn the same?
+
+
+def equality(study: Study, windows: Windows, jobs: int) -> pd.DataFrame:
+    """MAE (BPM, fold 0) of both loops: one row a size with mean and standard deviation over SEEDS.
+
+    equal: the means differ by less than the larger of the two standard deviations.
+    """
+    study = replace(study, epochs=EPOCHS)
+    cases = list(product(SIZES[::-1], range(SEEDS), LOOPS))
+    runs = [make_run(study, "person", "scratch", size, 0, 0, seed) for size, seed, _ in cases]
+    tasks = [joblib.delayed(mae)(kind, run, windows) for run, (*_, kind) in zip(runs, cases)]
+    found = joblib.Parallel(n_jobs=jobs, inner_max_num_threads=1, backend="loky")(tasks)
+    table = pd.DataFrame(cases, columns=["blocks", "seed", "loop"]).assign(mae=found)
+    spread = table.groupby(["blocks", "loop"]).mae.agg(["mean", "std"]).unstack()
+    spread.columns = [f"{loop}_{name}" for name, loop in spread.columns]
+    gap = (spread.ours_mean - spread.plain_mean).abs()
+    equal = gap < spread[["ours_std", "plain_std"]].max(axis=1)
+    return spread.assign(gap=gap, equal=equal, seeds=SEEDS, epochs=EPOCHS).reset_index()
+
+
+def mae(kind: str, run: Run, windows: Windows) -> float:
+    """MAE (BPM) of one network on the people of the other fold, trained by one of LOOPS."""
+    torch.set_num_threads(1)
+    fast.keep_memory()
+    if kind == "ours":
+        return train_run(run, windows, None)[1]["mae"]
+    torch.manual_seed(run.seed)
+    rows, test = split(windows, run.fold)
+    network = PlainNetwork(run.student, run.get("dropout"))
+    train_plain(network, windows, rows, **{name: run.get(name) for name in ("rate", "batch", "epochs")})
+    return evaluate(network, windows, test)["mae"]
