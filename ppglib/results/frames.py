@@ -1,4 +1,4 @@
-"""The tables as people read them: one function a table, each a tidy frame with a caption, over all recipes."""
+"""The tables as people read them: a function a table, each a tidy frame with a caption, over all recipes."""
 
 import textwrap
 from collections.abc import Callable
@@ -258,9 +258,8 @@ def table2(results: Results, decoder: str = "argmax", dataset: str = "") -> Tabl
     conditions = tables.conditions(results, decoder, dataset)
     data = by_recipe(results, lambda recipe: tables.table2(conditions, recipe))
     caption = f"MAE (BPM) with 95 % intervals, decoded by {decoder}; student blocks across, largest teacher."
-    return captioned(
-        data, caption, crossed(data, told(data, "mae", "low", "high"), ["recipe", "strategy"], "student")
-    )
+    shown = crossed(data, told(data, "mae", "low", "high"), ["recipe", "strategy"], "student")
+    return captioned(data, caption, shown)
 
 
 def table2_by_set(results: Results) -> Table:
@@ -432,9 +431,7 @@ def tuning(folder: Path) -> Table:
     constants = [
         name for name in data if name not in ("step", "mean", "chosen") and not name.startswith("mae ")
     ]
-    shown = data.assign(
-        **{name: [v if isinstance(v, str) else f"{v:g}" for v in data[name]] for name in constants}
-    )
+    shown = data.assign(**data[constants].map(lambda v: v if isinstance(v, str) else f"{v:g}"))
     return captioned(data, "MAE (BPM) of every setting tried, on people whom neither fold tests.", shown)
 
 

@@ -259,7 +259,7 @@ def figure1(results) -> Plot:
     fig, panels = _grid(data)
     low, high = data.mae.min(), data.mae.max()
     for ax, rows in panels:
-        area = np.interp(rows.mae, [low, high + 1e-9], AREAS)
+        area = np.interp(rows.mae, [low, high], AREAS)
         dots = ax.scatter(rows.x, rows.y + 0.1, area, rows.mae, cmap="viridis_r", vmin=low, vmax=high)
         for row, size in zip(rows.itertuples(), area):
             style = {"textcoords": "offset points", "ha": "center", "va": "top", "size": 9.5}
