@@ -471,7 +471,7 @@ def table1(table: pd.DataFrame) -> Plot:
     """Size and arithmetic: blocks, paper and as_in_paper (parameters), live (those in use), mmacs."""
     fig, [left, right] = _figure(1, 2, 4.9, 3.9)
     style = {"xlabel": "Blocks", "xticks": table.blocks}
-    left.semilogy(table.blocks, table.as_in_paper / 1e3, "o-", color=INK, label="ours, counted as there")
+    left.semilogy(table.blocks, table.as_in_paper / 1e3, "o-", color=INK, label="ours, all as in the paper")
     left.semilogy(table.blocks, table.paper / 1e3, "x", color=PAPER, ms=10, mew=2, label="paper")
     left.semilogy(table.blocks, table.live / 1e3, "s:", color="0.55", ms=5, label="ours, in use")
     left.set(ylabel="Thousand parameters (log)", **style)
