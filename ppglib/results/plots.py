@@ -523,6 +523,8 @@ def training_cost(speed: pd.DataFrame, sweep: pd.DataFrame) -> Plot:
     _lines(
         right, times, "varied", "times", "seconds", xlabel="Times the smallest", ylabel="Time of a sweep (s)"
     )
+    right.set_ylim(0)
+    right.xaxis.get_major_locator().set_params(integer=True)
     for _, rows in times.groupby("varied"):
         right.plot(rows.times, rows.expected, ":", color="0.5", label="in proportion")
     low, high = speed.ratio.min(), speed.ratio.max()
