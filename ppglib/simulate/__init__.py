@@ -1,4 +1,4 @@
-"""Simulated people: heart beats, and the wrist PPG, ECG and acceleration that go with them.
+"""Simulated people: heart beats, and the wrist PPG that goes with them.
 
 A plausible signal, not a model of the body: it lets the demo and the tests run without any recording.
 Everything follows from the seed of the person, so two calls give the same signal.
@@ -36,16 +36,6 @@ class Person:
     r_peaks: np.ndarray
     steps: np.ndarray
     moving: np.ndarray
-
-    def hr_at(self, t) -> np.ndarray:
-        """Heart rate (BPM) at the times `t` (s), before beat-to-beat variability."""
-        return np.interp(t, np.arange(len(self.hr)) / GRID, self.hr)
-
-    def activity_at(self, t) -> np.ndarray:
-        """Name of the activity at the times `t` (s)."""
-        starts = [start for start, _, _ in self.spans]
-        names = np.array([name for _, _, name in self.spans])
-        return names[np.maximum(np.searchsorted(starts, t, side="right") - 1, 0)]
 
 
 def person(seed: int, minutes: float, activities: tuple[str, ...] = PROTOCOL) -> Person:
@@ -102,33 +92,6 @@ def ppg(person: Person, rate: float, channels: int = 1) -> np.ndarray:
         own = 0.3 * strength * burst * shape[1] * rng.normal() + (0.15 + 0.6 * bad) * rng.normal(size=len(t))
         rows.append(rng.uniform(0.6, 1.4) * common + own)
     return np.array(rows)
-
-
-def ecg(person: Person, rate: float) -> np.ndarray:
-    """Chest ECG, (n,) float64 in mV, with its R-peaks at `person.r_peaks`."""
-    rng = np.random.default_rng([3, person.seed])
-    t = _times(person, rate)
-    after = np.clip(np.searchsorted(person.r_peaks, t), 1, len(person.r_peaks) - 1)
-    signal = 0.1 * _smooth(rng, t, 2.0) + 0.02 * rng.normal(size=len(t))
-    for peak in (person.r_peaks[after - 1], person.r_peaks[after]):
-        for at, height, width in (
-            (-0.12, 0.1, 0.02),
-            (-0.03, -0.12, 0.008),
-            (0, 1, 0.01),
-            (0.03, -0.2, 0.01),
-        ):
-            signal += height * np.exp(-0.5 * ((t - peak - at) / width) ** 2)
-        signal += 0.2 * np.exp(-0.5 * ((t - peak - 0.2) / 0.035) ** 2)  # T wave
-    return signal
-
-
-def acceleration(person: Person, rate: float) -> np.ndarray:
-    """Wrist acceleration, (3, n) float64 in g, with the same steps as the PPG."""
-    rng = np.random.default_rng([4, person.seed])
-    t = _times(person, rate)
-    shape = _gait(person, rng, t)
-    swing = rng.normal(0, 0.4, (3, 2)) @ shape
-    return swing + np.array([[0.1], [0.3], [0.95]]) + 0.02 * rng.normal(size=(3, len(t)))
 
 
 def window_hr(person: Person, windows: int, step: float = STEP_SECONDS) -> np.ndarray:
