@@ -253,7 +253,7 @@ def test_a_killed_download_leaves_no_half_file_and_goes_on(server, tmp_path):
     server.plan = {"Subject_2.mat": ["stall", "whole"]}
     root = tmp_path / "data"
     code = (
-        "import sys; from pathlib import Path; from ppglib import sources; from ppglib.recordings.fetch import fetch;"
+        "import sys; from pathlib import Path; from ppglib.recordings import sources; from ppglib.recordings.fetch import fetch;"
         "sources.LISTS = {'open': Path(sys.argv[1])}; fetch('open', sys.argv[2])"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(sources.LISTS["open"]), str(root)])

@@ -10,6 +10,7 @@ from scipy.io import savemat
 from ppglib import recordings, simulate, windows
 from ppglib.files import InputError
 from ppglib.recordings import wildppg
+from ppglib.recordings.base import constant_runs
 
 MINUTES = 9.0
 
@@ -108,7 +109,7 @@ def test_constant_runs_equal_brute_force():
             if i == len(signal) or signal[i] != signal[start]:
                 expected += [(start, i)] if i - start >= 4 else []
                 start = i
-        assert wildppg.constant_runs(signal, 4) == tuple(expected)
+        assert constant_runs(signal, 4) == tuple(expected)
 
 
 def write_one(root, person, edit):

@@ -28,34 +28,19 @@ class _Dtype:
         self.order = state[1]
 
     def build(self) -> np.dtype:
-        if not (
-            isinstance(self.code, str) and re.fullmatch("[biuf][1248]", self.code) and self.order in "<>|="
-        ):
+        numeric = isinstance(self.code, str) and re.fullmatch("[biuf][1248]", self.code)
+        if not numeric or self.order not in "<>|=":
             raise ValueError(f"an array of type {self.code!r}, expected numbers")
         return np.dtype(self.order + self.code)
 
 
 class _Array:
-    shape, dtype, fortran, raw = (), None, False, ""
+    def __init__(self, shape=(), dtype=None, fortran=False, raw=""):
+        self.shape, self.dtype, self.fortran, self.raw = shape, dtype, fortran, raw
 
     def __setstate__(self, state):
-        _, self.shape, self.dtype, self.fortran, self.raw = state
-
-
-def _reconstruct(*_):
-    return _Array()
-
-
-def _scalar(dtype, raw=""):
-    array = _Array()
-    array.dtype, array.raw = dtype, raw
-    return array
-
-
-def _frombuffer(raw, dtype, shape, order):  # arrays at protocol 5
-    array = _Array()
-    array.raw, array.dtype, array.shape, array.fortran = raw, dtype, shape, order == "F"
-    return array
+        _, *described = state
+        self.__init__(*described)
 
 
 def _encode(text, encoding):
@@ -64,12 +49,17 @@ def _encode(text, encoding):
     return codecs.encode(text, "latin1")
 
 
-_ADMITTED = {("numpy", "ndarray"): "ndarray", ("numpy", "dtype"): lambda *a: _Dtype(*a)}
-_ADMITTED[("_codecs", "encode")] = _encode  # bytes in pickles that Python 3 wrote at protocol 2
-for _core in ("numpy.core", "numpy._core"):  # before and since NumPy 2
-    _ADMITTED[(f"{_core}.multiarray", "_reconstruct")] = _reconstruct
-    _ADMITTED[(f"{_core}.multiarray", "scalar")] = _scalar
-    _ADMITTED[(f"{_core}.numeric", "_frombuffer")] = _frombuffer
+_ADMITTED = {
+    ("numpy", "ndarray"): "ndarray",
+    ("numpy", "dtype"): lambda *a: _Dtype(*a),
+    ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
+    ("numpy.core.multiarray", "scalar"): lambda kind, raw="": _Array((), kind, False, raw),
+    # arrays at protocol 5, and bytes in pickles that Python 3 wrote at protocol 2
+    ("numpy.core.numeric", "_frombuffer"): lambda raw, kind, shape, order: _Array(
+        shape, kind, order == "F", raw
+    ),
+    ("_codecs", "encode"): _encode,
+}
 
 
 class _Unpickler(pickle._Unpickler):
@@ -110,9 +100,10 @@ class _Unpickler(pickle._Unpickler):
     dispatch[pickle.BINSTRING[0]] = load_binstring
 
     def find_class(self, module, name):
-        if (module, name) not in _ADMITTED:
+        asked = (module.replace("numpy._core", "numpy.core"), name)  # since NumPy 2, and before
+        if asked not in _ADMITTED:
             raise InputError(f"it asks for {module}.{name}, which no recording needs: do not use this file")
-        return _ADMITTED[(module, name)]
+        return _ADMITTED[asked]
 
 
 def load(stream: BinaryIO, name: str):

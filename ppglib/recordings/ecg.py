@@ -10,7 +10,8 @@ import warnings
 import numpy as np
 
 from ppglib.files import InputError
-from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.recordings.base import in_windows
+from ppglib.task import STEP_SECONDS
 
 HR_LIMITS = (35.0, 185.0)  # BPM of one RR interval
 RUN = 5  # beats: a beat counts only in a run of so many ...
@@ -32,13 +33,12 @@ def window_hr(
     """
     if time is None:
         time = np.arange(len(ecg)) / rate
-    ecg = np.nan_to_num(np.asarray(ecg, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    ecg = np.nan_to_num(np.asarray(ecg, np.float64), posinf=0.0, neginf=0.0)
     none = f"{name}: no plausible heart beats are found in the ECG, so there are no labels."
     if len(ecg) < SHORTEST * rate or np.ptp(ecg) == 0:
         raise InputError(none)
-    first, second = (
-        from_beats(time[find(ecg, rate)], windows, step) for find in (_sleepecg_peaks, _neurokit_peaks)
-    )
+    detectors = _sleepecg_peaks, _neurokit_peaks
+    first, second = (from_beats(time[find(ecg, rate)], windows, step) for find in detectors)
     if np.isnan(first).all():
         raise InputError(none)
     with np.errstate(invalid="ignore"):
@@ -54,11 +54,7 @@ def from_beats(beats: np.ndarray, windows: int, step: float = STEP_SECONDS) -> n
     """
     rr, middle = np.diff(beats), (beats[1:] + beats[:-1]) / 2
     good = plausible(rr)
-    rr, middle = rr[good], middle[good]
-    start = step * np.arange(windows)
-    first, last = np.searchsorted(middle, start), np.searchsorted(middle, start + WINDOW_SECONDS)
-    total = np.concatenate([[0.0], np.cumsum(rr)])
-    count, filled = last - first, total[last] - total[first]
+    count, filled = in_windows(middle[good], rr[good], windows, step)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where((count >= 2) & (filled >= COVERED), 60 * count / filled, np.nan)
 

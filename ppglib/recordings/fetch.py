@@ -57,7 +57,8 @@ def _announce(wanted: list[Source], root: Path, yes: bool) -> None:
         own = [source for source in wanted if source.dataset == name]
         size = _size(sum(source.bytes for source in own))
         _say(f"{name}: {len(own)} files, {size}, licence: {own[0].licence}")
-    free = shutil.disk_usage(_existing(root)).free
+    root = root.absolute()
+    free = shutil.disk_usage(next(path for path in (root, *root.parents) if path.exists())).free
     if total > free:
         raise InputError(f"{root} has {_size(free)} free for {_size(total)}: choose another folder.")
     if total <= ASK_ABOVE or yes:
@@ -69,12 +70,12 @@ def _announce(wanted: list[Source], root: Path, yes: bool) -> None:
 
 
 def _whole(source: Source, root: Path) -> bool:
-    path = root / source.dataset / source.file
+    path, known = root / source.dataset / source.file, _known_hash(source, root)
     if not path.is_file():
         return False
-    known = _known_hash(source, root)
     if known:
-        whole = pooch.file_hash(str(path), alg=known.split(":")[0]) == known.split(":")[1]
+        algorithm, _, digest = known.partition(":")
+        whole = pooch.file_hash(str(path), alg=algorithm) == digest
     else:
         whole = path.stat().st_size >= SHORT * source.bytes
         if whole:
@@ -86,67 +87,54 @@ def _whole(source: Source, root: Path) -> bool:
 
 def _download(source: Source, root: Path) -> None:
     """One file by pooch: to a temporary name, checked, tried twice, then moved into place."""
-    partial, path = root / PARTIAL, root / source.dataset / source.file
-    known = _known_hash(source, root)
+    partial, path, known = root / PARTIAL, root / source.dataset / source.file, _known_hash(source, root)
     pooch.get_logger().setLevel(logging.ERROR)  # the lines of this module say the same
     try:
         partial.mkdir(parents=True, exist_ok=True)
-        fetcher = pooch.create(
-            partial, "", registry={path.name: known}, urls={path.name: source.url}, retry_if_failed=1
-        )
-        fetched = fetcher.fetch(path.name, downloader=_downloader(source))
+        urls, hashes = {path.name: source.url}, {path.name: known}
+        fetcher = pooch.create(partial, "", urls=urls, registry=hashes, retry_if_failed=1)
+        fetched = fetcher.fetch(path.name, downloader=lambda *where: _get(source, *where))
         path.parent.mkdir(parents=True, exist_ok=True)
         os.replace(fetched, path)
     except (RequestException, ValueError) as error:  # ValueError: pooch found another hash
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise InputError(
-            f"Could not fetch {source.dataset}/{source.file} from {source.url}: {reason}."
-        ) from error
+        reason, name = " ".join(str(error).split()).rstrip("."), f"{source.dataset}/{source.file}"
+        raise InputError(f"Could not fetch {name} from {source.url}: {reason}.") from error
     except OSError as error:
         raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
     if known is None:
         _record(source, root)
 
 
-def _downloader(source: Source):
-    def download(url, output, pooch_):
-        bar = False
-        if sys.stderr.isatty():
-            bar = tqdm(total=source.bytes, desc=source.file, unit="B", unit_scale=True, leave=False)
-        pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 20, timeout=TIMEOUT)(url, output, pooch_)
-        size = Path(output).stat().st_size
-        if size < SHORT * source.bytes:
-            raise ValueError(f"the server sent {size} of {source.bytes} bytes")
-
-    return download
+def _get(source: Source, url: str, output: str, pooch_) -> None:
+    bar = False
+    if sys.stderr.isatty():
+        bar = tqdm(total=source.bytes, desc=source.file, unit="B", unit_scale=True, leave=False)
+    pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 20, timeout=TIMEOUT)(url, output, pooch_)
+    size = Path(output).stat().st_size
+    if size < SHORT * source.bytes:
+        raise ValueError(f"the server sent {size} of {source.bytes} bytes")
 
 
 def _known_hash(source: Source, root: Path) -> str | None:
+    """algorithm:hash as published, else as recorded at the first download, else None."""
     if source.hash:
         return f"{source.algorithm}:{source.hash}"
-    recorded = _recorded(source, root).get(source.file)
+    recorded = _recorded(root / source.dataset / RECORD).get(source.file)
     return recorded and f"sha256:{recorded}"
 
 
 def _record(source: Source, root: Path) -> None:
-    folder = root / source.dataset
-    hashes = {**_recorded(source, root), source.file: sha256(folder / source.file)}
-    write(folder / RECORD, json.dumps(hashes, indent=1).encode())
-    _say(f"No hash of {source.file} is published: its SHA-256 is now in {folder / RECORD}.")
-
-
-def _recorded(source: Source, root: Path) -> dict[str, str]:
     path = root / source.dataset / RECORD
-    if not path.is_file():
-        return {}
+    hashes = _recorded(path) | {source.file: sha256(path.parent / source.file)}
+    write(path, json.dumps(hashes, indent=1).encode())
+    _say(f"No hash of {source.file} is published: its SHA-256 is now in {path}.")
+
+
+def _recorded(path: Path) -> dict[str, str]:
     try:
-        return dict(json.loads(path.read_bytes()))
+        return dict(json.loads(path.read_bytes())) if path.is_file() else {}
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} is damaged ({error}): remove it to record the hashes anew.") from error
-
-
-def _existing(path: Path) -> Path:
-    return path if path.exists() else _existing(path.absolute().parent)
 
 
 def _size(size: float) -> str:
