@@ -85,7 +85,7 @@ BAD = [
     ({"time": np.r_[TIME, 1e9], "ppg": 1.0}, {}, "needed and `time`"),
     ({}, {"time": [1.0, 2.0]}, "ann.hr.csv has no column 'hr'"),
     ({}, {"time": [2.0, 1.0], "hr": [60, 60]}, "ann.hr.csv: time runs backwards"),
-    ({}, {"time": [99.0, 100.0], "hr": [60, 60]}, "do not overlap in time"),
+    ({}, {"time": [99.0, 100.0], "hr": [60, 60]}, "no heart rate within"),
     ({}, {"time": [1.0, 2.0], "hr": [np.nan, np.nan]}, "no heart rate within"),
 ]
 

@@ -196,8 +196,8 @@ def cells(count=5, labels=5, width=200):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (cells(labels=4), "participant 1 has 4 labels for 5 windows"),
-        (cells(width=256), "no n x 200 array"),
+        (cells(labels=4), r"participant 1 has windows of shape \(5, 200\) and 4 labels"),
+        (cells(width=256), r"shape \(5, 256\) .* expected n x 200"),
         ({"data_ppg_wrist": cells()["data_ppg_wrist"]}, "lacks 'data_bpm_values'"),
         ({"data_bpm_values": cells()["data_bpm_values"]}, "lacks 'data_ppg_wrist'"),
         (cells() | {"data_bpm_values": np.ones((2, 1))}, "are not cells"),

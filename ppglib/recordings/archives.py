@@ -86,15 +86,12 @@ def _archive(stack: ExitStack, name: str, opener) -> list[Member]:
     found = []
     for info in archive.infolist():
         if re.search(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)", info.filename):
-            raise InputError(
-                f"{name} holds {info.filename!r}, a path outside the archive: do not use this file."
-            )
-        inner = f"{name}/{info.filename}"
-        open_member = partial(archive.open, info)
+            raise InputError(f"{name} holds {info.filename!r}, a path outside the archive: do not use it.")
+        inner = Member(f"{name}/{info.filename}", info.filename, partial(archive.open, info))
         if PurePosixPath(info.filename).name == NESTED:
-            found += _archive(stack, inner, open_member)  # a zip member can seek, so a zip opens in it
+            found += _archive(stack, inner.name, inner.opener)  # a zip member can seek, so a zip opens in it
         elif not info.is_dir():
-            found.append(Member(inner, info.filename, open_member))
+            found.append(inner)
     return found
 
 
@@ -106,11 +103,8 @@ def by_person(found: list[Member], pattern: str) -> dict[str, Member]:
     people: dict[str, Member] = {}
     for member in found:
         match = re.search(rf"(?:^|/){pattern}$", member.path)
-        if not match or "__MACOSX/" in member.path:
-            continue
-        first = people.setdefault(match[1], member)
-        if first is not member:
-            copies = f"{member.name} and {first.name} are two copies"
+        if match and "__MACOSX/" not in member.path and people.setdefault(match[1], member) is not member:
+            copies = f"{member.name} and {people[match[1]].name} are two copies"
             raise InputError(f"{copies} of participant {match[1]}: keep one.")
     # S2 before S10
     return dict(sorted(people.items(), key=lambda item: re.sub(r"\d+", lambda n: n[0].zfill(9), item[0])))
@@ -125,10 +119,8 @@ def refuse_copies(recordings: Iterable[Recording]) -> Iterator[Recording]:
     for recording in recordings:
         digest = hashlib.sha256(np.ascontiguousarray(recording.ppg)).hexdigest()
         if digest in seen:
-            pair = f"{seen[digest]} and {recording.name}"
-            raise InputError(
-                f"{recording.dataset}: {pair} have the very same PPG: remove one of the two copies."
-            )
+            copies = f"{recording.dataset}: {seen[digest]} and {recording.name}"
+            raise InputError(f"{copies} have the very same PPG: remove one of the two.")
         seen[digest] = recording.name
         yield recording
         del recording  # or it would stay while the reader makes the next one

@@ -67,9 +67,9 @@ class _Unpickler(pickle._Unpickler):
     # The Python one keeps a dict, and is as fast here, where a file is a few hundred opcodes.
     dispatch = dict(pickle._Unpickler.dispatch)
 
-    def __init__(self, stream: BinaryIO):
+    def __init__(self, stream: BinaryIO, name: str):
         super().__init__(stream, encoding="latin1")
-        self.stream = stream
+        self.stream, self.name = stream, name
 
     def load_string(self):  # escaped, as protocol 0 writes it: "'\\x00\\x80...'" to the end of the line
         line = self.stream.readline(KEPT)
@@ -102,7 +102,8 @@ class _Unpickler(pickle._Unpickler):
     def find_class(self, module, name):
         asked = (module.replace("numpy._core", "numpy.core"), name)  # since NumPy 2, and before
         if asked not in _ADMITTED:
-            raise InputError(f"it asks for {module}.{name}, which no recording needs: do not use this file")
+            asks = f"it asks for {module}.{name}, which no recording needs"
+            raise InputError(f"{self.name} is not loaded: {asks}: do not use this file.")
         return _ADMITTED[asked]
 
 
@@ -112,10 +113,7 @@ def load(stream: BinaryIO, name: str):
     Raises InputError if it asks for any class or function but NumPy's for arrays; on damaged bytes
     raises whatever pickle does (see archives.Member.open, which turns that into an InputError).
     """
-    try:
-        return _Unpickler(stream).load()
-    except InputError as error:
-        raise InputError(f"{name} is not loaded: {error}.") from None
+    return _Unpickler(stream, name).load()
 
 
 def to_numpy(array, name: str) -> np.ndarray:

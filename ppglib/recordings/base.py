@@ -1,38 +1,40 @@
 """What readers share: MAT files, nested content, tables, and what lies in each window."""
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import scipy.io
 
 from ppglib.files import InputError
-from ppglib.recordings.archives import Member, damaged
+from ppglib.recordings.archives import Member
 from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
 
 
-def load_mat(file, name, variables: list[str], simplify: bool = False) -> dict:
-    """Those of the variables that a MAT v5 file (path or stream) has; InputError if it is unreadable."""
-    with damaged(name):
+def load_mat(member: Member, variables: list[str], simplify: bool = False) -> dict:
+    """Those of the variables that a MAT v5 file has; InputError if it is unreadable."""
+    member.verify()
+    with member.open() as stream:
         try:
-            return scipy.io.loadmat(file, variable_names=variables, simplify_cells=simplify)
+            return scipy.io.loadmat(stream, variable_names=variables, simplify_cells=simplify)
         except NotImplementedError:
-            raise InputError(
-                f"{name} is a MATLAB 7.3 (HDF5) file, but a v5 file was published: fetch the original."
-            ) from None
+            published = "but a v5 file was published: fetch the original"
+            raise InputError(f"{member.name} is a MATLAB 7.3 (HDF5) file, {published}.") from None
 
 
-def read_mat(path, shapes: dict[str, tuple]) -> list[np.ndarray]:
+def read_mat(path: Path, shapes: dict[str, tuple]) -> list[np.ndarray]:
     """Variables of a MAT v5 file as float64, each checked against its shape; None in a shape is any length > 0.
 
     Raises InputError if the file is unreadable or truncated, lacks a variable, or has another shape.
     """
     if not path.is_file():
         raise InputError(f"{path} is missing: fetch it again or name the right data folder.")
-    content = load_mat(path, path, list(shapes))
+    content = load_mat(Member(str(path), path.name, partial(open, path, "rb")), list(shapes))
     for name, shape in shapes.items():
         value = nested(content, path, name)
-        if not (is_numeric(value) and value.ndim == len(shape) and all(value.shape)) or any(
-            want not in (None, have) for have, want in zip(value.shape, shape)
-        ):
+        fits = is_numeric(value) and value.ndim == len(shape) and all(value.shape)
+        if not fits or any(want not in (None, have) for have, want in zip(value.shape, shape)):
             found = getattr(value, "shape", type(value).__name__)
             wanted = " x ".join(str(want or "n") for want in shape)
             raise InputError(f"{path}: {name!r} has shape {found}, expected {wanted} numbers.")
@@ -56,14 +58,11 @@ def nested(content, name, *keys: str):
 def read_table(member: Member, clock: str, *numbers: str, texts: tuple[str, ...] = ()) -> pd.DataFrame:
     """Columns of a CSV or Parquet file: `clock`, finite in every row, and `numbers` as float64, `texts` as str."""
     with member.open() as stream:
-        if member.path.endswith(".parquet"):
-            table = pd.read_parquet(stream)
-        else:
-            table = pd.read_csv(stream, dtype=dict.fromkeys(texts, str))
+        csv = not member.path.endswith(".parquet")
+        table = pd.read_csv(stream, dtype=dict.fromkeys(texts, str)) if csv else pd.read_parquet(stream)
     for column in (clock, *numbers, *texts):
         if column not in table:
-            has = ", ".join(map(str, table.columns))
-            raise InputError(f"{member.name} has no column {column!r}: it has {has}.")
+            raise InputError(f"{member.name} has no column {column!r}: it has {', '.join(map(str, table))}.")
         if column not in texts and not pd.api.types.is_numeric_dtype(table[column]):
             raise InputError(f"{member.name}: column {column!r} holds text, expected numbers.")
     table = table.assign(

@@ -15,7 +15,7 @@ from ppglib.recordings.sources import how_to_get
 from ppglib.windows import Recording
 
 DATASET = "ppg_dalia"
-BVP_RATE, CHEST_RATE, ACTIVITY_RATE = 64, 700, 4  # Hz
+BVP_RATE, ACTIVITY_RATE = 64, 4  # Hz
 RATE_TOLERANCE = 0.02
 ACTIVITIES = "transient,sitting,stairs,table soccer,cycling,driving,lunch,walking,working".split(",")
 
@@ -35,9 +35,7 @@ def _recording(person: str, member: archives.Member) -> Recording:
         content = array_pickle.load(stream, member.name)
     subject = nested(content, member.name, "subject")
     if subject != person:
-        raise InputError(
-            f"{member.name} says that it is {subject!r}: is it a second copy of that participant?"
-        )
+        raise InputError(f"{member.name} says that it is {subject!r}: is it a copy of that participant?")
 
     def column(*keys):
         name = f"{member.name}: {'/'.join(keys)}"
@@ -48,17 +46,10 @@ def _recording(person: str, member: archives.Member) -> Recording:
 
     bvp, hr = column("signal", "wrist", "BVP").astype(np.float64), column("label").astype(np.float64)
     activity, r_peaks = column("activity"), column("rpeaks")
-    chest = nested(content, member.name, "signal", "chest", "ECG")
-    seconds = len(bvp) / BVP_RATE
-    for what, length, rate in (
-        ("signal/chest/ECG", np.prod(getattr(chest, "shape", (0,)), dtype=float), CHEST_RATE),
-        ("activity", len(activity), ACTIVITY_RATE),
-    ):
-        if abs(length / rate - seconds) > max(RATE_TOLERANCE * seconds, 1):
-            raise InputError(
-                f"{member.name}: {what} lasts {length / rate:.0f} s at {rate} Hz but the BVP {seconds:.0f} s "
-                f"at {BVP_RATE} Hz, so the rates are not the published ones."
-            )
+    seconds, active = len(bvp) / BVP_RATE, len(activity) / ACTIVITY_RATE
+    if abs(active - seconds) > max(RATE_TOLERANCE * seconds, 1):
+        lengths = f"the activity lasts {active:.0f} s at {ACTIVITY_RATE} Hz but the BVP {seconds:.0f} s at {BVP_RATE} Hz"
+        raise InputError(f"{member.name}: {lengths}, so the rates are not the published ones.")
     windows = window_count(len(bvp), BVP_RATE)
     if len(hr) != windows:
         raise InputError(f"{member.name} has {len(hr)} labels for {windows} windows of 8 s every 2 s.")

@@ -41,7 +41,7 @@ def read(folder: Path) -> Iterator[Recording]:
             for name in FILES:
                 if person not in files[name]:
                     raise InputError(
-                        f"{folder}: {person} has no {name}: fetch the set again or leave {person} out."
+                        f"{folder}: {person} has no {name}: fetch it again or leave {person} out."
                     )
             yield _recording(person, *(files[name][person] for name in FILES), notes)
             notes = ()
@@ -58,8 +58,7 @@ def _recording(person: str, watch, heart, events, notes: tuple[str, ...]) -> Rec
     _check_rate(heart.name, chest_stamp, ECG_RATE)
     if chest_stamp[0] > stamp[-1] or stamp[0] > chest_stamp[-1]:
         raise InputError(
-            f"{heart.name} and {watch.name} do not overlap in time once the ECG's clock, UTC+9, "
-            "is set back by nine hours."
+            f"{heart.name} and {watch.name} do not overlap in time, if the ECG's clock is UTC+9."
         )
     time, signal = stamp - stamp[0], chest["ecg"].to_numpy()
     windows = window_count(time[-1], 1.0)
@@ -71,12 +70,10 @@ def _recording(person: str, watch, heart, events, notes: tuple[str, ...]) -> Rec
         f"{len(missing)} gaps of {missing.sum():.1f} s.",
         f"{person}: {int(np.isnan(hr).sum())} of {windows} windows without a heart rate, {vetoed} by the veto.",
     )
-    upright = -ppg["ppg"].to_numpy()[None]  # it is upside down against the other sets
-    gaps = tuple(run for run in constant_runs(bad) if bad[run[0]])
-    sessions = _sessions(events, stamp[0], windows)
-    return Recording(
-        DATASET, person, person, upright, PPG_RATE, hr, time=time, gaps=gaps, activity=sessions, notes=notes
-    )
+    signal = -ppg["ppg"].to_numpy()[None]  # it is upside down against the other sets
+    more = {"gaps": tuple(run for run in constant_runs(bad) if bad[run[0]]), "notes": notes}
+    activity = _sessions(events, stamp[0], windows)
+    return Recording(DATASET, person, person, signal, PPG_RATE, hr, time=time, activity=activity, **more)
 
 
 def _stamps(name: str, milliseconds: pd.Series) -> np.ndarray:
@@ -117,7 +114,5 @@ def _sessions(events: archives.Member, origin: float, windows: int) -> np.ndarra
         elif str(status).upper() == "EXIT" and session in entered:
             names[(start >= entered.pop(session)) & (start + WINDOW_SECONDS <= at / 1000)] = session
         else:
-            raise InputError(
-                f"{events.name}: session {session!r} has status {status!r} without an ENTER before."
-            )
+            raise InputError(f"{events.name}: session {session!r} is {status!r} without an ENTER before.")
     return names.astype(str)

@@ -25,9 +25,7 @@ def read(folder: Path) -> Iterator[Recording]:
     with archives.members(folder) as found:
         ppg, hr = (archives.by_person(found, rf"([^/]+)\.{kind}\.(?:csv|parquet)") for kind in ("ppg", "hr"))
         if not ppg:
-            raise InputError(
-                f"No NAME.ppg.csv or NAME.ppg.parquet in {folder}: one for each person is needed."
-            )
+            raise InputError(f"No NAME.ppg.csv or NAME.ppg.parquet in {folder}: each person needs one.")
         for name in sorted(ppg.keys() ^ hr.keys()):
             lacks = "no .hr" if name in ppg else "no .ppg"
             raise InputError(f"{folder}: {name} has {lacks} table: both {name}.ppg and {name}.hr are needed.")
@@ -45,13 +43,10 @@ def _recording(person: str, ppg_file: archives.Member, hr_file: archives.Member)
     hours = (time[-1] - time[0]) / 3600
     rate = float(1 / np.median(np.diff(time)))
     if rate < LOWEST_RATE or hours > LONGEST:
-        raise InputError(
-            f"{ppg_file.name} has {rate:.3g} samples a second over {hours:.3g} h: at least {LOWEST_RATE:g} are "
-            "needed and `time` must be in seconds."
-        )
+        found = f"{rate:.3g} samples a second over {hours:.3g} h"
+        needed = f"at least {LOWEST_RATE:g} are needed and `time` must be in seconds"
+        raise InputError(f"{ppg_file.name} has {found}: {needed}.")
     origin, time = time[0], time - time[0]
-    if hr_time.size and (hr_time[0] > origin + time[-1] or hr_time[-1] < origin):
-        raise InputError(f"{hr_file.name} and {ppg_file.name} do not overlap in time.")
     mean_rate = (len(time) - 1) / time[-1]
     even = np.abs(time - np.arange(len(time)) / mean_rate).max() * mean_rate < EVEN
     windows = window_count(time[-1] + 1 / rate, 1.0)

@@ -24,10 +24,6 @@ class Source(NamedTuple):
     algorithm: str = "sha256"
     licence: str = OPEN_TERMS
 
-    @property
-    def optional(self) -> bool:
-        return self.file.startswith(OPTIONAL.get(self.dataset, ()))
-
 
 def published(group: str) -> list[Source]:
     """The files of the `open` or the `paper` sets, in the order of the list in data/."""
@@ -55,7 +51,8 @@ def verify(dataset: str, root: str | Path) -> None:
     """
     folder = Path(root) / dataset
     sources = [source for source in published("open") if source.dataset == dataset]
-    missing = [s.file for s in sources if not s.optional and not (folder / s.file).is_file()]
+    needed = [s.file for s in sources if not s.file.startswith(OPTIONAL.get(dataset, ()))]
+    missing = [file for file in needed if not (folder / file).is_file()]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(f"{folder} lacks {', '.join(missing[:3])}{more}: {how_to_get(dataset)}.")

@@ -43,7 +43,7 @@ def read(folder: Path, dataset: str = "wildppg") -> Iterator[Recording]:
 
 
 def _raw(person: str, member: archives.Member, dataset: str) -> Recording:
-    content = _load(member, ["wrist", "sternum"])
+    content = load_mat(member, ["wrist", "sternum"], simplify=True)
     ppg = _signal(content, member.name, "wrist", "ppg_g")
     heart = _signal(content, member.name, "sternum", "ecg")
     del content  # the other channels of both sites, ten times as much
@@ -72,7 +72,7 @@ def _signal(content: dict, name: str, site: str, channel: str) -> np.ndarray:
 
 
 def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
-    content = _load(member, [*PPG_KEYS, HR_KEY], simplify=False)
+    content = load_mat(member, [*PPG_KEYS, HR_KEY])
     ppg_key = next((key for key in PPG_KEYS if key in content), None)
     if ppg_key is None or HR_KEY not in content:
         lacks = HR_KEY if ppg_key else PPG_KEYS[0]
@@ -83,25 +83,23 @@ def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
         raise InputError(f"{member.name}: {ppg_key} and {HR_KEY} are not cells, one for each participant.")
     ppg, hr = [], []
     for number, (windows, labels) in enumerate(zip(ppg_cells, hr_cells), start=1):
-        if not (is_numeric(windows) and windows.ndim == 2 and windows.shape[1] == CELL_LENGTH):
-            raise InputError(f"{member.name}: cell {number} of {ppg_key} is no n x {CELL_LENGTH} array.")
-        if not is_numeric(labels) or np.size(labels) != len(windows):
-            counts = f"{np.size(labels)} labels for {len(windows)} windows"
-            raise InputError(f"{member.name}: participant {number} has {counts}.")
+        if not (
+            is_numeric(windows) and is_numeric(labels) and windows.shape == (np.size(labels), CELL_LENGTH)
+        ):
+            shapes = f"windows of shape {np.shape(windows)} and {np.size(labels)} labels"
+            raise InputError(
+                f"{member.name}: participant {number} has {shapes}, expected n x {CELL_LENGTH} and n."
+            )
         ppg.append(windows)
         hr.append(np.where(np.ravel(labels) > 0, np.ravel(labels), np.nan).astype(np.float64))
     finding = window_rate(np.concatenate(ppg), np.concatenate(hr))[1]
     for number, (windows, labels) in enumerate(zip(ppg, hr), start=1):
         person, missing = f"{number:02d}", int(np.isnan(labels).sum())
         invalid = f"{person}: {missing} of {len(labels)} windows have HR 0, no valid label."
-        signal, breaks = (
-            windows.reshape(1, -1).astype(np.float64),
-            range(CELL_LENGTH, windows.size, CELL_LENGTH),
-        )
-        yield Recording(
-            dataset, person, person, signal, CELL_RATE, labels, WINDOW_SECONDS,
-            breaks=tuple(breaks), notes=(finding, invalid),
-        )  # fmt: skip
+        signal = windows.reshape(1, -1).astype(np.float64)
+        breaks, notes = tuple(range(CELL_LENGTH, signal.size, CELL_LENGTH)), (finding, invalid)
+        series = (signal, CELL_RATE, labels, WINDOW_SECONDS)
+        yield Recording(dataset, person, person, *series, breaks=breaks, notes=notes)
 
 
 def window_rate(windows: np.ndarray, hr: np.ndarray) -> tuple[float, str]:
@@ -122,9 +120,3 @@ def window_rate(windows: np.ndarray, hr: np.ndarray) -> tuple[float, str]:
     if abs(median - CROPPED) < 0.05:
         finding = "only the middle 6.4 s of each 8 s, stretched; heart rates look 20 % too low."
     return median, f"spectral peak / label is {median:.2f} (median of {len(ratio)} clean windows): {finding}"
-
-
-def _load(member: archives.Member, names: list[str], simplify: bool = True) -> dict:
-    member.verify()
-    with member.open() as stream:
-        return load_mat(stream, member.name, names, simplify)

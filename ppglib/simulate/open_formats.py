@@ -32,10 +32,10 @@ def write(root: str | Path, datasets: Mapping[str, int], minutes: float = 6.0, s
     for dataset, people in datasets.items():
         if dataset not in WRITERS:
             raise InputError(f"No simulated form of {dataset!r}: choose from {', '.join(WRITERS)}.")
-        if people < 1:
-            raise InputError(f"{people} people in {dataset}: there must be at least 1.")
-    if minutes * 60 < 12:
-        raise InputError(f"{minutes} minutes of recording are too short: there must be at least 0.2.")
+        if people < 1 or minutes * 60 < 12:
+            raise InputError(
+                f"{people} people of {dataset}, {minutes} minutes each: at least 1 and 0.2 are needed."
+            )
     with simulated_root(root) as folder:
         for number, dataset in enumerate(sorted(datasets)):
             for n in range(1, datasets[dataset] + 1):
