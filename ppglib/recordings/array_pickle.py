@@ -43,12 +43,6 @@ class _Array:
         self.__init__(*described)
 
 
-def _encode(text, encoding):
-    if encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"bytes encoded as {encoding!r}")
-    return codecs.encode(text, "latin1")
-
-
 _ADMITTED = {
     ("numpy", "ndarray"): "ndarray",
     ("numpy", "dtype"): lambda *a: _Dtype(*a),
@@ -58,7 +52,7 @@ _ADMITTED = {
     ("numpy.core.numeric", "_frombuffer"): lambda raw, kind, shape, order: _Array(
         shape, kind, order == "F", raw
     ),
-    ("_codecs", "encode"): _encode,
+    ("_codecs", "encode"): lambda text, *_: text.encode("latin1"),
 }
 
 

@@ -11,16 +11,14 @@ from ppglib.files import InputError
 from ppglib.recordings.archives import Member
 from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
 
+RATE_TOLERANCE = 0.02  # a rate that is further from the published one is refused
+
 
 def load_mat(member: Member, variables: list[str], simplify: bool = False) -> dict:
     """Those of the variables that a MAT v5 file has; InputError if it is unreadable."""
     member.verify()
     with member.open() as stream:
-        try:
-            return scipy.io.loadmat(stream, variable_names=variables, simplify_cells=simplify)
-        except NotImplementedError:
-            published = "but a v5 file was published: fetch the original"
-            raise InputError(f"{member.name} is a MATLAB 7.3 (HDF5) file, {published}.") from None
+        return scipy.io.loadmat(stream, variable_names=variables, simplify_cells=simplify)
 
 
 def read_mat(path: Path, shapes: dict[str, tuple]) -> list[np.ndarray]:
@@ -63,11 +61,10 @@ def read_table(member: Member, clock: str, *numbers: str, texts: tuple[str, ...]
     for column in (clock, *numbers, *texts):
         if column not in table:
             raise InputError(f"{member.name} has no column {column!r}: it has {', '.join(map(str, table))}.")
-        if column not in texts and not pd.api.types.is_numeric_dtype(table[column]):
-            raise InputError(f"{member.name}: column {column!r} holds text, expected numbers.")
-    table = table.assign(
-        **{key: table[key].to_numpy(np.float64, na_value=np.nan) for key in (clock, *numbers)}
-    )
+        if column not in texts:
+            if not pd.api.types.is_numeric_dtype(table[column]):
+                raise InputError(f"{member.name}: column {column!r} holds text, expected numbers.")
+            table[column] = table[column].to_numpy(np.float64, na_value=np.nan)
     if not np.isfinite(table[clock]).all():
         raise InputError(f"{member.name}: column {clock!r} is empty or not finite in some row.")
     return table
@@ -95,12 +92,10 @@ def window_count(samples: int, rate: float, step: float = STEP_SECONDS) -> int:
     return max(0, int(np.floor(round((samples / rate - WINDOW_SECONDS) / step, 6))) + 1)
 
 
-def in_windows(
-    time: np.ndarray, value: np.ndarray, windows: int, step: float = STEP_SECONDS
-) -> tuple[np.ndarray, np.ndarray]:
-    """Number and sum of the finite values whose increasing time lies in [i * step, i * step + 8) s: 2 x (windows,)."""
+def in_windows(time: np.ndarray, value: np.ndarray, windows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Number and sum of the finite values whose increasing time lies in [2 i, 2 i + 8) s: 2 x (windows,)."""
     usable = np.isfinite(time) & np.isfinite(value)
-    start = step * np.arange(windows)
+    start = STEP_SECONDS * np.arange(windows)
     first, last = np.searchsorted(time[usable], [start, start + WINDOW_SECONDS])
     total = np.append(0.0, np.cumsum(value[usable]))
     return last - first, total[last] - total[first]

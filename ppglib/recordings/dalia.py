@@ -10,18 +10,17 @@ import numpy as np
 
 from ppglib.files import InputError
 from ppglib.recordings import archives, array_pickle
-from ppglib.recordings.base import in_windows, nested, window_count
+from ppglib.recordings.base import RATE_TOLERANCE, in_windows, nested, window_count
 from ppglib.recordings.sources import how_to_get
 from ppglib.windows import Recording
 
 DATASET = "ppg_dalia"
-BVP_RATE, ACTIVITY_RATE = 64, 4  # Hz
-RATE_TOLERANCE = 0.02
+BVP_RATE, ACTIVITY_RATE = 64.0, 4  # Hz
 ACTIVITIES = "transient,sitting,stairs,table soccer,cycling,driving,lunch,walking,working".split(",")
 
 
 def read(folder: Path) -> Iterator[Recording]:
-    """Recordings of S1..S15, one at a time. The wrist BVP and the label of each window; the rest is checked."""
+    """Recordings of S1..S15, one at a time. The wrist BVP, and label and activity of each window."""
     with archives.members(folder) as found:
         people = archives.by_person(found, r"(S\d+)\.pkl")
         if not people:
@@ -48,7 +47,7 @@ def _recording(person: str, member: archives.Member) -> Recording:
     activity, r_peaks = column("activity"), column("rpeaks")
     seconds, active = len(bvp) / BVP_RATE, len(activity) / ACTIVITY_RATE
     if abs(active - seconds) > max(RATE_TOLERANCE * seconds, 1):
-        lengths = f"the activity lasts {active:.0f} s at {ACTIVITY_RATE} Hz but the BVP {seconds:.0f} s at {BVP_RATE} Hz"
+        lengths = f"the activity lasts {active:.0f} s at {ACTIVITY_RATE} Hz but the BVP {seconds:.0f} s at {BVP_RATE:g} Hz"
         raise InputError(f"{member.name}: {lengths}, so the rates are not the published ones.")
     windows = window_count(len(bvp), BVP_RATE)
     if len(hr) != windows:
@@ -58,8 +57,7 @@ def _recording(person: str, member: archives.Member) -> Recording:
         notes.append(f"{person} has no {', '.join(absent)}.")
     if twice := int((np.diff(r_peaks) == 0).sum()):
         notes.append(f"{person} has {twice} duplicate R-peaks; the published labels are used, not these.")
-    rate, notes = float(BVP_RATE), tuple(notes)
-    return Recording(DATASET, person, person, bvp[None], rate, hr, activity=names, notes=notes)
+    return Recording(DATASET, person, person, bvp[None], BVP_RATE, hr, activity=names, notes=tuple(notes))
 
 
 def _activities(code: np.ndarray, windows: int, name: str) -> np.ndarray:

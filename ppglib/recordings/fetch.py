@@ -58,8 +58,7 @@ def _announce(wanted: list[Source], root: Path, yes: bool) -> None:
         own = [source for source in wanted if source.dataset == name]
         size = _size(sum(source.bytes for source in own))
         _say(f"{name}: {len(own)} files, {size}, licence: {own[0].licence}")
-    root = root.absolute()
-    free = shutil.disk_usage(next(path for path in (root, *root.parents) if path.exists())).free
+    free = shutil.disk_usage(next(path for path in (root, *root.absolute().parents) if path.exists())).free
     if total > free:
         raise InputError(f"{root} has {_size(free)} free for {_size(total)}: choose another folder.")
     if total <= ASK_ABOVE or yes:

@@ -12,14 +12,13 @@ import pandas as pd
 
 from ppglib.files import InputError
 from ppglib.recordings import archives, ecg
-from ppglib.recordings.base import check_forwards, constant_runs, read_table, window_count
+from ppglib.recordings.base import RATE_TOLERANCE, check_forwards, constant_runs, read_table, window_count
 from ppglib.recordings.sources import how_to_get
 from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
 from ppglib.windows import Recording
 
 DATASET = "galaxyppg"
 PPG_RATE, ECG_RATE = 24.897, 130.487  # Hz, as measured on the time stamps of the published files
-RATE_TOLERANCE = 0.02
 KST = 32_400_000  # ms: the phone that logged the Polar H10 kept Korean time
 USABLE = (0, 500)  # status: ok, no status; -999 = the sensor was taken away
 WITHOUT_WATCH = ("P01",)

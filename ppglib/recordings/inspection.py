@@ -45,9 +45,8 @@ def paper_hours() -> pd.DataFrame:
 
 def spectral_share(windows: Windows) -> pd.DataFrame:
     """Per set, the share of windows whose plain spectral peak is within 5 BPM of the label, and its MAE."""
-    table, peak = windows.table, _peaks(windows)
-    off = (peak - table.hr).abs()
-    rows = pd.DataFrame({"dataset": table.dataset, "within5": off < CLOSE, "mae": off})
+    off = (_peaks(windows) - windows.table.hr).abs()
+    rows = pd.DataFrame({"dataset": windows.table.dataset, "within5": off < CLOSE, "mae": off})
     by_set = rows.groupby("dataset", sort=False)
     return by_set.mean().assign(windows=by_set.size()).reset_index()
 
@@ -89,8 +88,8 @@ def window_length(windows: Windows) -> pd.DataFrame:
 def example(windows: Windows) -> pd.DataFrame:
     """One window per set whose peak fits its label, from the middle of the set: dataset, hr (BPM), time (s), ppg (z)."""
     close = np.abs(windows.table.hr - _peaks(windows)) < CLOSE
-    rows = [part.index[len(part) // 2] for _, part in windows.table[close].groupby("dataset", sort=False)]
-    picked = windows.table.loc[rows]
+    by_set = windows.table[close].groupby("dataset", sort=False)
+    picked = pd.concat(part.iloc[[len(part) // 2]] for _, part in by_set)
     signals = gather(windows.signal, picked.start.to_numpy())
     return pd.concat(
         pd.DataFrame({"dataset": row.dataset, "hr": row.hr, "time": np.arange(len(ppg)) / RATE, "ppg": ppg})

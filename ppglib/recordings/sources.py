@@ -59,7 +59,6 @@ def verify(dataset: str, root: str | Path) -> None:
     for source in sources:
         path = folder / source.file
         if path.is_file() and (found := sha256(path)) != source.hash:
-            raise InputError(
-                f"{path} is not the published file: expected SHA-256 {source.hash}, found {found} "
-                f"({path.stat().st_size} of {source.bytes} bytes); remove it and {how_to_get(dataset)}."
-            )
+            found += f" ({path.stat().st_size} of {source.bytes} bytes)"
+            wrong = f"{path} is not the published file: expected SHA-256 {source.hash}, found {found}"
+            raise InputError(f"{wrong}; remove it and {how_to_get(dataset)}.")

@@ -12,13 +12,12 @@ import numpy as np
 from ppglib.files import InputError
 from ppglib.metrics import spectral_peak
 from ppglib.recordings import archives, ecg
-from ppglib.recordings.base import constant_runs, is_numeric, load_mat, nested, window_count
+from ppglib.recordings.base import RATE_TOLERANCE, constant_runs, is_numeric, load_mat, nested, window_count
 from ppglib.recordings.sources import how_to_get
 from ppglib.task import WINDOW_SECONDS
 from ppglib.windows import Recording
 
 RATE = 128.0  # Hz, of PPG and ECG in the raw files
-RATE_TOLERANCE = 0.02
 MIN_GAP = 1.0  # seconds of one constant value: the device recorded nothing
 CELL_RATE, CELL_LENGTH = 25.0, 200  # of the windows in the Hugging Face file
 PPG_KEYS = ("data_ppg_wrist", "data_ppg_g_wrist")  # what the file has, what its public code reads
@@ -73,12 +72,8 @@ def _signal(content: dict, name: str, site: str, channel: str) -> np.ndarray:
 
 def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
     content = load_mat(member, [*PPG_KEYS, HR_KEY])
-    ppg_key = next((key for key in PPG_KEYS if key in content), None)
-    if ppg_key is None or HR_KEY not in content:
-        lacks = HR_KEY if ppg_key else PPG_KEYS[0]
-        raise InputError(f"{member.name} lacks {lacks!r}: it is not the published file.")
-    ppg_cells, hr_cells = np.ravel(content[ppg_key]), np.ravel(content[HR_KEY])
-    del content
+    ppg_key = next((key for key in PPG_KEYS if key in content), PPG_KEYS[0])
+    ppg_cells, hr_cells = (np.ravel(nested(content, member.name, key)) for key in (ppg_key, HR_KEY))
     if not (ppg_cells.dtype == hr_cells.dtype == object and len(ppg_cells) == len(hr_cells)):
         raise InputError(f"{member.name}: {ppg_key} and {HR_KEY} are not cells, one for each participant.")
     ppg, hr = [], []

@@ -47,8 +47,7 @@ def person(seed: int, minutes: float, activities: tuple[str, ...] = PROTOCOL) ->
     spans = tuple(zip((0.0, *ends[:-1]), ends, activities))
     t = np.arange(int(np.ceil(seconds * GRID)) + GRID) / GRID
     target, cadence = np.empty(len(t)), np.zeros(len(t))
-    resting = rng.uniform(55, 82)
-    fitness = rng.uniform(0.75, 1.3)  # scales the rise in heart rate
+    resting, fitness = rng.uniform(55, 82), rng.uniform(0.75, 1.3)  # fitness scales the rise in heart rate
     for start, _, name in spans:
         rise, steps = ACTIVITIES[name]
         target[t >= start] = resting + fitness * rng.uniform(*rise)
@@ -69,12 +68,12 @@ def person(seed: int, minutes: float, activities: tuple[str, ...] = PROTOCOL) ->
 def ppg(person: Person, rate: float, channels: int = 1) -> np.ndarray:
     """Wrist PPG of one sensor head, (channels, round(seconds * rate)) float64, pulse amplitude about 1."""
     rng = np.random.default_rng([2, person.seed])
-    t = _times(person, rate)
+    t = np.arange(round(person.seconds * rate)) / rate
     onset = person.r_peaks + TRANSIT
     beat = np.interp(t, onset, np.arange(len(onset)), left=0.0, right=len(onset) - 1.0)
-    phase = 2 * np.pi * beat
     notch, width = rng.uniform(0.25, 0.5), rng.uniform(2.5, 4.0)
-    pulse = _bump(phase - 1.3, width) + notch * _bump(phase - 3.6, width)  # systolic, dicrotic wave
+    waves = ((1.3, 1.0), (3.6, notch))  # systolic, dicrotic
+    pulse = sum(height * np.exp(width * (np.cos(2 * np.pi * beat - at) - 1)) for at, height in waves)
     breath = np.sin(2 * np.pi * rng.uniform(0.18, 0.3) * t)
     pulse = (pulse - pulse.mean()) * 2 * (1 + 0.15 * breath) * np.exp(0.15 * _smooth(rng, t, 8.0))
     touch, bad = np.ones(len(t)), np.zeros(len(t))
@@ -118,10 +117,6 @@ def load_demo(people: int = 10, minutes: float = 4.0, seed: int = 0) -> Windows:
     return build(recordings())
 
 
-def _times(person: Person, rate: float) -> np.ndarray:
-    return np.arange(round(person.seconds * rate)) / rate
-
-
 def _gait(person: Person, rng, t: np.ndarray) -> np.ndarray:
     """Motion locked to the steps, (2, n): arm swing, step and harmonic, in phase and a quarter off."""
     grid = np.arange(len(person.steps)) / GRID
@@ -130,10 +125,6 @@ def _gait(person: Person, rng, t: np.ndarray) -> np.ndarray:
     swing, second, lag = rng.uniform(0.2, 0.7), rng.uniform(0.2, 0.5), rng.uniform(0, 2 * np.pi, 2)
     waves = np.cos(phase) + swing * np.cos(phase / 2 + lag[0]) + second * np.cos(2 * phase + lag[1])
     return moving * np.array([waves, np.sin(phase)])
-
-
-def _bump(phase: np.ndarray, width: float) -> np.ndarray:
-    return np.exp(width * (np.cos(phase) - 1))
 
 
 def _smooth(rng, t: np.ndarray, scale: float) -> np.ndarray:

@@ -21,7 +21,6 @@ from ppglib.recordings import SIMULATED
 from ppglib.recordings.base import window_count
 
 SPC_ACTIVITIES = ("rest", "run", "recover", "run", "rest")
-NOTICE = "These recordings are simulated by ppglib.simulate. No person was measured.\n"
 
 
 def write(root: str | Path, datasets: Mapping[str, int], minutes: float = 6.0, seed: int = 0) -> None:
@@ -38,9 +37,8 @@ def write(root: str | Path, datasets: Mapping[str, int], minutes: float = 6.0, s
             )
     with simulated_root(root) as folder:
         for number, dataset in enumerate(sorted(datasets)):
-            for n in range(1, datasets[dataset] + 1):
-                one = 100_000 * seed + 1_000 * number + n  # no two people of one root are alike
-                save(folder / dataset, WRITERS[dataset](n, one, minutes))
+            for n in range(1, datasets[dataset] + 1):  # no two people of one root are alike
+                save(folder / dataset, WRITERS[dataset](n, 100_000 * seed + 1_000 * number + n, minutes))
 
 
 @contextmanager
@@ -56,7 +54,7 @@ def simulated_root(root: str | Path) -> Iterator[Path]:
             root.rmdir()
         beside.mkdir(parents=True)
         yield beside
-        (beside / SIMULATED).write_text(NOTICE)
+        (beside / SIMULATED).write_text("Simulated by ppglib.simulate. No person was measured.\n")
         os.replace(beside, root)
     except OSError as error:
         raise InputError(f"Cannot write {root} ({error.strerror}): choose another folder.") from error
@@ -87,7 +85,7 @@ def spc_signal(person: simulate.Person) -> tuple[np.ndarray, np.ndarray]:
 def bami1(n: int, seed: int, minutes: float) -> dict[str, dict]:
     """`sigPPG`, `sigAcc`, `sigGyro` 3 x samples uint16 at 50 Hz; `timeECG` (s), `bpmECG` (beats, 1)."""
     person = simulate.person(seed, minutes)
-    ppg = _uint16(40_000 + 1_500 * simulate.ppg(person, 50, 3))
+    ppg = np.clip(40_000 + 1_500 * simulate.ppg(person, 50, 3), 0, 65_535).round().astype(np.uint16)
     beats, hr = person.r_peaks[1:, None], 60 / np.diff(person.r_peaks)[:, None]
     still = np.zeros_like(ppg)
     variables = {"sigPPG": ppg, "sigAcc": still, "sigGyro": still, "timeECG": beats, "bpmECG": hr}
@@ -100,7 +98,7 @@ def bami2(n: int, seed: int, minutes: float) -> dict[str, dict]:
     As published, the first label of files 7 to 12 is an edge artefact.
     """
     person = simulate.person(seed, minutes)
-    ppg = _uint16(np.clip(2_048 + 250 * simulate.ppg(person, 50, 3), 0, 4_095))
+    ppg = np.clip(2_048 + 250 * simulate.ppg(person, 50, 3), 0, 4_095).round().astype(np.uint16)
     hr = _labels(person, ppg.shape[1], 50)[:-1]
     if 7 <= n <= 12:
         hr[0] = 37.0 + n - 7
@@ -119,7 +117,3 @@ WRITERS = {"spc2015": spc2015, "bami1": bami1, "bami2": bami2}
 def _labels(person: simulate.Person, samples: int, rate: float) -> np.ndarray:
     """One heart rate a window as a column, as MATLAB would have it."""
     return simulate.window_hr(person, window_count(samples, rate))[:, None]
-
-
-def _uint16(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.round(values), 0, 65_535).astype(np.uint16)

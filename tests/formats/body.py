@@ -14,7 +14,7 @@ WAVES = ((-0.12, 0.1, 0.02), (-0.03, -0.12, 0.008), (0, 1, 0.01), (0.03, -0.2, 0
 def ecg(person: simulate.Person, rate: float) -> np.ndarray:
     """Chest ECG, (n,) float64 in mV, with its R-peaks at `person.r_peaks`."""
     rng = np.random.default_rng([3, person.seed])
-    t = simulate._times(person, rate)
+    t = np.arange(round(person.seconds * rate)) / rate
     after = np.clip(np.searchsorted(person.r_peaks, t), 1, len(person.r_peaks) - 1)
     signal = 0.1 * simulate._smooth(rng, t, 2.0) + 0.02 * rng.normal(size=len(t))
     for peak in (person.r_peaks[after - 1], person.r_peaks[after]):
