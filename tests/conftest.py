@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from formats.body import add_spc_test
 
 from ppglib.simulate import open_formats
 from ppglib.study import studies
@@ -34,7 +35,8 @@ def shared():
 def simulated_root(tmp_path_factory) -> Path:
     """A data folder of simulated people in the open sets' formats; not to be changed by a test."""
     folder = tmp_path_factory.mktemp("data") / "simulated"
-    open_formats.write(folder, {"spc2015": 5, "bami1": 5, "bami2": 5}, minutes=1.5, seed=3, spc_test=True)
+    open_formats.write(folder, {"spc2015": 5, "bami1": 5, "bami2": 5}, minutes=1.5, seed=3)
+    add_spc_test(folder, 1.5, 302_500)
     return folder
 
 

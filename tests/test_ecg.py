@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from formats import body
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,7 +63,7 @@ def test_one_false_beat_spoils_only_its_neighbourhood():
 @pytest.mark.parametrize("rate", [128.0, 130.487, 700.0])
 def test_clean_ecg_gives_the_true_heart_rate(rate):
     person = simulate.person(11, MINUTES)
-    hr, vetoed = ecg.window_hr(simulate.ecg(person, rate), rate, WINDOWS, "x")
+    hr, vetoed = ecg.window_hr(body.ecg(person, rate), rate, WINDOWS, "x")
     off = np.abs(hr - simulate.window_hr(person, WINDOWS))
     valid = ~np.isnan(hr)
     assert vetoed == 0 and valid.mean() > 0.9 and (off[valid] < 1).mean() >= 0.99
@@ -70,7 +71,7 @@ def test_clean_ecg_gives_the_true_heart_rate(rate):
 
 def test_time_stamps_place_the_beats():
     person, rate = simulate.person(14, MINUTES), 130.487
-    signal = simulate.ecg(person, rate)
+    signal = body.ecg(person, rate)
     time = np.arange(len(signal)) / rate
     cut = (time < 300) | (time > 360)  # a minute was lost
     hr, _ = ecg.window_hr(signal[cut], rate, WINDOWS, "x", time[cut])
@@ -85,7 +86,7 @@ def test_time_stamps_place_the_beats():
 
 def test_the_second_detector_vetoes(monkeypatch):
     person, rate = simulate.person(13, 3), 128.0
-    signal, windows = simulate.ecg(person, rate), 87
+    signal, windows = body.ecg(person, rate), 87
     first, _ = ecg.window_hr(signal, rate, windows, "x")
     peaks = ecg._neurokit_peaks(signal, rate)
     slower = np.append(peaks[peaks < 60 * rate], np.arange(60 * rate, len(signal), rate)).astype(
@@ -115,7 +116,7 @@ def test_noise_alone_has_no_heart_rate():
 
 def test_a_burst_of_noise_spoils_only_its_minute():
     person, rate = simulate.person(2, MINUTES), 128.0
-    signal = simulate.ecg(person, rate)
+    signal = body.ecg(person, rate)
     signal[int(300 * rate) : int(306 * rate)] += np.random.default_rng(0).normal(0, 1.5, int(6 * rate))
     hr, _ = ecg.window_hr(signal, rate, WINDOWS, "x")
     start = 2.0 * np.arange(WINDOWS)

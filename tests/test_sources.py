@@ -11,10 +11,9 @@ from ppglib.recordings import load, sources
 def test_the_open_list_is_complete():
     rows = sources.published("open")
     assert len(rows) == 93 and all(len(s.hash) == 64 and s.url.startswith("https://") for s in rows)
-    needed = {name: sum(s.dataset == name and not s.optional for s in rows) for name in ("bami1", "bami2")}
-    assert needed == {"bami1": 24, "bami2": 23}
-    spc = [s for s in rows if s.dataset == "spc2015"]
-    assert sum(not s.optional for s in spc) == 24 and sum(s.optional for s in spc) == 22
+    sets = [s.dataset for s in rows]
+    assert {name: sets.count(name) for name in sets} == {"spc2015": 46, "bami1": 24, "bami2": 23}
+    assert sum(s.file.startswith(sources.OPTIONAL["spc2015"]) for s in rows) == 22
     assert sum(s.bytes for s in rows) == pytest.approx(37e6, rel=0.02)
     assert len({(s.dataset, s.file) for s in rows}) == 93
 

@@ -34,8 +34,7 @@ def load(dataset: str, root: str | Path) -> Iterator[Recording]:
     simulated = (Path(root) / SIMULATED).exists()
     if not simulated:
         sources.verify(dataset, root)
-    recordings = refuse_copies(READERS[dataset](folder))
-    return map(partial(replace, simulated=simulated), recordings)  # holds no recording itself
+    return map(partial(replace, simulated=simulated), refuse_copies(READERS[dataset](folder)))
 
 
 def locate(dataset: str, root: str | Path) -> Path:

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -54,9 +55,8 @@ def damaged(name) -> Iterator[None]:
         raise
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(
-            f"{name} is damaged, truncated or not as published ({why}): fetch it again."
-        ) from error
+        wrong = f"{name} is damaged, truncated or not as published ({why}): fetch it again."
+        raise InputError(wrong) from error
 
 
 @contextmanager
@@ -66,11 +66,11 @@ def members(folder: Path) -> Iterator[list[Member]]:
     with ExitStack() as stack:
         found = []
         for path in sorted(folder.rglob("*")):
+            open_file = partial(open, path, "rb")
             if path.suffix == ".zip" and path.parent == folder:
-                found += _archive(stack, str(path), lambda path=path: open(path, "rb"))
+                found += _archive(stack, str(path), open_file)
             elif path.is_file():
-                relative = path.relative_to(folder).as_posix()
-                found.append(Member(str(path), relative, lambda path=path: open(path, "rb", buffering=0)))
+                found.append(Member(str(path), path.relative_to(folder).as_posix(), open_file))
         yield found
 
 
@@ -85,20 +85,14 @@ def _archive(stack: ExitStack, name: str, opener) -> list[Member]:
             raise ValueError(f"it lists {len(archive.infolist())} of its {stated} files")
     found = []
     for info in archive.infolist():
-        _refuse_outside(name, info.filename)
-        inner = f"{name}/{info.filename}"
-        open_member = lambda info=info: archive.open(info)
+        if re.search(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)", info.filename):
+            raise InputError(f"{name} holds {info.filename!r}, a path outside the archive: do not use it.")
+        inner = Member(f"{name}/{info.filename}", info.filename, partial(archive.open, info))
         if PurePosixPath(info.filename).name == NESTED:
-            found += _archive(stack, inner, open_member)  # a zip member can seek, so a zip opens in it
+            found += _archive(stack, inner.name, inner.opener)  # a zip member can seek, so a zip opens in it
         elif not info.is_dir():
-            found.append(Member(inner, info.filename, open_member))
+            found.append(inner)
     return found
-
-
-def _refuse_outside(archive: str, member: str) -> None:
-    parts = re.split(r"[/\\]", member)
-    if member.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", member):
-        raise InputError(f"{archive} holds {member!r}, a path outside the archive: do not use this file.")
 
 
 def by_person(found: list[Member], pattern: str) -> dict[str, Member]:
@@ -109,14 +103,9 @@ def by_person(found: list[Member], pattern: str) -> dict[str, Member]:
     people: dict[str, Member] = {}
     for member in found:
         match = re.search(rf"(?:^|/){pattern}$", member.path)
-        if not match or "__MACOSX/" in member.path:
-            continue
-        person = match.group(1)
-        if person in people:
-            raise InputError(
-                f"{member.name} and {people[person].name} are two copies of participant {person}: keep one."
-            )
-        people[person] = member
+        if match and "__MACOSX/" not in member.path and people.setdefault(match[1], member) is not member:
+            copies = f"{member.name} and {people[match[1]].name} are two copies"
+            raise InputError(f"{copies} of participant {match[1]}: keep one.")
     # S2 before S10
     return dict(sorted(people.items(), key=lambda item: re.sub(r"\d+", lambda n: n[0].zfill(9), item[0])))
 
@@ -130,10 +119,8 @@ def refuse_copies(recordings: Iterable[Recording]) -> Iterator[Recording]:
     for recording in recordings:
         digest = hashlib.sha256(np.ascontiguousarray(recording.ppg)).hexdigest()
         if digest in seen:
-            raise InputError(
-                f"{recording.dataset}: {seen[digest]} and {recording.name} have the very same PPG: "
-                "remove one of the two copies."
-            )
+            copies = f"{recording.dataset}: {seen[digest]} and {recording.name}"
+            raise InputError(f"{copies} have the very same PPG: remove one of the two.")
         seen[digest] = recording.name
         yield recording
         del recording  # or it would stay while the reader makes the next one

@@ -28,48 +28,32 @@ class _Dtype:
         self.order = state[1]
 
     def build(self) -> np.dtype:
-        if not (
-            isinstance(self.code, str) and re.fullmatch("[biuf][1248]", self.code) and self.order in "<>|="
-        ):
+        numeric = isinstance(self.code, str) and re.fullmatch("[biuf][1248]", self.code)
+        if not numeric or self.order not in "<>|=":
             raise ValueError(f"an array of type {self.code!r}, expected numbers")
         return np.dtype(self.order + self.code)
 
 
 class _Array:
-    shape, dtype, fortran, raw = (), None, False, ""
+    def __init__(self, shape=(), dtype=None, fortran=False, raw=""):
+        self.shape, self.dtype, self.fortran, self.raw = shape, dtype, fortran, raw
 
     def __setstate__(self, state):
-        _, self.shape, self.dtype, self.fortran, self.raw = state
+        _, *described = state
+        self.__init__(*described)
 
 
-def _reconstruct(*_):
-    return _Array()
-
-
-def _scalar(dtype, raw=""):
-    array = _Array()
-    array.dtype, array.raw = dtype, raw
-    return array
-
-
-def _frombuffer(raw, dtype, shape, order):  # arrays at protocol 5
-    array = _Array()
-    array.raw, array.dtype, array.shape, array.fortran = raw, dtype, shape, order == "F"
-    return array
-
-
-def _encode(text, encoding):
-    if encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"bytes encoded as {encoding!r}")
-    return codecs.encode(text, "latin1")
-
-
-_ADMITTED = {("numpy", "ndarray"): "ndarray", ("numpy", "dtype"): lambda *a: _Dtype(*a)}
-_ADMITTED[("_codecs", "encode")] = _encode  # bytes in pickles that Python 3 wrote at protocol 2
-for _core in ("numpy.core", "numpy._core"):  # before and since NumPy 2
-    _ADMITTED[(f"{_core}.multiarray", "_reconstruct")] = _reconstruct
-    _ADMITTED[(f"{_core}.multiarray", "scalar")] = _scalar
-    _ADMITTED[(f"{_core}.numeric", "_frombuffer")] = _frombuffer
+_ADMITTED = {
+    ("numpy", "ndarray"): "ndarray",
+    ("numpy", "dtype"): lambda *a: _Dtype(*a),
+    ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
+    ("numpy.core.multiarray", "scalar"): lambda kind, raw="": _Array((), kind, False, raw),
+    # arrays at protocol 5, and bytes in pickles that Python 3 wrote at protocol 2
+    ("numpy.core.numeric", "_frombuffer"): lambda raw, kind, shape, order: _Array(
+        shape, kind, order == "F", raw
+    ),
+    ("_codecs", "encode"): lambda text, *_: text.encode("latin1"),
+}
 
 
 class _Unpickler(pickle._Unpickler):
@@ -77,9 +61,9 @@ class _Unpickler(pickle._Unpickler):
     # The Python one keeps a dict, and is as fast here, where a file is a few hundred opcodes.
     dispatch = dict(pickle._Unpickler.dispatch)
 
-    def __init__(self, stream: BinaryIO):
+    def __init__(self, stream: BinaryIO, name: str):
         super().__init__(stream, encoding="latin1")
-        self.stream = stream
+        self.stream, self.name = stream, name
 
     def load_string(self):  # escaped, as protocol 0 writes it: "'\\x00\\x80...'" to the end of the line
         line = self.stream.readline(KEPT)
@@ -110,9 +94,11 @@ class _Unpickler(pickle._Unpickler):
     dispatch[pickle.BINSTRING[0]] = load_binstring
 
     def find_class(self, module, name):
-        if (module, name) not in _ADMITTED:
-            raise InputError(f"it asks for {module}.{name}, which no recording needs: do not use this file")
-        return _ADMITTED[(module, name)]
+        asked = (module.replace("numpy._core", "numpy.core"), name)  # since NumPy 2, and before
+        if asked not in _ADMITTED:
+            asks = f"it asks for {module}.{name}, which no recording needs"
+            raise InputError(f"{self.name} is not loaded: {asks}: do not use this file.")
+        return _ADMITTED[asked]
 
 
 def load(stream: BinaryIO, name: str):
@@ -121,10 +107,7 @@ def load(stream: BinaryIO, name: str):
     Raises InputError if it asks for any class or function but NumPy's for arrays; on damaged bytes
     raises whatever pickle does (see archives.Member.open, which turns that into an InputError).
     """
-    try:
-        return _Unpickler(stream).load()
-    except InputError as error:
-        raise InputError(f"{name} is not loaded: {error}.") from None
+    return _Unpickler(stream, name).load()
 
 
 def to_numpy(array, name: str) -> np.ndarray:

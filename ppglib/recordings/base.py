@@ -1,53 +1,107 @@
-"""Checks that readers share."""
+"""What readers share: MAT files, nested content, tables, and what lies in each window."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import scipy.io
 
 from ppglib.files import InputError
+from ppglib.recordings.archives import Member
 from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
 
+RATE_TOLERANCE = 0.02  # a rate that is further from the published one is refused
 
-def read_mat(path: Path, shapes: dict[str, tuple]) -> dict[str, np.ndarray]:
-    """Variables of a MAT v5 file, each checked against its shape; None in a shape is any length > 0.
+
+def load_mat(member: Member, variables: list[str], simplify: bool = False) -> dict:
+    """Those of the variables that a MAT v5 file has; InputError if it is unreadable."""
+    member.verify()
+    with member.open() as stream:
+        return scipy.io.loadmat(stream, variable_names=variables, simplify_cells=simplify)
+
+
+def read_mat(path: Path, shapes: dict[str, tuple]) -> list[np.ndarray]:
+    """Variables of a MAT v5 file as float64, each checked against its shape; None in a shape is any length > 0.
 
     Raises InputError if the file is unreadable or truncated, lacks a variable, or has another shape.
     """
     if not path.is_file():
         raise InputError(f"{path} is missing: fetch it again or name the right data folder.")
-    try:
-        content = scipy.io.loadmat(path, variable_names=list(shapes))
-    except NotImplementedError:
-        raise InputError(
-            f"{path} is a MATLAB 7.3 (HDF5) file, but a v5 file was published: fetch the original."
-        ) from None
-    except Exception as error:  # scipy raises many types on damaged bytes, struct.error to TypeError
-        raise InputError(f"{path} is no readable MAT file ({error}): fetch it again.") from error
+    content = load_mat(Member(str(path), path.name, partial(open, path, "rb")), list(shapes))
     for name, shape in shapes.items():
-        if name not in content:
-            raise InputError(f"{path} has no variable {name!r}: it is not the published file.")
-        value = content[name]
-        if not _fits(value, shape):
+        value = nested(content, path, name)
+        fits = is_numeric(value) and value.ndim == len(shape) and all(value.shape)
+        if not fits or any(want not in (None, have) for have, want in zip(value.shape, shape)):
             found = getattr(value, "shape", type(value).__name__)
-            raise InputError(f"{path}: {name!r} has shape {found}, expected {_spell(shape)} numbers.")
-    return {name: np.asarray(content[name], dtype=np.float64) for name in shapes}
+            wanted = " x ".join(str(want or "n") for want in shape)
+            raise InputError(f"{path}: {name!r} has shape {found}, expected {wanted} numbers.")
+    return [content[name].astype(np.float64) for name in shapes]
 
 
-def _fits(value, shape: tuple) -> bool:
-    return (
-        isinstance(value, np.ndarray)
-        and value.dtype.kind in "fiu"
-        and value.ndim == len(shape)
-        and all(have > 0 and want in (None, have) for have, want in zip(value.shape, shape))
-    )
+def is_numeric(value) -> bool:
+    """Whether an array, or what can become one, is made of numbers."""
+    return np.asarray(value).dtype.kind in "fiu"
 
 
-def _spell(shape: tuple) -> str:
-    return " x ".join("n" if want is None else str(want) for want in shape)
+def nested(content, name, *keys: str):
+    """content[keys[0]][keys[1]]..., or an InputError that says which is missing in the file `name`."""
+    for depth, key in enumerate(keys, 1):
+        if not isinstance(content, dict) or key not in content:
+            raise InputError(f"{name} has no {'/'.join(keys[:depth])!r}: it is not the published file.")
+        content = content[key]
+    return content
+
+
+def read_table(member: Member, clock: str, *numbers: str, texts: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Columns of a CSV or Parquet file: `clock`, finite in every row, and `numbers` as float64, `texts` as str."""
+    with member.open() as stream:
+        csv = not member.path.endswith(".parquet")
+        table = pd.read_csv(stream, dtype=dict.fromkeys(texts, str)) if csv else pd.read_parquet(stream)
+    for column in (clock, *numbers, *texts):
+        if column not in table:
+            raise InputError(f"{member.name} has no column {column!r}: it has {', '.join(map(str, table))}.")
+        if column not in texts:
+            if not pd.api.types.is_numeric_dtype(table[column]):
+                raise InputError(f"{member.name}: column {column!r} holds text, expected numbers.")
+            table[column] = table[column].to_numpy(np.float64, na_value=np.nan)
+    if not np.isfinite(table[clock]).all():
+        raise InputError(f"{member.name}: column {clock!r} is empty or not finite in some row.")
+    return table
+
+
+def check_forwards(name: str, time: np.ndarray, strict: bool = False) -> None:
+    """InputError with the row of a table where `time` falls, or where it does not rise if `strict`."""
+    back = np.flatnonzero(np.diff(time) <= 0 if strict else np.diff(time) < 0)
+    if len(back):
+        must = "must increase from row to row, and does not" if strict else "runs backwards"
+        raise InputError(f"{name}: time {must} at row {back[0] + 3}.")
+
+
+def constant_runs(values: np.ndarray, shortest: int = 1) -> tuple[tuple[int, int], ...]:
+    """Ranges [start, stop) in which at least `shortest` samples have one and the same value."""
+    edges = np.flatnonzero(np.diff(values) != 0) + 1
+    start, stop = np.append(0, edges), np.append(edges, len(values))
+    long = stop - start >= shortest
+    return tuple(zip(start[long].tolist(), stop[long].tolist()))
 
 
 def window_count(samples: int, rate: float, step: float = STEP_SECONDS) -> int:
     """Number of whole 8-s windows that start every `step` seconds in `samples` samples."""
     # Rounded first: 8 s of a signal at 130.487 Hz is not a whole number of samples.
     return max(0, int(np.floor(round((samples / rate - WINDOW_SECONDS) / step, 6))) + 1)
+
+
+def in_windows(time: np.ndarray, value: np.ndarray, windows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Number and sum of the finite values whose increasing time lies in [2 i, 2 i + 8) s: 2 x (windows,)."""
+    usable = np.isfinite(time) & np.isfinite(value)
+    start = STEP_SECONDS * np.arange(windows)
+    first, last = np.searchsorted(time[usable], [start, start + WINDOW_SECONDS])
+    total = np.append(0.0, np.cumsum(value[usable]))
+    return last - first, total[last] - total[first]
+
+
+def mean_in_windows(time: np.ndarray, value: np.ndarray, windows: int, fewest: int) -> np.ndarray:
+    """Their mean, (windows,); NaN where there are fewer than `fewest` values."""
+    count, total = in_windows(time, value, windows)
+    return np.where(count >= fewest, total / np.maximum(count, 1), np.nan)

@@ -10,27 +10,21 @@ import numpy as np
 
 from ppglib.files import InputError
 from ppglib.recordings import archives, array_pickle
-from ppglib.recordings.base import window_count
-from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.recordings.base import RATE_TOLERANCE, in_windows, nested, window_count
+from ppglib.recordings.sources import how_to_get
 from ppglib.windows import Recording
 
 DATASET = "ppg_dalia"
-BVP_RATE, CHEST_RATE, ACTIVITY_RATE = 64, 700, 4  # Hz
-RATE_TOLERANCE = 0.02
-ACTIVITIES = (
-    ["transient", "sitting", "stairs", "table soccer", "cycling", "driving", "lunch", "walking", "working"]
-)  # fmt: skip
+BVP_RATE, ACTIVITY_RATE = 64.0, 4  # Hz
+ACTIVITIES = "transient,sitting,stairs,table soccer,cycling,driving,lunch,walking,working".split(",")
 
 
 def read(folder: Path) -> Iterator[Recording]:
-    """Recordings of S1..S15, one at a time. The wrist BVP and the label of each window; the rest is checked."""
+    """Recordings of S1..S15, one at a time. The wrist BVP, and label and activity of each window."""
     with archives.members(folder) as found:
         people = archives.by_person(found, r"(S\d+)\.pkl")
         if not people:
-            raise InputError(
-                f"No S1.pkl in {folder}, its archives or its subfolders: "
-                "get the set with `python -m ppglib fetch paper --only ppg_dalia`."
-            )
+            raise InputError(f"No S1.pkl in {folder}, its zips or its subfolders: {how_to_get(DATASET)}.")
         for person, member in people.items():
             yield _recording(person, member)
 
@@ -38,53 +32,32 @@ def read(folder: Path) -> Iterator[Recording]:
 def _recording(person: str, member: archives.Member) -> Recording:
     with member.open() as stream:
         content = array_pickle.load(stream, member.name)
-    subject = _get(content, member.name, "subject")
+    subject = nested(content, member.name, "subject")
     if subject != person:
-        raise InputError(
-            f"{member.name} says that it is {subject!r}: is it a second copy of that participant?"
-        )
+        raise InputError(f"{member.name} says that it is {subject!r}: is it a copy of that participant?")
 
     def column(*keys):
-        array = array_pickle.to_numpy(_get(content, member.name, *keys), f"{member.name}: {'/'.join(keys)}")
+        name = f"{member.name}: {'/'.join(keys)}"
+        array = array_pickle.to_numpy(nested(content, member.name, *keys), name)
         if array.ndim > 2 or array.size != len(np.atleast_1d(array)):
-            raise InputError(f"{member.name}: {'/'.join(keys)} has shape {array.shape}, expected one column.")
+            raise InputError(f"{name} has shape {array.shape}, expected one column.")
         return array.reshape(-1)
 
     bvp, hr = column("signal", "wrist", "BVP").astype(np.float64), column("label").astype(np.float64)
     activity, r_peaks = column("activity"), column("rpeaks")
-    chest = _get(content, member.name, "signal", "chest", "ECG")
-    seconds = len(bvp) / BVP_RATE
-    for what, length, rate in (
-        ("signal/chest/ECG", np.prod(getattr(chest, "shape", (0,)), dtype=float), CHEST_RATE),
-        ("activity", len(activity), ACTIVITY_RATE),
-    ):
-        if abs(length / rate - seconds) > max(RATE_TOLERANCE * seconds, 1):
-            raise InputError(
-                f"{member.name}: {what} lasts {length / rate:.0f} s at {rate} Hz but the BVP {seconds:.0f} s "
-                f"at {BVP_RATE} Hz, so the rates are not the published ones."
-            )
+    seconds, active = len(bvp) / BVP_RATE, len(activity) / ACTIVITY_RATE
+    if abs(active - seconds) > max(RATE_TOLERANCE * seconds, 1):
+        lengths = f"the activity lasts {active:.0f} s at {ACTIVITY_RATE} Hz but the BVP {seconds:.0f} s at {BVP_RATE:g} Hz"
+        raise InputError(f"{member.name}: {lengths}, so the rates are not the published ones.")
     windows = window_count(len(bvp), BVP_RATE)
     if len(hr) != windows:
         raise InputError(f"{member.name} has {len(hr)} labels for {windows} windows of 8 s every 2 s.")
     names, notes = _activities(activity, windows, member.name), []
-    absent = [name for name in ACTIVITIES if name not in set(names)]
-    if absent:
+    if absent := [name for name in ACTIVITIES if name not in names]:
         notes.append(f"{person} has no {', '.join(absent)}.")
-    twice = int((np.diff(r_peaks) == 0).sum())
-    if twice:
+    if twice := int((np.diff(r_peaks) == 0).sum()):
         notes.append(f"{person} has {twice} duplicate R-peaks; the published labels are used, not these.")
-    return Recording(
-        DATASET, person, person, bvp[None], float(BVP_RATE), hr, activity=names, notes=tuple(notes)
-    )
-
-
-def _get(content, name: str, *keys):
-    """content[keys[0]][keys[1]]..., or an InputError that says which is missing."""
-    for depth, key in enumerate(keys):
-        if not isinstance(content, dict) or key not in content:
-            raise InputError(f"{name} has no {'/'.join(keys[: depth + 1])!r}: it is not the published file.")
-        content = content[key]
-    return content
+    return Recording(DATASET, person, person, bvp[None], BVP_RATE, hr, activity=names, notes=tuple(notes))
 
 
 def _activities(code: np.ndarray, windows: int, name: str) -> np.ndarray:
@@ -92,9 +65,6 @@ def _activities(code: np.ndarray, windows: int, name: str) -> np.ndarray:
     known = np.isin(code, np.arange(len(ACTIVITIES)))
     if not known.all():
         raise InputError(f"{name} has activity {code[~known][0]}, expected 0 to {len(ACTIVITIES) - 1}.")
-    start = (np.arange(windows) * STEP_SECONDS * ACTIVITY_RATE).astype(int)
-    stop = np.minimum(start + int(WINDOW_SECONDS * ACTIVITY_RATE), len(code))
-    start = np.minimum(start, stop)
-    total = np.cumsum(np.eye(len(ACTIVITIES), dtype=np.int32)[code.astype(int)], axis=0)
-    total = np.concatenate([np.zeros((1, len(ACTIVITIES)), np.int32), total])
-    return np.array(ACTIVITIES)[(total[stop] - total[start]).argmax(axis=1)]
+    time = np.arange(len(code)) / ACTIVITY_RATE
+    counts = [in_windows(time[code == k], code[code == k], windows)[0] for k in range(len(ACTIVITIES))]
+    return np.array(ACTIVITIES)[np.argmax(counts, axis=0)]

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from ppglib.files import InputError
-from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.recordings.base import in_windows
 
 HR_LIMITS = (35.0, 185.0)  # BPM of one RR interval
 RUN = 5  # beats: a beat counts only in a run of so many ...
@@ -22,23 +22,21 @@ VETO = 5.0  # BPM between the two detectors
 
 
 def window_hr(
-    ecg: np.ndarray, rate: float, windows: int, name: str, time: np.ndarray | None = None,
-    step: float = STEP_SECONDS,
-) -> tuple[np.ndarray, int]:  # fmt: skip
-    """HR of the windows [i * step, i * step + 8) s in BPM, NaN = no valid label, and the number vetoed.
+    ecg: np.ndarray, rate: float, windows: int, name: str, time: np.ndarray | None = None
+) -> tuple[np.ndarray, int]:
+    """HR of the windows [2 i, 2 i + 8) s in BPM, NaN = no valid label, and the number vetoed.
 
     ecg: (n,) at `rate` Hz, in any unit; time: (n,) seconds since the start of window 0, or None if
     sample k was taken at k / rate. Raises InputError, naming `name`, if no beats are found.
     """
     if time is None:
         time = np.arange(len(ecg)) / rate
-    ecg = np.nan_to_num(np.asarray(ecg, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    ecg = np.nan_to_num(np.asarray(ecg, np.float64), posinf=0.0, neginf=0.0)
     none = f"{name}: no plausible heart beats are found in the ECG, so there are no labels."
     if len(ecg) < SHORTEST * rate or np.ptp(ecg) == 0:
         raise InputError(none)
-    first, second = (
-        from_beats(time[find(ecg, rate)], windows, step) for find in (_sleepecg_peaks, _neurokit_peaks)
-    )
+    detectors = _sleepecg_peaks, _neurokit_peaks
+    first, second = (from_beats(time[find(ecg, rate)], windows) for find in detectors)
     if np.isnan(first).all():
         raise InputError(none)
     with np.errstate(invalid="ignore"):
@@ -46,7 +44,7 @@ def window_hr(
     return np.where(vetoed, np.nan, first), int(vetoed.sum())
 
 
-def from_beats(beats: np.ndarray, windows: int, step: float = STEP_SECONDS) -> np.ndarray:
+def from_beats(beats: np.ndarray, windows: int) -> np.ndarray:
     """60 * n / sum of the n plausible RR intervals whose midpoint lies in the window, NaN if n < 2 or if
     they fill less than 6 s of it: the two fast beats that are left at an edge are not the window's rate.
 
@@ -54,11 +52,7 @@ def from_beats(beats: np.ndarray, windows: int, step: float = STEP_SECONDS) -> n
     """
     rr, middle = np.diff(beats), (beats[1:] + beats[:-1]) / 2
     good = plausible(rr)
-    rr, middle = rr[good], middle[good]
-    start = step * np.arange(windows)
-    first, last = np.searchsorted(middle, start), np.searchsorted(middle, start + WINDOW_SECONDS)
-    total = np.concatenate([[0.0], np.cumsum(rr)])
-    count, filled = last - first, total[last] - total[first]
+    count, filled = in_windows(middle[good], rr[good], windows)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where((count >= 2) & (filled >= COVERED), 60 * count / filled, np.nan)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ppglib.files import ROOT
-from ppglib.metrics import spectral_peak
+from ppglib.metrics import CHUNK, spectral_peak
 from ppglib.recordings.wildppg import window_rate
 from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
 from ppglib.windows import RATE, Windows, gather
@@ -17,20 +17,14 @@ CLOSE = 5.0  # BPM: a naive estimate this near counts as right
 def hours(windows: Windows) -> pd.DataFrame:
     """Hours of each set under each way of counting: of signal, and of windows (all, and those kept),
     each taken for the 2 s that the paper's stride adds or for the 8 s that it spans."""
-    key = windows.recordings.dataset
-    kept = windows.table.groupby("dataset").size()
-    dropped = windows.dropped.groupby("dataset").windows.sum()
-    table = pd.DataFrame(
-        {
-            "people": windows.recordings.groupby("dataset").person.nunique(),
-            "step_s": windows.recordings.groupby("dataset").step.first(),
-            "signal_h": windows.recordings.groupby("dataset").samples.sum() / RATE / 3600,
-        }
-    ).reindex(key.unique())
-    every = kept.add(dropped, fill_value=0).reindex(table.index, fill_value=0)
-    kept = kept.reindex(table.index, fill_value=0)
-    for name, count in ("all", every), ("kept", kept):
-        table[f"{name}_windows"] = count.astype(int)
+    table = windows.recordings.groupby("dataset", sort=False).agg(
+        people=("person", "nunique"), step_s=("step", "first"), signal_h=("samples", "sum")
+    )
+    table["signal_h"] = table.signal_h / RATE / 3600
+    counts = windows.table.groupby("dataset").size(), windows.dropped.groupby("dataset").windows.sum()
+    kept, dropped = (count.reindex(table.index, fill_value=0).astype(int) for count in counts)
+    for name, count in ("all", kept + dropped), ("kept", kept):
+        table[f"{name}_windows"] = count
         table[f"{name}_x2s_h"] = count * STEP_SECONDS / 3600
         table[f"{name}_x8s_h"] = count * WINDOW_SECONDS / 3600
     return table.reset_index()
@@ -51,9 +45,8 @@ def paper_hours() -> pd.DataFrame:
 
 def spectral_share(windows: Windows) -> pd.DataFrame:
     """Per set, the share of windows whose plain spectral peak is within 5 BPM of the label, and its MAE."""
-    table, peak = windows.table, _peaks(windows)
-    off = (peak - table.hr).abs()
-    rows = pd.DataFrame({"dataset": table.dataset, "within5": off < CLOSE, "mae": off})
+    off = (_peaks(windows) - windows.table.hr).abs()
+    rows = pd.DataFrame({"dataset": windows.table.dataset, "within5": off < CLOSE, "mae": off})
     by_set = rows.groupby("dataset", sort=False)
     return by_set.mean().assign(windows=by_set.size()).reset_index()
 
@@ -71,9 +64,8 @@ def label_shift(windows: Windows, reach: float = 12.0) -> pd.DataFrame:
         step = windows.recordings.loc[windows.recordings.dataset == dataset, "step"].iloc[0]
         shifts = step * np.arange(-(reach // step), reach // step + 1)
         keys = [part[column] for column in RECORDING]
-        shifted = np.array(
-            [label.reindex(pd.MultiIndex.from_arrays([*keys, part.second + s])) for s in shifts]
-        )
+        later = (pd.MultiIndex.from_arrays([*keys, part.second + shift]) for shift in shifts)
+        shifted = np.array([label.reindex(index) for index in later])
         whole = np.isfinite(shifted).all(axis=0)
         within = np.abs(shifted - part.peak.to_numpy())[:, whole] < CLOSE
         share = within.mean(axis=1) if whole.any() else np.full(len(shifts), np.nan)
@@ -86,18 +78,18 @@ def window_length(windows: Windows) -> pd.DataFrame:
 
     Columns dataset, ratio (median of spectral peak / label over clean windows), finding (a sentence).
     """
-    rows = []
-    for dataset, part in windows.table.groupby("dataset", sort=False):
-        ratio, finding = window_rate(gather(windows.signal, part.start.to_numpy()), part.hr.to_numpy())
-        rows.append((dataset, ratio, finding))
+    rows = [
+        (dataset, *window_rate(gather(windows.signal, part.start), part.hr.to_numpy()))
+        for dataset, part in windows.table.groupby("dataset", sort=False)
+    ]
     return pd.DataFrame(rows, columns=["dataset", "ratio", "finding"])
 
 
 def example(windows: Windows) -> pd.DataFrame:
     """One window per set whose peak fits its label, from the middle of the set: dataset, hr (BPM), time (s), ppg (z)."""
     close = np.abs(windows.table.hr - _peaks(windows)) < CLOSE
-    rows = [part.index[len(part) // 2] for _, part in windows.table[close].groupby("dataset", sort=False)]
-    picked = windows.table.loc[rows]
+    by_set = windows.table[close].groupby("dataset", sort=False)
+    picked = pd.concat(part.iloc[[len(part) // 2]] for _, part in by_set)
     signals = gather(windows.signal, picked.start.to_numpy())
     return pd.concat(
         pd.DataFrame({"dataset": row.dataset, "hr": row.hr, "time": np.arange(len(ppg)) / RATE, "ppg": ppg})
@@ -106,8 +98,6 @@ def example(windows: Windows) -> pd.DataFrame:
 
 
 def _peaks(windows: Windows) -> np.ndarray:
-    start, chunk = windows.table.start.to_numpy(), 20_000
-    pieces = [
-        spectral_peak(gather(windows.signal, start[i : i + chunk])) for i in range(0, len(start), chunk)
-    ]
-    return np.concatenate(pieces)
+    starts = windows.table.start.to_numpy()
+    pieces = np.split(starts, range(CHUNK, len(starts), CHUNK))
+    return np.concatenate([spectral_peak(gather(windows.signal, piece)) for piece in pieces])

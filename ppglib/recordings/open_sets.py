@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ppglib.files import InputError
-from ppglib.recordings.base import read_mat, window_count
+from ppglib.recordings.base import mean_in_windows, read_mat, window_count
 from ppglib.recordings.sources import how_to_get
-from ppglib.task import WINDOW_SECONDS
 from ppglib.windows import Recording
 
 
@@ -19,24 +18,20 @@ def spc2015(folder: Path) -> Iterator[Recording]:
     Reads the training part and, where they are there, the extra and the test part. S04 of the
     extra part and S04 of the test part are one person, as are T01 and T02 of one S number.
     """
-    parts = [  # folder and names of signal files, label file of one, person of one, rows of `sig`, first PPG row
-        ("Training_data", r"DATA_\d\d_TYPE0[12]\.mat", "{folder}/{stem}_BPMtrace.mat", "train", 6, 1),
-        ("Extra_TrainingData", r"DATA_S\d\d_T\d\d\.mat", "{folder}/BPM_{tail}.mat", "test", 6, 1),
-        ("TestData", r"TEST_S\d\d_T\d\d\.mat", "{root}/TrueBPM/True_{tail}.mat", "test", 5, 0),
+    parts = [  # folder and names of signal files, what names the label file, person, rows of `sig`, first PPG row
+        ("Training_data", r"DATA_\d\d_TYPE0[12]\.mat", (".mat", "_BPMtrace.mat"), "train", 6, 1),
+        ("Extra_TrainingData", r"DATA_S\d\d_T\d\d\.mat", ("DATA_", "BPM_"), "test", 6, 1),
+        ("TestData", r"TEST_S\d\d_T\d\d\.mat", ("TestData/TEST_", "TrueBPM/True_"), "test", 5, 0),
     ]
-    for part, names, labels, group, rows, first in parts:
+    for part, names, label, group, rows, first in parts:
         for path in _files(folder / part, names, "spc2015", needed=group == "train"):
-            _, number, kind = path.stem.split("_")
-            tail = f"{number}_{kind}"
-            label_path = Path(labels.format(folder=path.parent, root=folder, stem=path.stem, tail=tail))
-            sig = read_mat(path, {"sig": (rows, None)})["sig"]
-            hr = read_mat(label_path, {"BPM0": (None, 1)})["BPM0"][:, 0]
+            label_path = folder / f"{part}/{path.name}".replace(*label)
+            (sig,), (hr,) = read_mat(path, {"sig": (rows, None)}), read_mat(label_path, {"BPM0": (None, 1)})
             windows = window_count(sig.shape[1], 125)
             if len(hr) != windows:
                 raise InputError(f"{label_path} has {len(hr)} labels for {windows} windows of {path.name}.")
-            yield Recording(
-                "spc2015", f"{group}{number.removeprefix('S')}", path.stem, sig[first : first + 2], 125.0, hr
-            )
+            person, ppg = group + path.stem.split("_")[1].removeprefix("S"), sig[first : first + 2]
+            yield Recording("spc2015", person, path.stem, ppg, 125.0, hr[:, 0])
 
 
 def bami1(folder: Path) -> Iterator[Recording]:
@@ -46,12 +41,12 @@ def bami1(folder: Path) -> Iterator[Recording]:
     """
     for path in _files(folder, r"Subject_[1-9]\d*\.mat", "bami1"):
         shapes = {"sigPPG": (3, None), "timeECG": (None, 1), "bpmECG": (None, 1)}
-        ppg, beat_time, beat_hr = read_mat(path, shapes).values()
+        ppg, beat_time, beat_hr = read_mat(path, shapes)
         if len(beat_time) != len(beat_hr):
             raise InputError(f"{path}: {len(beat_time)} beat times but {len(beat_hr)} heart rates.")
         if np.any(np.diff(beat_time[np.isfinite(beat_time)]) < 0):
             raise InputError(f"{path}: timeECG runs backwards, so its beats cannot be placed in windows.")
-        hr = mean_in_windows(beat_time[:, 0], beat_hr[:, 0], window_count(ppg.shape[1], 50))
+        hr = mean_in_windows(beat_time[:, 0], beat_hr[:, 0], window_count(ppg.shape[1], 50), 2)
         yield Recording("bami1", path.stem.split("_")[1].zfill(2), path.stem, ppg, 50.0, hr)
 
 
@@ -62,25 +57,13 @@ def bami2(folder: Path) -> Iterator[Recording]:
     is an edge artefact (37-47 BPM), so window 0 of every file goes without a label.
     """
     for path in _files(folder, r"BAMI2_[1-9]\d*\.mat", "bami2"):
-        ppg, labels = read_mat(path, {"rawPPG": (3, None), "bpm_ecg": (None, 1)}).values()
+        ppg, labels = read_mat(path, {"rawPPG": (3, None), "bpm_ecg": (None, 1)})
         windows = window_count(ppg.shape[1], 50)
         if len(labels) != windows - 1:
             raise InputError(f"{path}: {len(labels)} labels for {windows} windows, expected {windows - 1}.")
         hr = np.append(labels[:, 0], np.nan)
         hr[0] = np.nan
         yield Recording("bami2", path.stem.split("_")[1].zfill(2), path.stem, ppg, 50.0, hr)
-
-
-def mean_in_windows(time: np.ndarray, value: np.ndarray, windows: int, step: float = 2.0) -> np.ndarray:
-    """Mean of the values whose time lies in [i * step, i * step + 8) s; NaN where fewer than two do."""
-    usable = np.isfinite(time) & np.isfinite(value)
-    time, value = time[usable], value[usable]
-    start = step * np.arange(windows)
-    first = np.searchsorted(time, start, side="left")
-    last = np.searchsorted(time, start + WINDOW_SECONDS, side="left")
-    total = np.concatenate([[0.0], np.cumsum(value)])
-    count = last - first
-    return np.where(count >= 2, (total[last] - total[first]) / np.maximum(count, 1), np.nan)
 
 
 def _files(folder: Path, names: str, dataset: str, needed: bool = True) -> list[Path]:

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from ppglib.files import InputError
 from ppglib.recordings import archives
-from ppglib.recordings.base import window_count
-from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
+from ppglib.recordings.base import check_forwards, mean_in_windows, read_table, window_count
 from ppglib.windows import Recording
 
 DATASET = "own"
@@ -27,69 +25,33 @@ def read(folder: Path) -> Iterator[Recording]:
     with archives.members(folder) as found:
         ppg, hr = (archives.by_person(found, rf"([^/]+)\.{kind}\.(?:csv|parquet)") for kind in ("ppg", "hr"))
         if not ppg:
-            raise InputError(
-                f"No NAME.ppg.csv or NAME.ppg.parquet in {folder}: one for each person is needed."
-            )
-        lonely = sorted(ppg.keys() ^ hr.keys())
-        if lonely:
-            raise InputError(
-                f"{folder}: {lonely[0]} has {'no .hr' if lonely[0] in ppg else 'no .ppg'} table: "
-                f"both {lonely[0]}.ppg and {lonely[0]}.hr are needed."
-            )
+            raise InputError(f"No NAME.ppg.csv or NAME.ppg.parquet in {folder}: each person needs one.")
+        for name in sorted(ppg.keys() ^ hr.keys()):
+            lacks = "no .hr" if name in ppg else "no .ppg"
+            raise InputError(f"{folder}: {name} has {lacks} table: both {name}.ppg and {name}.hr are needed.")
         for person, member in ppg.items():
             yield _recording(person, member, hr[person])
 
 
 def _recording(person: str, ppg_file: archives.Member, hr_file: archives.Member) -> Recording:
-    time, ppg = _table(ppg_file, "ppg")
-    hr_time, hr = _table(hr_file, "hr")
-    if len(time) < 2 or not np.all(np.diff(time) > 0):
-        row = int(np.argmax(np.diff(time) <= 0)) + 3 if len(time) > 1 else 2
-        raise InputError(f"{ppg_file.name}: time must increase from row to row, and does not at row {row}.")
-    if np.any(np.diff(hr_time) < 0):
-        raise InputError(f"{hr_file.name}: time runs backwards.")
+    time, ppg = read_table(ppg_file, "time", "ppg")[["time", "ppg"]].to_numpy().T
+    hr_time, hr = read_table(hr_file, "time", "hr")[["time", "hr"]].to_numpy().T
+    check_forwards(ppg_file.name, time, strict=True)
+    check_forwards(hr_file.name, hr_time)
+    if len(time) < 2:
+        raise InputError(f"{ppg_file.name} holds {len(time)} rows, too few for one window.")
     hours = (time[-1] - time[0]) / 3600
     rate = float(1 / np.median(np.diff(time)))
     if rate < LOWEST_RATE or hours > LONGEST:
-        raise InputError(
-            f"{ppg_file.name} has {rate:.3g} samples a second over {hours:.3g} h: at least {LOWEST_RATE:g} are "
-            "needed and `time` must be in seconds."
-        )
+        found = f"{rate:.3g} samples a second over {hours:.3g} h"
+        needed = f"at least {LOWEST_RATE:g} are needed and `time` must be in seconds"
+        raise InputError(f"{ppg_file.name} has {found}: {needed}.")
     origin, time = time[0], time - time[0]
-    if hr_time.size and (hr_time[0] > origin + time[-1] or hr_time[-1] < origin):
-        raise InputError(f"{hr_file.name} and {ppg_file.name} do not overlap in time.")
     mean_rate = (len(time) - 1) / time[-1]
     even = np.abs(time - np.arange(len(time)) / mean_rate).max() * mean_rate < EVEN
     windows = window_count(time[-1] + 1 / rate, 1.0)
-    labels = mean_hr(hr_time - origin, hr, windows)
+    labels = mean_in_windows(hr_time - origin, hr, windows, fewest=1)
     if np.isnan(labels).all():
         raise InputError(f"{hr_file.name} has no heart rate within the 8-s windows of {ppg_file.name}.")
-    return Recording(
-        DATASET, person, person, ppg[None], mean_rate if even else rate, labels, time=None if even else time
-    )
-
-
-def mean_hr(time: np.ndarray, hr: np.ndarray, windows: int) -> np.ndarray:
-    """Mean of the heart rates whose time lies in [2 i, 2 i + 8) s, NaN where there is none: (windows,)."""
-    time, hr = time[np.isfinite(hr)], hr[np.isfinite(hr)]
-    start = STEP_SECONDS * np.arange(windows)
-    first, last = np.searchsorted(time, start), np.searchsorted(time, start + WINDOW_SECONDS)
-    total = np.concatenate([[0.0], np.cumsum(hr)])
-    with np.errstate(invalid="ignore"):
-        return np.where(last > first, (total[last] - total[first]) / (last - first), np.nan)
-
-
-def _table(member: archives.Member, value: str) -> tuple[np.ndarray, np.ndarray]:
-    with member.open() as stream:
-        table = pd.read_parquet(stream) if member.path.endswith(".parquet") else pd.read_csv(stream)
-    for column in ("time", value):
-        if column not in table:
-            raise InputError(
-                f"{member.name} has no column {column!r}: it has {', '.join(map(str, table.columns))}."
-            )
-        if not pd.api.types.is_numeric_dtype(table[column]):
-            raise InputError(f"{member.name}: column {column!r} holds text, expected numbers.")
-    time = table["time"].to_numpy(np.float64)
-    if not np.isfinite(time).all():
-        raise InputError(f"{member.name}: column 'time' has an empty or infinite row.")
-    return time, table[value].to_numpy(np.float64, na_value=np.nan)
+    rate, time = (mean_rate, None) if even else (rate, time)
+    return Recording(DATASET, person, person, ppg[None], rate, labels, time=time)

@@ -1,8 +1,9 @@
 """What was published where: the files of every set, and whether those on disk are the published ones."""
 
-import csv
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
 
 from ppglib.files import ROOT, InputError, sha256
 
@@ -12,46 +13,32 @@ OPEN_TERMS = "free for your own academic research with citation, not to be redis
 OPTIONAL = {"spc2015": ("Extra_TrainingData/", "TestData/", "TrueBPM/")}
 
 
-@dataclass(frozen=True)
-class Source:
-    """One published file: where it belongs, its size in bytes, hash ("" = none published), URL, licence."""
+class Source(NamedTuple):
+    """One published file: where it belongs, its size in bytes, URL, hash ("" = none published), licence."""
 
     dataset: str
     file: str
     bytes: int
-    algorithm: str
-    hash: str
     url: str
-    licence: str
-
-    @property
-    def optional(self) -> bool:
-        return self.file.startswith(OPTIONAL.get(self.dataset, ()))
+    hash: str
+    algorithm: str = "sha256"
+    licence: str = OPEN_TERMS
 
 
 def published(group: str) -> list[Source]:
     """The files of the `open` or the `paper` sets, in the order of the list in data/."""
     if group not in LISTS:
         raise InputError(f"Unknown group {group!r}: choose from {', '.join(LISTS)}.")
-    with open(LISTS[group], newline="") as file:
-        return [
-            Source(
-                row["dataset"],
-                row["file"],
-                int(row["bytes"]),
-                row.get("algorithm", "sha256"),
-                row["hash"] if "hash" in row else row["sha256"],
-                row["url"],
-                row.get("licence", OPEN_TERMS),
-            )
-            for row in csv.DictReader(file)
-        ]
+    table = pd.read_csv(LISTS[group], keep_default_na=False).rename(columns={"sha256": "hash"})
+    return [Source(**row) for row in table.to_dict("records")]
 
 
 def how_to_get(dataset: str) -> str:
     """Half a sentence for error messages: the command that fetches `dataset`."""
-    groups = [group for group in LISTS if dataset in {source.dataset for source in published(group)}]
-    command = f"get the set with `python -m ppglib fetch {groups[0]} --only {dataset}` or " if groups else ""
+    command = ""
+    for group in LISTS:
+        if dataset in {source.dataset for source in published(group)}:
+            command = f"get the set with `python -m ppglib fetch {group} --only {dataset}` or "
     return f"{command}name with --data the folder that holds {dataset}/"
 
 
@@ -64,14 +51,14 @@ def verify(dataset: str, root: str | Path) -> None:
     """
     folder = Path(root) / dataset
     sources = [source for source in published("open") if source.dataset == dataset]
-    missing = [s.file for s in sources if not s.optional and not (folder / s.file).is_file()]
+    needed = [s.file for s in sources if not s.file.startswith(OPTIONAL.get(dataset, ()))]
+    missing = [file for file in needed if not (folder / file).is_file()]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(f"{folder} lacks {', '.join(missing[:3])}{more}: {how_to_get(dataset)}.")
     for source in sources:
         path = folder / source.file
         if path.is_file() and (found := sha256(path)) != source.hash:
-            raise InputError(
-                f"{path} is not the published file: expected SHA-256 {source.hash}, found {found} "
-                f"({path.stat().st_size} of {source.bytes} bytes); remove it and {how_to_get(dataset)}."
-            )
+            found += f" ({path.stat().st_size} of {source.bytes} bytes)"
+            wrong = f"{path} is not the published file: expected SHA-256 {source.hash}, found {found}"
+            raise InputError(f"{wrong}; remove it and {how_to_get(dataset)}.")

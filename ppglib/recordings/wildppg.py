@@ -8,23 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 from ppglib.files import InputError
 from ppglib.metrics import spectral_peak
 from ppglib.recordings import archives, ecg
-from ppglib.recordings.base import window_count
+from ppglib.recordings.base import RATE_TOLERANCE, constant_runs, is_numeric, load_mat, nested, window_count
+from ppglib.recordings.sources import how_to_get
 from ppglib.task import WINDOW_SECONDS
 from ppglib.windows import Recording
 
 RATE = 128.0  # Hz, of PPG and ECG in the raw files
-RATE_TOLERANCE = 0.02
 MIN_GAP = 1.0  # seconds of one constant value: the device recorded nothing
 CELL_RATE, CELL_LENGTH = 25.0, 200  # of the windows in the Hugging Face file
 PPG_KEYS = ("data_ppg_wrist", "data_ppg_g_wrist")  # what the file has, what its public code reads
 HR_KEY = "data_bpm_values"
 CROPPED = 0.8  # 6.4 s / 8 s: the apparent heart rate of windows that lost 0.8 s at both ends
-HOW = "get the set with `python -m ppglib fetch paper --only wildppg`"
 
 
 def read(folder: Path, dataset: str = "wildppg") -> Iterator[Recording]:
@@ -33,10 +31,10 @@ def read(folder: Path, dataset: str = "wildppg") -> Iterator[Recording]:
         people = archives.by_person(found, r"WildPPG_Part_(\w+)\.mat")
         cells = list(archives.by_person(found, r"(WildPPG)\.mat").values())
         if people and cells:
-            first = next(iter(people.values()))
-            raise InputError(f"{cells[0].name} and {first.name} hold the same participants: keep one form.")
+            raw = next(iter(people.values())).name
+            raise InputError(f"{cells[0].name} and {raw} hold the same participants: keep one form.")
         if not people and not cells:
-            raise InputError(f"No WildPPG_Part_*.mat or WildPPG.mat in {folder}: {HOW}.")
+            raise InputError(f"No WildPPG_Part_*.mat or WildPPG.mat in {folder}: {how_to_get('wildppg')}.")
         for member in cells:
             yield from _cells(member, dataset)
         for person, member in people.items():
@@ -44,7 +42,7 @@ def read(folder: Path, dataset: str = "wildppg") -> Iterator[Recording]:
 
 
 def _raw(person: str, member: archives.Member, dataset: str) -> Recording:
-    content = _load(member, ["wrist", "sternum"])
+    content = load_mat(member, ["wrist", "sternum"], simplify=True)
     ppg = _signal(content, member.name, "wrist", "ppg_g")
     heart = _signal(content, member.name, "sternum", "ecg")
     del content  # the other channels of both sites, ten times as much
@@ -63,59 +61,40 @@ def _raw(person: str, member: archives.Member, dataset: str) -> Recording:
 
 def _signal(content: dict, name: str, site: str, channel: str) -> np.ndarray:
     """`v` of one channel as (n,) float64, once its rate `fs` is checked."""
-    field = content
-    for depth, key in enumerate((site, channel)):
-        if not isinstance(field, dict) or key not in field:
-            where = "/".join((site, channel)[: depth + 1])
-            raise InputError(f"{name} has no {where!r}: it is not the published file.")
-        field = field[key]
+    field = nested(content, name, site, channel)
     value, rate = (field.get("v"), field.get("fs")) if isinstance(field, dict) else (None, None)
-    if not (_numbers(value) and value.ndim == 1 and len(value) and np.size(rate) == 1 and _numbers(rate)):
+    if not (is_numeric(value) and value.ndim == 1 and len(value) and np.size(rate) == 1 and is_numeric(rate)):
         raise InputError(f"{name}: {site}/{channel} is no pair of samples `v` and rate `fs`.")
     if not abs(float(np.ravel(rate)[0]) - RATE) <= RATE_TOLERANCE * RATE:
         raise InputError(f"{name}: {site}/{channel} has a rate of {rate} Hz, published is {RATE:g} Hz.")
     return value.astype(np.float64)
 
 
-def constant_runs(signal: np.ndarray, shortest: int) -> tuple[tuple[int, int], ...]:
-    """Ranges [start, stop) in which at least `shortest` samples have one and the same value."""
-    edges = np.flatnonzero(np.diff(signal) != 0) + 1
-    start, stop = np.concatenate([[0], edges]), np.concatenate([edges, [len(signal)]])
-    long = stop - start >= shortest
-    return tuple(zip(start[long].tolist(), stop[long].tolist()))
-
-
 def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
-    content = _load(member, [*PPG_KEYS, HR_KEY], simplify=False)
-    ppg_key = next((key for key in PPG_KEYS if key in content), None)
-    if ppg_key is None or HR_KEY not in content:
-        raise InputError(
-            f"{member.name} lacks {HR_KEY if ppg_key else PPG_KEYS[0]!r}: not the published file."
-        )
-    ppg_cells, hr_cells = np.ravel(content[ppg_key]), np.ravel(content[HR_KEY])
-    del content
+    content = load_mat(member, [*PPG_KEYS, HR_KEY])
+    ppg_key = next((key for key in PPG_KEYS if key in content), PPG_KEYS[0])
+    ppg_cells, hr_cells = (np.ravel(nested(content, member.name, key)) for key in (ppg_key, HR_KEY))
     if not (ppg_cells.dtype == hr_cells.dtype == object and len(ppg_cells) == len(hr_cells)):
         raise InputError(f"{member.name}: {ppg_key} and {HR_KEY} are not cells, one for each participant.")
     ppg, hr = [], []
     for number, (windows, labels) in enumerate(zip(ppg_cells, hr_cells), start=1):
-        if not (_numbers(windows) and windows.ndim == 2 and windows.shape[1] == CELL_LENGTH):
-            raise InputError(f"{member.name}: cell {number} of {ppg_key} is no n x {CELL_LENGTH} array.")
-        if not _numbers(labels) or np.size(labels) != len(windows):
-            raise InputError(f"{member.name}: participant {number} has {np.size(labels)} labels "
-                             f"for {len(windows)} windows.")  # fmt: skip
+        if not (
+            is_numeric(windows) and is_numeric(labels) and windows.shape == (np.size(labels), CELL_LENGTH)
+        ):
+            shapes = f"windows of shape {np.shape(windows)} and {np.size(labels)} labels"
+            raise InputError(
+                f"{member.name}: participant {number} has {shapes}, expected n x {CELL_LENGTH} and n."
+            )
         ppg.append(windows)
         hr.append(np.where(np.ravel(labels) > 0, np.ravel(labels), np.nan).astype(np.float64))
     finding = window_rate(np.concatenate(ppg), np.concatenate(hr))[1]
     for number, (windows, labels) in enumerate(zip(ppg, hr), start=1):
-        person = f"{number:02d}"
-        invalid = (
-            f"{person}: {int(np.isnan(labels).sum())} of {len(labels)} windows have HR 0, no valid label."
-        )
-        yield Recording(
-            dataset, person, person, windows.reshape(1, -1).astype(np.float64), CELL_RATE, labels,
-            step=WINDOW_SECONDS, breaks=tuple(range(CELL_LENGTH, windows.size, CELL_LENGTH)),
-            notes=(finding, invalid),
-        )  # fmt: skip
+        person, missing = f"{number:02d}", int(np.isnan(labels).sum())
+        invalid = f"{person}: {missing} of {len(labels)} windows have HR 0, no valid label."
+        signal = windows.reshape(1, -1).astype(np.float64)
+        breaks, notes = tuple(range(CELL_LENGTH, signal.size, CELL_LENGTH)), (finding, invalid)
+        series = (signal, CELL_RATE, labels, WINDOW_SECONDS)
+        yield Recording(dataset, person, person, *series, breaks=breaks, notes=notes)
 
 
 def window_rate(windows: np.ndarray, hr: np.ndarray) -> tuple[float, str]:
@@ -130,24 +109,9 @@ def window_rate(windows: np.ndarray, hr: np.ndarray) -> tuple[float, str]:
         ratio = spectral_peak(scaled, CELL_RATE) / hr
     ratio = ratio[(ratio > CROPPED - 0.1) & (ratio < 1.1)]
     median = float(np.median(ratio)) if len(ratio) else np.nan
-    text = f"spectral peak / label is {median:.2f} (median of {len(ratio)} clean windows): "
+    finding = "neither 8 s nor 6.4 s windows; the rate cannot be told."
     if abs(median - 1) < 0.05:
-        return median, text + "windows of 8 s at 25 Hz, as labelled."
+        finding = "windows of 8 s at 25 Hz, as labelled."
     if abs(median - CROPPED) < 0.05:
-        return median, text + "only the middle 6.4 s of each 8 s, stretched; heart rates look 20 % too low."
-    return median, text + "neither 8 s nor 6.4 s windows; the rate cannot be told."
-
-
-def _load(member: archives.Member, names: list[str], simplify: bool = True) -> dict:
-    member.verify()
-    with member.open() as stream:
-        try:
-            return scipy.io.loadmat(stream, variable_names=names, simplify_cells=simplify)
-        except NotImplementedError:
-            raise InputError(
-                f"{member.name} is a MATLAB 7.3 (HDF5) file, but a v5 file was published: fetch the original."
-            ) from None
-
-
-def _numbers(value) -> bool:
-    return np.asarray(value).dtype.kind in "fiu"
+        finding = "only the middle 6.4 s of each 8 s, stretched; heart rates look 20 % too low."
+    return median, f"spectral peak / label is {median:.2f} (median of {len(ratio)} clean windows): {finding}"

@@ -1,4 +1,4 @@
-"""Simulated people: heart beats, and the wrist PPG, ECG and acceleration that go with them.
+"""Simulated people: heart beats, and the wrist PPG that goes with them.
 
 A plausible signal, not a model of the body: it lets the demo and the tests run without any recording.
 Everything follows from the seed of the person, so two calls give the same signal.
@@ -37,16 +37,6 @@ class Person:
     steps: np.ndarray
     moving: np.ndarray
 
-    def hr_at(self, t) -> np.ndarray:
-        """Heart rate (BPM) at the times `t` (s), before beat-to-beat variability."""
-        return np.interp(t, np.arange(len(self.hr)) / GRID, self.hr)
-
-    def activity_at(self, t) -> np.ndarray:
-        """Name of the activity at the times `t` (s)."""
-        starts = [start for start, _, _ in self.spans]
-        names = np.array([name for _, _, name in self.spans])
-        return names[np.maximum(np.searchsorted(starts, t, side="right") - 1, 0)]
-
 
 def person(seed: int, minutes: float, activities: tuple[str, ...] = PROTOCOL) -> Person:
     """A person who goes through `activities` (keys of ACTIVITIES) in `minutes`, in about equal parts."""
@@ -57,8 +47,7 @@ def person(seed: int, minutes: float, activities: tuple[str, ...] = PROTOCOL) ->
     spans = tuple(zip((0.0, *ends[:-1]), ends, activities))
     t = np.arange(int(np.ceil(seconds * GRID)) + GRID) / GRID
     target, cadence = np.empty(len(t)), np.zeros(len(t))
-    resting = rng.uniform(55, 82)
-    fitness = rng.uniform(0.75, 1.3)  # scales the rise in heart rate
+    resting, fitness = rng.uniform(55, 82), rng.uniform(0.75, 1.3)  # fitness scales the rise in heart rate
     for start, _, name in spans:
         rise, steps = ACTIVITIES[name]
         target[t >= start] = resting + fitness * rng.uniform(*rise)
@@ -79,12 +68,12 @@ def person(seed: int, minutes: float, activities: tuple[str, ...] = PROTOCOL) ->
 def ppg(person: Person, rate: float, channels: int = 1) -> np.ndarray:
     """Wrist PPG of one sensor head, (channels, round(seconds * rate)) float64, pulse amplitude about 1."""
     rng = np.random.default_rng([2, person.seed])
-    t = _times(person, rate)
+    t = np.arange(round(person.seconds * rate)) / rate
     onset = person.r_peaks + TRANSIT
     beat = np.interp(t, onset, np.arange(len(onset)), left=0.0, right=len(onset) - 1.0)
-    phase = 2 * np.pi * beat
     notch, width = rng.uniform(0.25, 0.5), rng.uniform(2.5, 4.0)
-    pulse = _bump(phase - 1.3, width) + notch * _bump(phase - 3.6, width)  # systolic, dicrotic wave
+    waves = ((1.3, 1.0), (3.6, notch))  # systolic, dicrotic
+    pulse = sum(height * np.exp(width * (np.cos(2 * np.pi * beat - at) - 1)) for at, height in waves)
     breath = np.sin(2 * np.pi * rng.uniform(0.18, 0.3) * t)
     pulse = (pulse - pulse.mean()) * 2 * (1 + 0.15 * breath) * np.exp(0.15 * _smooth(rng, t, 8.0))
     touch, bad = np.ones(len(t)), np.zeros(len(t))
@@ -102,33 +91,6 @@ def ppg(person: Person, rate: float, channels: int = 1) -> np.ndarray:
         own = 0.3 * strength * burst * shape[1] * rng.normal() + (0.15 + 0.6 * bad) * rng.normal(size=len(t))
         rows.append(rng.uniform(0.6, 1.4) * common + own)
     return np.array(rows)
-
-
-def ecg(person: Person, rate: float) -> np.ndarray:
-    """Chest ECG, (n,) float64 in mV, with its R-peaks at `person.r_peaks`."""
-    rng = np.random.default_rng([3, person.seed])
-    t = _times(person, rate)
-    after = np.clip(np.searchsorted(person.r_peaks, t), 1, len(person.r_peaks) - 1)
-    signal = 0.1 * _smooth(rng, t, 2.0) + 0.02 * rng.normal(size=len(t))
-    for peak in (person.r_peaks[after - 1], person.r_peaks[after]):
-        for at, height, width in (
-            (-0.12, 0.1, 0.02),
-            (-0.03, -0.12, 0.008),
-            (0, 1, 0.01),
-            (0.03, -0.2, 0.01),
-        ):
-            signal += height * np.exp(-0.5 * ((t - peak - at) / width) ** 2)
-        signal += 0.2 * np.exp(-0.5 * ((t - peak - 0.2) / 0.035) ** 2)  # T wave
-    return signal
-
-
-def acceleration(person: Person, rate: float) -> np.ndarray:
-    """Wrist acceleration, (3, n) float64 in g, with the same steps as the PPG."""
-    rng = np.random.default_rng([4, person.seed])
-    t = _times(person, rate)
-    shape = _gait(person, rng, t)
-    swing = rng.normal(0, 0.4, (3, 2)) @ shape
-    return swing + np.array([[0.1], [0.3], [0.95]]) + 0.02 * rng.normal(size=(3, len(t)))
 
 
 def window_hr(person: Person, windows: int, step: float = STEP_SECONDS) -> np.ndarray:
@@ -155,10 +117,6 @@ def load_demo(people: int = 10, minutes: float = 4.0, seed: int = 0) -> Windows:
     return build(recordings())
 
 
-def _times(person: Person, rate: float) -> np.ndarray:
-    return np.arange(round(person.seconds * rate)) / rate
-
-
 def _gait(person: Person, rng, t: np.ndarray) -> np.ndarray:
     """Motion locked to the steps, (2, n): arm swing, step and harmonic, in phase and a quarter off."""
     grid = np.arange(len(person.steps)) / GRID
@@ -167,10 +125,6 @@ def _gait(person: Person, rng, t: np.ndarray) -> np.ndarray:
     swing, second, lag = rng.uniform(0.2, 0.7), rng.uniform(0.2, 0.5), rng.uniform(0, 2 * np.pi, 2)
     waves = np.cos(phase) + swing * np.cos(phase / 2 + lag[0]) + second * np.cos(2 * phase + lag[1])
     return moving * np.array([waves, np.sin(phase)])
-
-
-def _bump(phase: np.ndarray, width: float) -> np.ndarray:
-    return np.exp(width * (np.cos(phase) - 1))
 
 
 def _smooth(rng, t: np.ndarray, scale: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from formats import python2_pickle
+from formats import body, python2_pickle
 from ppglib import simulate
 from ppglib.recordings.base import window_count
 
@@ -47,17 +47,17 @@ def participant(name: str, person: simulate.Person) -> dict:
         # 16-bit steps, as the converters of the devices make
         return np.round(rng.normal(0, 3000, (seconds * rate, width))) * scale / 2**15
 
-    ecg = simulate.ecg(person, 700)[: seconds * 700, None]
+    ecg = body.ecg(person, 700)[: seconds * 700, None]
     chest = {"ACC": column(700, 3, 1.0), "ECG": np.round(ecg * 2**14) / 2**14, "EMG": column(700),
              "EDA": column(700), "Temp": column(700), "Resp": column(700, 1, 5.0)}  # fmt: skip
     wrist = {
-        "ACC": np.clip(simulate.acceleration(person, 32).T[: seconds * 32], -2, 2),
+        "ACC": np.zeros((seconds * 32, 3)),
         "BVP": 50 * simulate.ppg(person, 64).T[: seconds * 64],
         "EDA": column(4, 1, 1.0) + 1,
         "TEMP": column(4, 1, 1.0) + 33,
     }
     at = np.arange(seconds * 4) / 4
-    code = np.array([CODES[activity] for activity in person.activity_at(at)], float)[:, None]
+    code = np.array([CODES[activity] for activity in body.activity_at(person, at)], float)[:, None]
     peaks = np.round(person.r_peaks * 700).astype(np.int64)
     again = REPEATED_PEAKS.get(name, 0)
     return {

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from formats import body
 from ppglib import simulate
 
 PPG_RATE, ECG_RATE = 24.897, 130.487  # Hz
@@ -75,10 +76,9 @@ def _watch(name: str, person: simulate.Person) -> tuple[dict[str, pd.DataFrame],
         "gaps": 1,
         "gap_seconds": (stamp[lost.stop] - stamp[lost.start - 1]) / 1000,
     }
-    acceleration = simulate.acceleration(person, PPG_RATE)[:, : len(time)]
     files = {
         "PPG.csv": table.iloc[rows],
-        "ACC.csv": pd.DataFrame({"timestamp": stamp, **dict(zip("xyz", np.round(4096 * acceleration)))}),
+        "ACC.csv": pd.DataFrame({"timestamp": stamp, "x": 0.0, "y": 0.0, "z": 4096.0}),
     }
     if name not in WITHOUT_HR:
         files["HR.csv"] = pd.DataFrame({"timestamp": stamp[::25], "hr": 80, "hrStatus": 1})
@@ -94,7 +94,7 @@ def _sessions(person: simulate.Person):
 def _phone(name: str, person: simulate.Person | None) -> dict[str, pd.DataFrame]:
     """Files of the chest strap, the Empatica E4 and the protocol, which P01 has too."""
     person = person or simulate.person(0, 1.0)
-    ecg = np.round(1000 * simulate.ecg(person, ECG_RATE)).astype(np.int64)
+    ecg = np.round(1000 * body.ecg(person, ECG_RATE)).astype(np.int64)
     time = np.arange(len(ecg)) / ECG_RATE
     phone = np.round(START + KST + 1000 * time).astype(np.int64)
     bvp = simulate.ppg(person, 64)[0]

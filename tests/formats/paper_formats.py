@@ -16,7 +16,7 @@ MOST = 15  # people with data in the smallest set, PPG-DaLiA
 def write(root: str | Path, people: int = 5, minutes: float = 8.0, seed: int = 0) -> None:
     """Write `people` simulated people of each of PPG-DaLiA, WildPPG and GalaxyPPG, all or nothing.
 
-    A `root` of simulated recordings is replaced; any other that is not empty is refused.
+    A `root` that is there and not empty is refused.
     """
     if not 1 <= people <= MOST or minutes * 60 < 30:
         raise InputError(

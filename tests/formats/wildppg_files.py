@@ -7,8 +7,10 @@ import numpy as np
 from scipy.io import savemat
 from scipy.signal import resample
 
+from formats import body
 from ppglib import simulate
-from ppglib.recordings.base import WINDOW_SECONDS, window_count
+from ppglib.recordings.base import window_count
+from ppglib.task import WINDOW_SECONDS
 
 RATE = 128
 IDS = "an0 e61 fex k2s kjd l38 n31 ngh p5d p9p qm9 ssx trh tz8 u7y w4p".split()  # noqa: SIM905
@@ -44,8 +46,7 @@ def participant(name: str, person: simulate.Person) -> tuple[dict, dict]:
     rng = np.random.default_rng([6, person.seed])
     light = simulate.ppg(person, RATE, channels=3)
     light = 0.5 + 0.4 * light / np.abs(light).max(axis=1, keepdims=True)  # fills with 1.0 stand out
-    acceleration = simulate.acceleration(person, RATE)
-    ecg = np.round(1000 * simulate.ecg(person, RATE)).astype(np.int32)
+    ecg = np.round(1000 * body.ecg(person, RATE)).astype(np.int32)
     gaps, ecg_gaps = _spans(rng, len(ecg), 3, 30), _spans(rng, len(ecg), 3, 30)
     noise = _spans(rng, len(ecg), 5, 10) if name in NOISY else ()
     for start, stop in noise:
@@ -58,7 +59,7 @@ def participant(name: str, person: simulate.Person) -> tuple[dict, dict]:
         content[site] = {
             channel: _channel(values, fill, lost)
             for channel, values, fill in (
-                *zip(("acc_x", "acc_y", "acc_z"), acceleration, (0.0, 0.0, 0.0)),
+                *zip(("acc_x", "acc_y", "acc_z"), np.zeros_like(light), (0.0, 0.0, 0.0)),
                 *zip(("ppg_g", "ppg_ir", "ppg_r"), light, (1.0, 1.0, 1.0)),
             )
         }
