@@ -63,7 +63,9 @@ def page(results: Results, folder: Path, paper: Paper, measured: pd.DataFrame | 
     }
     text = {title: [table.markdown() for table in found if len(table)] for title, found in sections.items()}
     findings = [finding(judged, number) for number in range(len(paper.claims))]
-    first = {name: text.pop(name) for name in ("What was run", "Verdicts")} | {"Findings, one by one": findings}
+    first = {name: text.pop(name) for name in ("What was run", "Verdicts")} | {
+        "Findings, one by one": findings
+    }
     last = {"How a verdict is reached, and words": [frames.rules().markdown(), frames.glossary().markdown()]}
     body = [f"## {title}\n\n" + "\n".join(parts) for title, parts in (first | text | last).items() if parts]
     return "\n".join([head, *body])
@@ -87,7 +89,11 @@ def whose(results: Results, folder: Path) -> str:
     versions = ", ".join(sorted(networks.torch.dropna().unique()))
     path = Path(folder) / "timing.csv"
     hours = f", {pd.read_csv(path).seconds.sum() / 3600:.1f} hours of one thread" if path.exists() else ""
-    people = "Simulated people; nothing here says anything about real ones." if results.name else "Real recordings."
+    people = (
+        "Simulated people; nothing here says anything about real ones."
+        if results.name
+        else "Real recordings."
+    )
     return f"{people} {len(networks)} networks trained on {machine} with torch {versions}{hours}."
 
 
