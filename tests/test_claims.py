@@ -96,8 +96,8 @@ def test_every_verdict_has_rules_and_every_term_one_meaning():
 def test_results_are_judged_without_torch():
     """Modules alone: the package's own front door may import what it likes."""
     code = "import sys, types; sys.modules['ppglib'] = package = types.ModuleType('ppglib')\n"
-    code += f"package.__path__ = {claims.__file__.rsplit('/', 1)[:1]}\n"
-    code += "import ppglib.claims, ppglib.controls, ppglib.across; sys.exit('torch' in sys.modules)"
+    code += f"package.__path__ = {claims.__file__.rsplit('/', 2)[:1]}\n"
+    code += "import ppglib.results.claims, ppglib.results.controls, ppglib.results.across; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

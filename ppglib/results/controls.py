@@ -21,11 +21,7 @@ WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
 
 
 class Row(NamedTuple):
-    """effect in BPM with its 95 % interval over people: below 0, the first of the two has the lower MAE.
-
-    reading: "better" or "worse" where it is significant (`outcome.significant`), else "not distinguishable",
-    or "not run".
-    """
+    """effect in BPM with its 95 % interval over people: below 0, the first of the two has the lower MAE."""
 
     control: str
     compared: str
@@ -37,6 +33,7 @@ class Row(NamedTuple):
 
     @property
     def reading(self) -> str:
+        """Whether the first is significantly better or worse (`outcome.significant`)."""
         if np.isnan(self.effect):
             return "not run"
         sign = significant(self.effect, self.low, self.high, self.seed_sd)
@@ -73,10 +70,11 @@ def beyond(results: Results, recipe: str) -> pd.DataFrame:
 
 def by_size(own: Evidence, compared) -> pd.DataFrame:
     """Pairs of strategies at the largest teacher by size: student, compared, a Row's effect to reading."""
-    rows = []
-    for one, other in compared:
-        for pair in ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)}):
-            rows.append(compare(own, pair[0][1], f"{one} - {other}", [pair]))
+    rows = [
+        compare(own, pair[0][1], f"{one} - {other}", [pair])
+        for one, other in compared
+        for pair in ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)})
+    ]
     return frame(rows, "student").drop(columns="n")
 
 
@@ -99,11 +97,10 @@ def _pairs(own: Evidence, question: str, one: str, other: str, decoder: str = ""
 
 
 def _leak(results: Results, recipe: str) -> list[Row]:
-    """The shuffled split against the split by person, 8 blocks.
+    """The shuffled split against the split by person, over the people whom the latter tests; 8 blocks.
 
-    There people are in training and test, and so are windows that overlap: both make a network look
-    better than it is, and this control cannot distinguish the two. Over the people whom the split by
-    person tests; the shuffled one tests everybody.
+    In the former, people are in training and test, and so are windows that overlap: both make a network
+    look better than it is, and this control cannot distinguish the two.
     """
     chosen = (results.runs.recipe == recipe) & (results.runs.split == "person")
     who = pd.MultiIndex.from_frame(results.people[["dataset", "person"]])
@@ -202,6 +199,5 @@ def strength_shape(slopes: dict) -> str:
     if ends == (1, -1):
         return "an upside-down U: teachers between the strongest and the weakest are worst"
     if ends in ((1, 1), (-1, -1)):
-        better = "stronger" if ends[0] > 0 else "weaker"
-        return f"no U: {better} teachers are better throughout"
+        return f"no U: {'stronger' if ends[0] > 0 else 'weaker'} teachers are better throughout"
     return "no significant U: the slope at one end or both is not distinguishable from 0"

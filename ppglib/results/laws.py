@@ -78,12 +78,7 @@ def table(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
 def rivals(mae: pd.DataFrame, strategy: str, teacher: int) -> pd.DataFrame:
     """Every law in blocks and in live parameters on one curve: R2, AICc, leave-one-size-out error (BPM)."""
     blocks, y = curve(mae, strategy, teacher)
-    rows = []
-    for axis, x in (("blocks", blocks), ("parameters", parameters(blocks))):
-        for name, form in scaling.FORMS.items():
-            law = scaling.fit(form, x, y[:, 0], weights(y))
-            rows.append((name, axis, *_tried(form, x, y, law)))
-    return pd.DataFrame(rows, columns=TRIED)
+    return _tried(scaling.FORMS, blocks, y, blocks)
 
 
 def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
@@ -93,22 +88,24 @@ def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
     """
     index = mae.index.to_frame(index=False, name=["strategy", "student", "teacher"])
     keep = ((index.strategy == strategy) & (index.student < index.teacher)).to_numpy()
-    size, y, rows = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float), []
-    few = "" if len(set(size[1])) >= 3 else f"needs three teachers, has {len(set(size[1]))}"
+    size, y = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float)
+    teachers = len(set(size[1]))
+    return _tried(
+        GRID_FORMS, size, y, size[0], "" if teachers > 2 else f"needs three teachers, has {teachers}"
+    )
+
+
+def _tried(forms: dict[str, Form], size, y: np.ndarray, groups, few: str = "") -> pd.DataFrame:
+    """Each law in blocks and in live parameters: what it says, and how it does at groups of sizes left out."""
+    rows = []
     for axis, x in (("blocks", size), ("parameters", parameters(size))):
-        for name, form in GRID_FORMS.items():
-            law = scaling.fit(form, x, []) if few else scaling.fit(form, x, y[:, 0], weights(y))
-            law = law._replace(n=len(y), note=few or law.note)
-            rows.append((name, axis, *_tried(form, x, y, law, groups=size[0])))
+        for name, form in forms.items():
+            law = scaling.fit(form, x[..., :0], []) if few else scaling.fit(form, x, y[:, 0], weights(y))
+            note, error = few or law.note, [np.nan] * 3
+            if not note:
+                error = map(float, interval(leave_one_out(form, x, y, weights(y), groups)))
+            rows.append((name, axis, form.text, len(y), law.r2, law.aicc, *error, note))
     return pd.DataFrame(rows, columns=TRIED)
-
-
-def _tried(form: Form, x, y: np.ndarray, law: Fit, groups=None) -> tuple:
-    """The columns of TRIED after law and x: what the law says, and how it does at sizes left out."""
-    error = [np.nan] * 3
-    if not law.note:
-        error = map(float, interval(leave_one_out(form, x, y, weights(y), groups)))
-    return form.text, law.n, law.r2, law.aicc, *error, law.note
 
 
 def forecast(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray, str]:
