@@ -1,7 +1,7 @@
 """Scaling laws, MAE against network size: the paper's exponential (Figure 2) and its rivals.
 
 A law is linear in some parameters (amplitudes, floor) and not in others (rates). Rates are searched on a grid,
-where least squares gives the rest exactly, for many draws at once; `fit` refines the best point of the grid.
+where least squares gives the rest exactly, for many draws at once; `fit` refines the best point.
 """
 
 import warnings
@@ -14,7 +14,7 @@ from scipy.optimize import OptimizeWarning, curve_fit
 RATES = np.geomspace(0.01, 20, 300)[:, None]  # per block, or per 100,000 parameters
 PRECISELY = {"ftol": 1e-12, "xtol": 1e-12, "maxfev": 20_000}
 NONE = np.empty((1, 0))  # of a law that is linear in all its parameters
-CHUNK = 2**17  # numbers that are compared at a time: the processor's cache holds them
+CHUNK = 2**17  # numbers compared at a time, which the cache holds
 
 
 class Form(NamedTuple):
@@ -48,10 +48,10 @@ class Fit(NamedTuple):
 
     def __getattr__(self, name: str) -> float:
         """The parameters by their names, and their standard errors: law.b, law.b_se."""
-        parameter = name.removesuffix("_se")
-        if parameter not in self.form.names:
+        parameter, names = name.removesuffix("_se"), self.form.names
+        if parameter not in names:
             raise AttributeError(f"this law has no {name}: {self.form.text}")
-        i = self.form.names.index(parameter)
+        i = names.index(parameter)
         return float(self.values[i] if parameter == name else np.sqrt(self.covariance[i, i]))
 
 
@@ -61,9 +61,9 @@ def fit_exponential(blocks, mae, weights=None) -> Fit:
 
 
 def fit(form: Form, x, y, weights=None) -> Fit:
-    """Weighted least squares of one law; y (n,) BPM, weights (n,) inverse variances, only ratios matter.
+    """Weighted least squares of one law over x, (n,) sizes or (2, n) students and teachers, and y (n,) BPM.
 
-    x: (n,) blocks or hundreds of thousands of live parameters; (2, n) student and teacher for a grid form.
+    weights: (n,) inverse variances, of which only the ratios matter.
     """
     x, y, n, p = np.asarray(x, float), np.asarray(y, float), len(y), len(form.names)
     weights = np.ones(n) if weights is None else np.asarray(weights, float)
@@ -77,9 +77,8 @@ def fit(form: Form, x, y, weights=None) -> Fit:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", OptimizeWarning)  # the covariance could not be estimated
-            values, covariance = curve_fit(
-                lambda x, *v: predict(form, v, x), x, y, start, weights**-0.5, **PRECISELY
-            )
+            law = lambda x, *values: predict(form, values, x)  # noqa: E731
+            values, covariance = curve_fit(law, x, y, start, weights**-0.5, **PRECISELY)
     except (RuntimeError, OptimizeWarning) as problem:
         return nothing._replace(note=f"did not converge: {' '.join(str(problem).split())}")
     rates = start[p - form.rates.shape[1] :]
@@ -89,9 +88,8 @@ def fit(form: Form, x, y, weights=None) -> Fit:
         return nothing._replace(note="did not converge: the points do not determine the parameters")
     residual = weights @ (y - predict(form, values, x)) ** 2
     r2 = 1 - residual / (weights @ (y - np.average(y, weights=weights)) ** 2)
-    k = p + 1  # the noise is one more parameter
-    with np.errstate(divide="ignore"):
-        aicc = n * np.log(residual / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else np.nan
+    with np.errstate(divide="ignore"):  # p + 1 parameters, with the noise
+        aicc = n * np.log(residual / n) + 2 * (p + 1) * n / (n - p - 2) if n > p + 2 else np.nan
     return Fit(form, values, covariance, n, float(r2), float(np.sqrt(residual / (n - p))), float(aicc), "")
 
 

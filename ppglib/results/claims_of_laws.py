@@ -50,7 +50,7 @@ def predictable(evidence: Evidence) -> Outcome:
     small = blocks <= laws.SMALL
     vague = (table.high - table.low).max() > np.ptp(y[small, 0])
     error = tuple(map(float, interval(gap.mean(axis=0))))
-    missed, naive = np.abs(gap).mean(axis=0), np.abs(y[~small] - y[small][-1]).mean(axis=0)
+    missed, naive = (np.abs(g).mean(axis=0) for g in (gap, y[~small] - y[small][-1]))
     gain = tuple(map(float, interval(missed - naive)))
     why = f"{table.inside.sum()} of {len(table)} larger students lie in the forecast's 95 % interval"
     why += ", which is wider than the curve that it was fitted to" if vague else ""
@@ -117,6 +117,5 @@ def decay(evidence: Evidence, strategy: str, faster: bool = False) -> Outcome:
 
 def _judged(answer: int, why: str, *limits) -> Outcome:
     """1: the claim holds, -1: it does not, 0: its interval leaves both open."""
-    if answer == 0:
-        return Outcome(CANNOT, why + "; this leaves both answers open.", *limits)
-    return Outcome(YES if answer > 0 else NO, why + ".", *limits)
+    verdict = {1: YES, 0: CANNOT, -1: NO}[answer]
+    return Outcome(verdict, why + ("." if answer else "; this leaves both answers open."), *limits)

@@ -31,10 +31,7 @@ GRID_FORMS = {
         "a exp(-b S) + c", ("a", "c", "b"), lambda x, b: scaling.FORMS["exponential"].basis(x[0], b)
     ),
     "log-linear in both": Form(
-        "a log(S) + d log(T) + c",
-        ("a", "d", "c"),
-        lambda x: [*np.log(x), np.ones_like(x[0])],
-        scaling.NONE,
+        "a log(S) + d log(T) + c", (*"adc",), lambda x: [*np.log(x), np.ones_like(x[0])], scaling.NONE
     ),
 }
 

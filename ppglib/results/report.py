@@ -13,7 +13,7 @@ HEAD = """# Results of the study `{name}`
 
 {whose} Each recipe of training is judged by itself, and so are the tables that the paper prints: these come without
 people behind them, so that signs alone decide. Differences are in BPM, below 0 where the first of two is better;
-brackets are 95 % intervals. How a verdict is reached and what the words mean stands at the end.
+brackets are 95 % intervals. How a verdict is reached, and what the words mean, stands at the end.
 
 Written by `python -m ppglib report --results {folder}` from the CSVs beside it: do not edit.
 
@@ -31,10 +31,7 @@ def write(folder: Path, paper: Paper, measured: pd.DataFrame | None = None) -> P
 def page(results: Results, folder: Path, paper: Paper, measured: pd.DataFrame | None = None) -> str:
     """The page: verdicts, findings claim by claim, then every table of notebooks 04 to 09."""
     judged = claims.judge(results, paper, measured)
-
-    def of(*functions) -> list[frames.Table]:
-        return [function(results) for function in functions]
-
+    of = lambda *functions: [function(results) for function in functions]  # noqa: E731
     laws = [frames.law_table(results), frames.paper_laws(paper), frames.rivals(results, paper)]
     laws += [frames.grid_rivals(results), frames.forecast(frames.forecasts(results, paper))]
     found = {
@@ -43,25 +40,26 @@ def page(results: Results, folder: Path, paper: Paper, measured: pd.DataFrame | 
         "Findings, one by one": [finding(judged, number) for number in range(len(paper.claims))],
         "Strategies": [frames.table2(results, decoder) for decoder in DECODERS],
         "Strategies and controls compared": of(frames.by_size, frames.all_controls, frames.beyond),
-        "Strategies on each set": of(frames.table2_by_set),
-        "Strategies beyond MAE": of(frames.quality),
-        "Baselines and seeds": of(frames.baselines, frames.seeds),
-        "Beside the paper": [frames.against_paper(results, paper)],
+        "Strategies on each set and beyond MAE": of(frames.table2_by_set, frames.quality),
+        "Baselines, seeds and the paper": [
+            *of(frames.baselines, frames.seeds),
+            frames.against_paper(results, paper),
+        ],
         "Teachers and students of every size": of(frames.figure1, frames.by_relation, frames.by_teacher),
         "What makes a good teacher": of(frames.teacher_strength, frames.teacher_confidence),
         "Scaling laws": laws,
         "Cost of one window": [] if measured is None else [cost(measured)],
         "Across datasets": of(frames.generalization, frames.transfer),
         "How the tuned recipe was found": [frames.tuning(folder)],
-        "How a verdict is reached": [frames.rules()],
-        "Words": [frames.glossary()],
+        "How a verdict is reached, and words": [frames.rules(), frames.glossary()],
     }
     text = {}
     for title, parts in found.items():
         if parts := [part if isinstance(part, str) else part.markdown() for part in parts if len(part)]:
             text[title] = "\n".join(parts)
     links = [f"[{title}](#{title.lower().replace(',', '').replace(' ', '-')})" for title in text]
-    name, where = min(results.runs.study.unique(), key=len), shown(folder)
+    name, folder = min(results.runs.study.unique(), key=len), Path(folder).resolve()
+    where = folder.relative_to(files.ROOT) if folder.is_relative_to(files.ROOT) else folder.name
     head = HEAD.format(name=name, folder=where, whose=whose(results, folder), contents=" · ".join(links))
     return "\n".join([head, *(f"## {title}\n\n{part}" for title, part in text.items())])
 
@@ -88,13 +86,5 @@ def whose(results: Results, folder: Path) -> str:
     networks, path = results.runs[results.runs.student > 0], Path(folder) / "timing.csv"
     machine, versions = (", ".join(sorted(networks[k].dropna().unique())) for k in ("device", "torch"))
     hours = f", {pd.read_csv(path).seconds.sum() / 3600:.1f} hours of one thread" if path.exists() else ""
-    people = (
-        "Simulated people: nothing here says anything about real ones." if results.name else "Real people."
-    )
+    people = "Simulated people, who say nothing about real ones." if results.name else "Real people."
     return f"{people} {len(networks)} networks were trained on {machine} with torch {versions}{hours}."
-
-
-def shown(folder: Path) -> str:
-    """The folder as the page names it: from the root of the repository where it lies in it."""
-    folder = Path(folder).resolve()
-    return folder.relative_to(files.ROOT).as_posix() if folder.is_relative_to(files.ROOT) else folder.name

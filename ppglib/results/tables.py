@@ -95,11 +95,12 @@ def draws(results: Results, decoder: str = "argmax") -> pd.DataFrame:
 def conditions(results: Results, decoder: str = "argmax", dataset: str = "") -> pd.DataFrame:
     """One row a condition: KEY, mae, low, high (over people), people, windows, seeds, seed_sd, simulated."""
     people = results.people[results.people.dataset == dataset] if dataset else results.people
-    mae = bootstrap.draws(results.runs, people, DECODERS[decoder])
+    given = results.runs, people, DECODERS[decoder]
+    mae = bootstrap.draws(*given)
     table = pd.DataFrame(dict(zip(("mae", "low", "high"), bootstrap.interval(mae))), index=mae.index)
-    n = bootstrap.by_person(results.runs, people, DECODERS[decoder])[1].loc[mae.index]
+    n = bootstrap.by_person(*given)[1].loc[mae.index]
     table["people"], table["windows"] = n.notna().sum(axis=1), n.sum(axis=1).round().astype(int)
-    table = table.join(bootstrap.spread(results.runs, people, DECODERS[decoder]))
+    table = table.join(bootstrap.spread(*given))
     table["simulated"] = results.runs.groupby(KEY).simulated.any()
     return table.reset_index()
 
@@ -145,9 +146,8 @@ def against_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 def quality(results: Results, recipe: str) -> pd.DataFrame:
     """rmse (BPM), within5, nll (nats) with low and high, and ece, of every strategy at the largest teacher.
 
-    Pooled over the windows of the folds, mean of seeds within a fold. Limits are over people, NaN where
-    a record does not keep the measures per person. ece, a mean over folds, is no mean over people and
-    has no limits.
+    Pooled over the windows of the folds, mean of seeds within a fold. Limits are over people, NaN where a
+    record does not keep the measures per person; ece, a mean over folds, has none.
     """
     runs = _whole(results, recipe)
     runs = runs.assign(squared=runs.rmse**2)
@@ -194,11 +194,9 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
 
 def _rank(value):
     """Sort key: strategies in the order of their table, others after them by name, numbers as they are."""
-    if not isinstance(value, str):
-        return value
     every = [*BASELINES, *STRATEGIES]
     place = every.index(value) if value in every else len(every)
-    return f"{place:02d} {value}"
+    return f"{place:02d} {value}" if isinstance(value, str) else value
 
 
 def tuning(folder: Path) -> pd.DataFrame:
@@ -208,19 +206,10 @@ def tuning(folder: Path) -> pd.DataFrame:
         return pd.DataFrame(columns=["step", "mean", "chosen"])
     table = pd.read_csv(path)
     sizes = table.pivot(index=["step", "setting"], columns="student", values="mae").add_prefix("mae ")
-    known = [
-        "step",
-        "setting",
-        "strategy",
-        "student",
-        "teacher",
-        "n_train",
-        "n_test",
-        *DECODERS.values(),
-        "nll",
-    ]
+    known = {*"step setting strategy student teacher n_train n_test nll".split(), *DECODERS.values()}
     settings = table.groupby(["step", "setting"], sort=False)[[c for c in table if c not in known]].first()
-    return settings.join(sizes.assign(mean=sizes.mean(axis=1))).reset_index().drop(columns="setting")
+    sizes = sizes.assign(mean=sizes.mean(axis=1).round(6))  # maes have six digits
+    return settings.join(sizes).reset_index().drop(columns="setting")
 
 
 def shown_strategies(results: Results) -> list[str]:
