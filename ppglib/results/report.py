@@ -11,9 +11,9 @@ from ppglib.task import DECODERS
 
 HEAD = """# Results of the study `{name}`
 
-{whose} Each recipe of training is judged by itself, and so are the tables that the paper prints: these come without
-people behind them, so that signs alone decide. Differences are in BPM, below 0 where the first of two is better;
-brackets are 95 % intervals. How a verdict is reached, and what the words mean, stands at the end.
+{whose} Each recipe of training is judged by itself, and so are the tables that the paper prints: no people
+stand behind these, so that signs alone decide. Differences are in BPM, below 0 where the first of two is better;
+brackets are 95 % intervals. The end says how a verdict is reached and what the words mean.
 
 Written by `python -m ppglib report --results {folder}` from the CSVs beside it: do not edit.
 
