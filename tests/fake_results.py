@@ -30,15 +30,12 @@ def truth(strategy, student, teacher, offsets=OFFSETS, law=LAW, pull=0.05):
     return a * np.exp(-b * student) + c + offsets[strategy] + (pull * (12 - teacher) if teacher else 0.0)
 
 
-def conditions(students, teachers, grid):
-    """(strategy, student, teacher) of a study: scratch at every size, the rest at the largest teacher."""
+def conditions(students, teachers, grid, more=()):
+    """(strategy, student, teacher) of a study: scratch at every size, the rest and `more` at the largest teacher."""
     largest, small = max(teachers), [s for s in students if s < max(teachers)]
     rows = [("scratch", s, 0) for s in sorted({*students, *teachers})]
-    rows += [
-        (k, s, largest)
-        for k in ("hard", "soft", "dkd", "feature", "soft8", "cdf", "dense_soft")
-        for s in small
-    ]
+    taught = ("hard", "soft", "dkd", "feature", "soft8", "cdf", "dense_soft", *more)
+    rows += [(k, s, largest) for k in taught for s in small]
     rows += [(k, s, 0) for k in ("gaussian", "dense_scratch") for s in small]
     if grid:
         rows += [("soft", s, t) for t in teachers if t != largest for s in small]
@@ -63,7 +60,10 @@ def make(
     wobble=0.1,
     formula=None,
 ):
-    """Write the tidy files of a study; `formula(strategy, student, teacher)` replaces the law."""
+    """Write the tidy files of a study; `formula(strategy, student, teacher)` replaces the law.
+
+    Strategies of `offsets` that are not in OFFSETS are distilled from the largest teacher.
+    """
     rng = np.random.default_rng(seed)
     everyone = {
         fold: pd.DataFrame(
@@ -74,7 +74,7 @@ def make(
     }
     runs, people = [], []
     for recipe in recipes:
-        plan = [("person", *c) for c in conditions(students, teachers, grid)]
+        plan = [("person", *c) for c in conditions(students, teachers, grid, offsets.keys() - OFFSETS)]
         plan += [("shuffled", "scratch", 8, 0)] if 8 in students else []
         plan += [("person", b, 0, 0) for b in ("mean", "spectral")]
         for split, strategy, student, teacher in plan:
@@ -84,14 +84,10 @@ def make(
                     if strategy in ("mean", "spectral"):
                         mae = 20.0
                     else:
-                        mae = (
-                            formula(strategy, student, teacher)
-                            if formula
-                            else truth(strategy, student, teacher, offsets, law, pull)
-                        )
-                        mae += (
-                            tuned * (recipe == "tuned") + leak * (split == "shuffled") + rng.normal(0, noise)
-                        )
+                        given = () if formula else (offsets, law, pull)
+                        mae = (formula or truth)(strategy, student, teacher, *given)
+                        mae += tuned * (recipe == "tuned") + leak * (split == "shuffled")
+                        mae += rng.normal(0, noise)
                     tested = everyone[fold]
                     maes = np.maximum(mae + tested.offset.to_numpy() + rng.normal(0, wobble, 12), 0.1)
                     people.append((run, tested.dataset, tested.person, maes))

@@ -1,11 +1,10 @@
 """Across datasets: gaps and gains that were put in come out, paired over the right people."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from fake_results import make
 
-from ppglib.results import across, evidence, plots, tables
+from ppglib.results import across, evidence, tables
 
 WORSE = {"scratch": 1.5, "soft": 2.0}  # BPM, on a set that was not trained on
 
@@ -74,19 +73,6 @@ def test_gains_count_the_seeds_of_the_recipe(tmp_path, results):
 def test_without_such_runs_there_is_nothing(results):
     alone = results._replace(runs=results.runs[results.runs.split == "person"])
     assert across.table(alone, "public").empty and across.gains(alone, "public").empty
-
-
-def test_the_figure_draws_every_number(results):
-    table = across.table(results, "public")
-    fig = plots.across(table, "simulated recordings")
-    (ax,) = fig.axes
-    assert ax.get_title() == "set1" and "simulated recordings" in fig.get_suptitle()
-    drawn = sorted(round(y, 6) for line in ax.lines for y in line.get_ydata() if len(line.get_ydata()) == 3)
-    assert drawn == sorted(table.held_out.round(6).tolist() + table.in_domain.round(6).tolist())
-    ends = {tuple(part[:, 1].round(6)) for c in ax.containers for part in c[2][0].get_segments()}
-    for name in ("held_out", "in_domain"):
-        assert ends >= set(zip(table[f"{name}_low"].round(6), table[f"{name}_high"].round(6)))
-    plt.close(fig)
 
 
 def test_held_out_runs_alone_have_no_gap(results):

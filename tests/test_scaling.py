@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
-from ppglib import scaling
 from ppglib.files import ROOT
-from ppglib.scaling import FORMS, GRID_FORMS, fit, fit_draws, fit_exponential, predict
+from ppglib.results.evidence import slope_weights
+from ppglib.results.laws import GRID_FORMS, leave_one_out, prediction_interval
+from ppglib.scaling import FORMS, fit, fit_draws, fit_exponential, predict
 
 TABLE2 = pd.read_csv(ROOT / "data/paper/table2_strategies.csv")
 LAWS = pd.read_csv(ROOT / "data/paper/figure2_laws.csv").set_index("teacher")
@@ -63,7 +64,7 @@ def test_every_law_recovers_itself_and_wins_on_its_own_data(name, values):
     laws = {k: fit(form, BLOCKS, y) for k, form in FORMS.items()}
     assert laws[name].values == pytest.approx(values, rel=0.1)
     assert min(laws, key=lambda k: laws[k].aicc) == name
-    errors = {k: scaling.leave_one_out(form, BLOCKS, y[:, None])[0] for k, form in FORMS.items()}
+    errors = {k: leave_one_out(form, BLOCKS, y[:, None], np.ones(8))[0] for k, form in FORMS.items()}
     assert min(errors, key=errors.get) == name
 
 
@@ -116,12 +117,29 @@ def test_draws_are_fitted_as_one_by_one():
     weights = np.array([1, 1, 1, 50, 1, 1, 1, 20.0])
     many = fit_draws(FORMS["exponential"], BLOCKS, y, weights)
     for draw, column in zip(many.T, y.T, strict=True):
-        single = predict(
-            FORMS["exponential"], fit(FORMS["exponential"], BLOCKS, column, weights).values, BLOCKS
-        )
-        assert predict(FORMS["exponential"], draw, BLOCKS) == pytest.approx(
-            single, abs=0.05
-        )  # the grid of rates is that fine
+        law = fit_exponential(BLOCKS, column, weights)
+        single = predict(law.form, law.values, BLOCKS)
+        assert predict(law.form, draw, BLOCKS) == pytest.approx(single, abs=0.05)  # the grid is that fine
+
+
+@pytest.mark.parametrize("name", [*FORMS, *GRID_FORMS])
+def test_draws_are_the_least_squares_of_the_best_rate(name):
+    """Against plain least squares at every rate, for more draws than are compared at a time."""
+    form, rng = (FORMS | GRID_FORMS)[name], np.random.default_rng(6)
+    form = form._replace(rates=form.rates[:: len(form.rates) // 20 + 1])
+    x = BLOCKS if name in FORMS else np.stack([np.tile([1.0, 2, 5, 8], 3), np.repeat([4.0, 8, 12], 4)])
+    n = x.shape[-1]
+    y, weights = 3 + rng.normal(0, 1, (n, 40)) + 6 / x.reshape(-1, n)[0][:, None], rng.uniform(1, 9, n)
+    root, best = np.sqrt(weights)[:, None], np.full(40, np.inf)
+    for rates in form.rates:
+        design = np.stack(form.basis(x, *rates), 1)
+        solution = np.linalg.lstsq(root * design, root * y, rcond=None)[0]
+        best = np.minimum(best, ((root * (y - design @ solution)) ** 2).sum(0))
+    for chunk in (1, 1000, 2**17):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("ppglib.scaling.CHUNK", chunk)
+            fitted = predict(form, fit_draws(form, x, y, weights), x)
+        assert ((root * (y - fitted)) ** 2).sum(0) == pytest.approx(best)
 
 
 def test_aicc_by_hand():
@@ -137,7 +155,7 @@ def test_prediction_interval_is_the_textbook_one_for_a_straight_line():
     u = np.log(BLOCKS)
     y = 9 - 1.5 * u + rng.normal(0, 0.2, 8)
     law = fit(FORMS["log-linear"], BLOCKS, y)
-    value, low, high = scaling.prediction_interval(law, [12.0])
+    value, low, high = prediction_interval(law, [12.0])
     s = np.sqrt(((y - predict(law.form, law.values, BLOCKS)) ** 2).sum() / 6)
     leverage = 1 + 1 / 8 + (np.log(12) - u.mean()) ** 2 / ((u - u.mean()) ** 2).sum()
     assert (high - low)[0] / 2 == pytest.approx(2.446912 * s * np.sqrt(leverage), rel=1e-4)  # t(0.975, 6)
@@ -149,7 +167,7 @@ def test_prediction_interval_of_a_weighted_line_is_the_textbook_one():
     u, weights = np.log(BLOCKS), np.array([1, 2, 3, 4, 5, 6, 7, 8.0])
     y = 9 - 1.5 * u + rng.normal(0, 0.2 / np.sqrt(weights))
     law = fit(FORMS["log-linear"], BLOCKS, y, weights)
-    _, low, high = scaling.prediction_interval(law, [12.0], 12 / weights.mean())
+    _, low, high = prediction_interval(law, [12.0], 12 / weights.mean())
     design, w, new = np.stack([u, np.ones(8)], 1), np.diag(weights), np.array([np.log(12), 1])
     inverse = np.linalg.inv(design.T @ w @ design)
     residual = y - design @ inverse @ design.T @ w @ y
@@ -161,4 +179,4 @@ def test_slopes_are_those_of_a_regression_with_a_level_for_each_group():
     rng = np.random.default_rng(4)
     x, groups = rng.uniform(1, 3, 20), np.repeat([1, 2, 3, 4], 5)
     y = 10 * groups - 2 * x + 0.5 * x**2
-    assert scaling.slope_weights(x, groups, 2) @ y == pytest.approx([-2, 0.5])
+    assert slope_weights(x, groups, 2) @ y == pytest.approx([-2, 0.5])

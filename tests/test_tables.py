@@ -7,7 +7,8 @@ from fake_results import LAW, OFFSETS, make
 
 from ppglib import scaling
 from ppglib.files import ROOT, InputError
-from ppglib.results import bootstrap, evidence, laws, tables
+from ppglib.results import bootstrap, controls, evidence, laws, tables
+from ppglib.strategies import STRATEGIES, Strategy
 
 PAPER = tables.load_paper(ROOT / "data/paper")
 
@@ -57,13 +58,28 @@ def test_figure1_has_scratch_left_most_and_one_recipe(conditions):
 
 def test_table2_is_at_the_largest_teacher_with_the_controls(conditions):
     table = tables.table2(conditions, "public")
-    assert set(table.teacher) == {0, 12} and list(dict.fromkeys(table.strategy)) == [
-        k for k in tables.STRATEGIES if k in OFFSETS
-    ]
+    shown = [name for name, row in STRATEGIES.items() if name in OFFSETS and row.group != "beyond"]
+    assert set(table.teacher) == {0, 12} and list(dict.fromkeys(table.strategy)) == shown
     text = tables.wide(table)
     dkd = table[(table.strategy == "dkd") & (table.student == 4)].iloc[0]
     assert text.loc["dkd", 4] == f"{dkd.mae:.2f} [{dkd.low:.2f}, {dkd.high:.2f}]"
     assert text.loc["soft", 12] == "-"
+
+
+def test_a_strategy_added_at_run_time_is_in_every_table(tmp_path, monkeypatch):
+    monkeypatch.setitem(STRATEGIES, "mine", Strategy("a loss of my own", lambda b, c: 0, teacher="logits"))
+    results = tables.load(make(tmp_path, seeds={}, grid=False, offsets=OFFSETS | {"mine": 0.25}))
+    table = tables.table2(tables.conditions(results), "public")
+    assert list(dict.fromkeys(table.strategy))[-1] == "mine" == tables.shown_strategies(results)[-1]
+    gain = (
+        controls.table(results, "public")
+        .set_index(["control", "compared"])
+        .loc[controls.GAIN, "mine - scratch"]
+    )
+    assert gain.n == 8 and gain.effect == pytest.approx(0.25 - OFFSETS["scratch"], abs=0.05)
+    assert gain.reading == "better"
+    other = controls.beyond(results, "public").set_index(["compared", "decoder"]).loc["mine - dkd", "argmax"]
+    assert other.effect == pytest.approx(0.25 - OFFSETS["dkd"], abs=0.05)
 
 
 def test_paper_ours_difference(conditions):

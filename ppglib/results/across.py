@@ -1,5 +1,6 @@
 """Across datasets: networks that never saw a set's recordings beside networks that saw some of its people."""
 
+import numpy as np
 import pandas as pd
 
 from ppglib.results import bootstrap
@@ -25,29 +26,24 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
     split by person, where other people of the set were trained on. held_out and gap = held_out -
     in_domain are over the people (`both` of them) whom both were tested on, paired.
     """
-    rows, teacher = [], results.runs[results.runs.recipe == recipe].teacher.max()
+    own, rows = results.runs[results.runs.recipe == recipe], []
     for dataset in held_out(results, recipe):
-        kinds = {PREFIX + dataset, "person"}
-        runs = results.runs[(results.runs.recipe == recipe) & results.runs.split.isin(kinds)]
+        runs = own[own.split.isin([PREFIX + dataset, "person"]) & ~own.strategy.isin(BASELINES)]
         people = results.people[(results.people.dataset == dataset) & results.people.run_id.isin(runs.run_id)]
         inside = people[people.run_id.isin(runs[runs.split == "person"].run_id)].person.unique()
         every = bootstrap.draws(runs, people)
         both = bootstrap.draws(runs, people[people.person.isin(inside)]) if len(inside) else every
-        for key in every.index[every.index.get_level_values("split") != "person"]:
-            other = (key[0], "person", *key[2:])
-            if key[2] in BASELINES or key[4] not in (0, teacher):
+        for key in every.index:
+            if key[1] == "person" or key[4] not in (0, own.teacher.max()):
                 continue
-            values = {"everyone": interval(every.loc[key]), "held_out": interval(both.loc[key])}
-            if other in both.index:
-                values["in_domain"] = interval(both.loc[other])
-                values["gap"] = interval(both.loc[key] - both.loc[other])
-            flat = {name + end: float(v) for name, vs in values.items() for end, v in zip(LIMITS, vs)}
-            about = dict(zip(("strategy", "student", "teacher"), key[2:]))
-            n = {"people": people.person.nunique(), "both": len(inside)}
-            rows.append({"dataset": dataset, **about, **n, **flat})
+            values, other = [every.loc[key], both.loc[key]], (recipe, "person", *key[2:])
+            values += [both.loc[other], both.loc[key] - both.loc[other]] if other in both.index else []
+            limits = [float(limit) for value in values for limit in interval(value)]
+            rows.append((dataset, *key[2:], people.person.nunique(), len(inside), *limits))
     columns = ["dataset", "strategy", "student", "teacher", "people", "both"]
     columns += [name + end for name in ("everyone", "held_out", "in_domain", "gap") for end in LIMITS]
-    return pd.DataFrame(rows).reindex(columns=columns).assign(simulated=bool(results.name))
+    rows = [(*row, *[np.nan] * (len(columns) - len(row))) for row in rows]
+    return pd.DataFrame(rows, columns=columns).assign(simulated=bool(results.name))
 
 
 def gains(results: Results, recipe: str) -> pd.DataFrame:

@@ -23,11 +23,10 @@ def resample(apart) -> np.ndarray:
     """
     apart = np.asarray(apart, bool)
     counts = np.ones((len(apart), 1 + DRAWS))
-    for group in (True, False):
+    for group in {*apart.tolist()}:
         inside, rng = apart == group, np.random.default_rng([SEED, group])
         n = inside.sum()
-        if n:
-            counts[inside, 1:] = rng.multinomial(n, np.full(n, 1 / n), size=DRAWS).T
+        counts[inside, 1:] = rng.multinomial(n, np.full(n, 1 / n), size=DRAWS).T
     return counts
 
 
@@ -69,9 +68,8 @@ def interval(values) -> tuple:
     """(estimate, low, high) of (..., 1 + draws): 95 % percentiles; NaN limits if there are no draws."""
     values = np.asarray(values, float)
     if values.shape[-1] == 1 or np.isnan(values[..., 1:]).all():
-        return values[..., 0], np.full_like(values[..., 0], np.nan), np.full_like(values[..., 0], np.nan)
-    low, high = np.nanpercentile(values[..., 1:], [2.5, 97.5], axis=-1)
-    return values[..., 0], low, high
+        return values[..., 0], *np.full((2, *values.shape[:-1]), np.nan)
+    return values[..., 0], *np.nanpercentile(values[..., 1:], [2.5, 97.5], axis=-1)
 
 
 def spread(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.DataFrame:

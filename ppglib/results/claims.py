@@ -15,17 +15,7 @@ from ppglib.results.claims_of_laws import decay, exponential_is_best, predictabl
 from ppglib.results.claims_of_sizes import larger_teachers_help, size_helps, too_large_teachers_harm
 from ppglib.results.evidence import Evidence, beside, mean_gap, ours, pairs, printed, top
 from ppglib.results.outcome import (
-    CANNOT,
-    CONTROL,
-    NO,
-    TOLERANCE,
-    YES,
-    Outcome,
-    cannot,
-    effect_text,
-    finding,
-    significant,
-    span,
+    CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot, effect_text, finding, significant, span,
 )  # fmt: skip
 from ppglib.results.tables import Paper, Results, recipes
 
@@ -33,12 +23,13 @@ FOUR = ("hard", "soft", "dkd", "feature")
 SMALL = range(1, 5)  # blocks: "small models may not have the capacity to learn a rich representation"
 
 
-def always(evidence: Evidence, better: str, worse: str, control: str = "", found=None, **chosen) -> Outcome:
-    """`better` has the lower MAE in every pair, significantly on average, and `control` does not explain it.
+def always(evidence: Evidence, better: str, worse: str, control="", teachers=None, students=None) -> Outcome:
+    """`better` has the lower MAE in every pair, significantly on average, and `control` does not explain it."""
+    return judged(evidence, pairs(evidence.mae, better, worse, teachers, students), better, worse, control)
 
-    found: the pairs; by default those of `evidence.pairs` with the `teachers` and `students` chosen.
-    """
-    found = pairs(evidence.mae, better, worse, **chosen) if found is None else found
+
+def judged(evidence: Evidence, found: list[tuple], better: str, worse: str, control: str = "") -> Outcome:
+    """`always` over these pairs."""
     if not found:
         return cannot(f"No {better} student with {worse} beside it at the same size was run.")
     mae, measured = evidence.mae[0], mean_gap(evidence, found)
@@ -98,7 +89,7 @@ def best_elsewhere(evidence: Evidence) -> Outcome:
             found.append(((strategy, student, teacher), min(others, key=lambda k: mae.loc[k, 0])))
     if not found:
         return cannot("DKD was run with the largest teacher only.")
-    return always(evidence, "dkd", "the best of the others", found=found)
+    return judged(evidence, found, "dkd", "the best of the others")
 
 
 def saving(evidence: Evidence, column: str, number: float) -> Outcome:
@@ -152,15 +143,13 @@ def agrees_with_prior_work(evidence: Evidence, number: float) -> Outcome:
 
 CLAIMS = {
     "distillation_helps": lambda e, _: always(e, "soft", "scratch", control="gaussian"),
-    "rich_labels": lambda e, _: always(
-        e, "dkd", "scratch", "gaussian", students=SMALL, teachers={top(e.mae)}
-    ),
+    "rich_labels": lambda e, _: always(e, "dkd", "scratch", "gaussian", {top(e.mae)}, SMALL),
     "size_helps": lambda e, _: size_helps(e),
     "larger_teachers_help": lambda e, _: larger_teachers_help(e),
     "too_large_teachers_harm": lambda e, _: too_large_teachers_harm(e),
-    "dkd_beats_feature": lambda e, _: always(e, "dkd", "feature", "soft8", teachers={top(e.mae)}),
-    "feature_beats_soft": lambda e, _: always(e, "feature", "soft", "scratch", teachers={top(e.mae)}),
-    "soft_beats_hard": lambda e, _: always(e, "soft", "hard", "scratch", teachers={top(e.mae)}),
+    "dkd_beats_feature": lambda e, _: always(e, "dkd", "feature", "soft8", {top(e.mae)}),
+    "feature_beats_soft": lambda e, _: always(e, "feature", "soft", "scratch", {top(e.mae)}),
+    "soft_beats_hard": lambda e, _: always(e, "soft", "hard", "scratch", {top(e.mae)}),
     "dkd_best_elsewhere": lambda e, _: best_elsewhere(e),
     "exponential_law": lambda e, _: exponential_is_best(e),
     "predictable": lambda e, _: predictable(e),

@@ -11,16 +11,7 @@ from ppglib.results import laws
 from ppglib.results.bootstrap import interval
 from ppglib.results.evidence import Evidence, top
 from ppglib.results.outcome import (
-    CANNOT,
-    CONTROL,
-    NO,
-    TOLERANCE,
-    YES,
-    Outcome,
-    cannot,
-    effect_text,
-    finding,
-    significant,
+    CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot, effect_text, finding, significant,
 )  # fmt: skip
 
 SATURATED = 6  # blocks, from where the paper sees saturation
@@ -32,12 +23,12 @@ def exponential_is_best(evidence: Evidence) -> Outcome:
     weights = laws.weights(y)
     if note := scaling.fit_exponential(blocks, y[:, 0], weights).note:
         return cannot(f"Soft students have no law: {note}.")
-    errors = {name: scaling.leave_one_out(form, blocks, y, weights) for name, form in scaling.FORMS.items()}
+    errors = {name: laws.leave_one_out(form, blocks, y, weights) for name, form in scaling.FORMS.items()}
     own = errors.pop("exponential")
     rival = min(errors, key=lambda name: errors[name][0])
     difference = tuple(map(float, interval(own - errors[rival])))
     live, now = laws.parameters(blocks), y[:, :1]
-    in_parameters = {k: scaling.leave_one_out(f, live, now, weights)[0] for k, f in scaling.FORMS.items()}
+    in_parameters = {k: laws.leave_one_out(f, live, now, weights)[0] for k, f in scaling.FORMS.items()}
     best = min(in_parameters, key=in_parameters.get)
     why = f"The exponential misses a left-out size by {own[0]:.2f} BPM, the {rival} law by "
     why += f"{errors[rival][0]:.2f} and the best law in parameters ({best}) by {in_parameters[best]:.2f}. "
@@ -59,7 +50,7 @@ def predictable(evidence: Evidence) -> Outcome:
     small = blocks <= laws.SMALL
     vague = (table.high - table.low).max() > np.ptp(y[small, 0])
     error = tuple(map(float, interval(gap.mean(axis=0))))
-    missed, naive = np.abs(gap).mean(axis=0), np.abs(y[~small] - y[small][-1]).mean(axis=0)
+    missed, naive = (np.abs(g).mean(axis=0) for g in (gap, y[~small] - y[small][-1]))
     gain = tuple(map(float, interval(missed - naive)))
     why = f"{table.inside.sum()} of {len(table)} larger students lie in the forecast's 95 % interval"
     why += ", which is wider than the curve that it was fitted to" if vague else ""
@@ -87,9 +78,8 @@ def saturates(evidence: Evidence) -> Outcome:
     flat, flat_before = (-significant(*(g - TOLERANCE for g in own[:3]), own[3]) for own in gains)
     six, five = (f"{effect_text(*own, form='+.1f')} %" for own in gains)
     why = f"{last} blocks gain {six} on {SATURATED} and {five} on {before}, where less than "
-    why += f"{TOLERANCE:.0f} % is saturation" + (
-        f"; it began at {before} blocks or earlier" if flat_before == 1 else ""
-    )
+    why += f"{TOLERANCE:.0f} % is saturation"
+    why += f"; it began at {before} blocks or earlier" if flat_before == 1 else ""
     answer = -1 if flat == -1 or flat_before == 1 else int(flat == 1 and flat_before == -1)
     return _judged(answer, why, *gains[0])
 
@@ -118,17 +108,14 @@ def decay(evidence: Evidence, strategy: str, faster: bool = False) -> Outcome:
     low, high = gap - half, gap + half
     level, sign = 100 * (y[0][:, 0].mean() / y[1][:, 0].mean() - 1), significant(gap, low, high)
     why = f"The mean MAE of {strategy} is {abs(level):.0f} % {'below' if level < 0 else 'above'} that of "
-    why += (
-        f"soft, its floor {own.c:.2f} BPM against {soft.c:.2f}. Its decay is {own.b:.2f} per block against "
-    )
+    why += f"soft, its floor {own.c:.2f} BPM against {soft.c:.2f}. Its decay is {own.b:.2f} per block "
     found = finding(gap, low, high, unit="(interval of the fits)", side=int(faster))
-    why += f"{soft.b:.2f}, a difference of {found}"
+    why += f"against {soft.b:.2f}, a difference of {found}"
     same = -1 if sign else int(-soft.b / 2 <= low and high <= soft.b / 2)
     return _judged((sign or -int(high <= soft.b / 2)) if faster else same, why, gap, low, high)
 
 
 def _judged(answer: int, why: str, *limits) -> Outcome:
     """1: the claim holds, -1: it does not, 0: its interval leaves both open."""
-    if answer == 0:
-        return Outcome(CANNOT, why + "; this leaves both answers open.", *limits)
-    return Outcome(YES if answer > 0 else NO, why + ".", *limits)
+    verdict = {1: YES, 0: CANNOT, -1: NO}[answer]
+    return Outcome(verdict, why + ("." if answer else "; this leaves both answers open."), *limits)

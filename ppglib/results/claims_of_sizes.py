@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ppglib import scaling
-from ppglib.results.evidence import Evidence, weighted
+from ppglib.results.evidence import Evidence, slope_weights, weighted
 from ppglib.results.outcome import NO, YES, Outcome, cannot, effect_text, finding, significant
 
 UNIT = "BPM per doubling"
@@ -19,7 +18,7 @@ def size_helps(evidence: Evidence) -> Outcome:
     if sizes < 3:
         return cannot(f"A slope needs students of three sizes (here {sizes}).")
     groups = rows.strategy + rows.teacher.astype(str)
-    (weight,) = scaling.slope_weights(np.log2(rows.student), groups, 1)
+    (weight,) = slope_weights(np.log2(rows.student), groups, 1)
     slope = weighted(evidence, rows.index, weight)
     why = f"Over {sizes} sizes of scratch and soft networks the slope is {finding(*slope, unit=UNIT)}."
     return Outcome(YES if significant(*slope) < 0 else NO, why, *slope)
@@ -59,7 +58,7 @@ def too_large_teachers_harm(evidence: Evidence) -> Outcome:
 
 def _trend(evidence: Evidence, rows: pd.DataFrame, at: int | None = None) -> tuple:
     """Slope over log2(blocks) of the teacher, each student on its own level; `at` one: of a parabola."""
-    weights = scaling.slope_weights(np.log2(rows.teacher), rows.student, 2 if at else 1)
+    weights = slope_weights(np.log2(rows.teacher), rows.student, 2 if at else 1)
     weight = weights[0] + 2 * weights[1] * np.log2(at) if at else weights[0]
     return weighted(evidence, rows.index, weight)
 

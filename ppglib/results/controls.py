@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ppglib import scaling
 from ppglib.results import evidence as ev
 from ppglib.results import tables
 from ppglib.results.bootstrap import interval
@@ -22,11 +21,7 @@ WITHOUT = ("is DKD more than 8 x soft?", "does it take a teacher?")
 
 
 class Row(NamedTuple):
-    """effect in BPM with its 95 % interval over people: below 0, the first of the two has the lower MAE.
-
-    reading: "better" or "worse" where it is significant (`outcome.significant`), else "not distinguishable",
-    or "not run".
-    """
+    """effect in BPM with its 95 % interval over people: below 0, the first of the two has the lower MAE."""
 
     control: str
     compared: str
@@ -38,6 +33,7 @@ class Row(NamedTuple):
 
     @property
     def reading(self) -> str:
+        """Whether the first is significantly better or worse (`outcome.significant`)."""
         if np.isnan(self.effect):
             return "not run"
         sign = significant(self.effect, self.low, self.high, self.seed_sd)
@@ -60,11 +56,13 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
 
 def beyond(results: Results, recipe: str) -> pd.DataFrame:
     """What was tried beside DKD and beyond it: columns of `table` and `decoder` (see `DECODERS`)."""
-    frames = []
+    frames, names = [], [name for name in STRATEGIES if name not in ("dkd", "soft8")]
+    changes = [(name, other) for name, row in STRATEGIES.items() for other in row.beside]
     for decoder in DECODERS:
-        own = ev.ours(results, recipe, decoder=decoder)
-        rows = [_against_dkd(own, name) for name in STRATEGIES if name not in ("dkd", "soft8")]
-        changes = [(name, other) for name, row in STRATEGIES.items() for other in row.beside]
+        own, rows = ev.ours(results, recipe, decoder=decoder), []
+        for name in names:  # with or without a teacher of its own
+            found = ev.pairs(own.mae, "dkd", name, teachers={ev.top(own.mae)})
+            rows.append(compare(own, BEATS, f"{name} - dkd", [(other, dkd) for dkd, other in found]))
         rows += [_pairs(own, CHANGE, one, other) for one, other in changes]
         frames.append(frame(rows).assign(decoder=decoder))
     return pd.concat(frames, ignore_index=True).assign(simulated=bool(results.name))
@@ -72,10 +70,11 @@ def beyond(results: Results, recipe: str) -> pd.DataFrame:
 
 def by_size(own: Evidence, compared) -> pd.DataFrame:
     """Pairs of strategies at the largest teacher by size: student, compared, a Row's effect to reading."""
-    rows = []
-    for one, other in compared:
-        for pair in ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)}):
-            rows.append(compare(own, pair[0][1], f"{one} - {other}", [pair]))
+    rows = [
+        compare(own, pair[0][1], f"{one} - {other}", [pair])
+        for one, other in compared
+        for pair in ev.pairs(own.mae, one, other, teachers={0, ev.top(own.mae)})
+    ]
     return frame(rows, "student").drop(columns="n")
 
 
@@ -86,7 +85,8 @@ def frame(rows: list[Row], control="control", compared="compared", n="n") -> pd.
 
 
 def compare(own: Evidence, question, compared: str, found: list[tuple]) -> Row:
-    """Mean gap over pairs of conditions; "not run" without any."""
+    """Mean gap over those pairs of conditions that were both run; "not run" without any."""
+    found = [pair for pair in found if all(key in own.mae.index for key in pair)]
     return Row(question, compared, len(found), *(ev.mean_gap(own, found) if found else ()))
 
 
@@ -96,32 +96,21 @@ def _pairs(own: Evidence, question: str, one: str, other: str, decoder: str = ""
     return compare(own, question, f"{one} - {other}{decoder}", found)
 
 
-def _against_dkd(own: Evidence, name: str) -> Row:
-    """A strategy, with or without a teacher, against DKD at the largest teacher."""
-    found = [(other, dkd) for dkd, other in ev.pairs(own.mae, "dkd", name, teachers={ev.top(own.mae)})]
-    return compare(own, BEATS, f"{name} - dkd", found)
-
-
 def _leak(results: Results, recipe: str) -> list[Row]:
-    """The shuffled split against the split by person, 8 blocks.
+    """The shuffled split against the split by person, over the people whom the latter tests; 8 blocks.
 
-    There people are in training and test, and so are windows that overlap: both make a network look
-    better than it is, and this control cannot distinguish the two. Over the people whom the split by
-    person tests; the shuffled one tests everybody.
+    In the former, people are in training and test, and so are windows that overlap: both make a network
+    look better than it is, and this control cannot distinguish the two.
     """
-    own, rows = _side_by_side(results, _tested_by_person(results, recipe)), []
-    for strategy in ("scratch", "soft"):
-        keys = [k for k in own.mae.index if k[:4] == (recipe, "shuffled", strategy, 8)]
-        found = [(k, (recipe, "person", *k[2:])) for k in keys]
-        rows.append(compare(own, LEAK, f"shuffled - person, {strategy}", _both_run(own, found)))
-    return rows
-
-
-def _tested_by_person(results: Results, recipe: str) -> Results:
     chosen = (results.runs.recipe == recipe) & (results.runs.split == "person")
     who = pd.MultiIndex.from_frame(results.people[["dataset", "person"]])
     tested = who[results.people.run_id.isin(results.runs.run_id[chosen])]
-    return results._replace(people=results.people[who.isin(tested)])
+    own, rows = _side_by_side(results, results.people[who.isin(tested)]), []
+    for strategy in ("scratch", "soft"):
+        found = [k for k in own.mae.index if k[:4] == (recipe, "shuffled", strategy, 8)]
+        found = [(k, (recipe, "person", *k[2:])) for k in found]
+        rows.append(compare(own, LEAK, f"shuffled - person, {strategy}", found))
+    return rows
 
 
 def _recipes(results: Results, recipe: str) -> list[Row]:
@@ -129,11 +118,10 @@ def _recipes(results: Results, recipe: str) -> list[Row]:
     first, *others = tables.recipes(results.runs)
     if recipe != first or not others:
         return []
-    own, rows = _side_by_side(results, results), []
+    own, rows = _side_by_side(results, results.people), []
     for other in others:
         for strategy in ("scratch", "soft", "dkd", "gaussian"):
-            keys = [k for k in own.mae.index if k[:3] == (recipe, "person", strategy)]
-            found = _both_run(own, [((other, *k[1:]), k) for k in keys])
+            found = [((other, *k[1:]), k) for k in own.mae.index if k[:3] == (recipe, "person", strategy)]
             rows.append(compare(own, "what a recipe is worth", f"{other} - {recipe}, {strategy}", found))
     return rows
 
@@ -152,14 +140,10 @@ def _decoders(results: Results, recipe: str) -> list[Row]:
     return rows
 
 
-def _side_by_side(results: Results, tested: Results) -> Evidence:
-    """All recipes and splits side by side (index KEY): MAEs over the people of `tested`, seeds of all."""
-    mae = tables.draws(tested)
+def _side_by_side(results: Results, people: pd.DataFrame) -> Evidence:
+    """All recipes and splits side by side (index KEY): MAEs over these people, seeds of all."""
+    mae = tables.draws(results._replace(people=people))
     return Evidence(mae, ev.seed_variance(results).reindex(mae.index), pd.DataFrame(), ())
-
-
-def _both_run(own: Evidence, found: list[tuple]) -> list[tuple]:
-    return [pair for pair in found if all(key in own.mae.index for key in pair)]
 
 
 def by_relation(own: Evidence) -> pd.DataFrame:
@@ -168,15 +152,15 @@ def by_relation(own: Evidence) -> pd.DataFrame:
     Rows teacher ("smaller", "as large" or "larger" than the student), pairs, worse (in how many the student
     is the worse network), effect (mean difference in BPM) to reading as a Row's.
     """
-    found = _both_run(own, [(k, ("scratch", k[1], 0)) for k in own.mae.index if k[0] == "soft"])
-    kinds = {}
-    for name, sign in (("smaller", -1), ("as large", 0), ("larger", 1)):
-        if chosen := [pair for pair in found if np.sign(pair[0][2] - pair[0][1]) == sign]:
-            kinds[name] = chosen
-    worse = [sum(own.mae.loc[a, 0] > own.mae.loc[b, 0] for a, b in pairs) for pairs in kinds.values()]
-    rows = [compare(own, name, "scratch", pairs) for name, pairs in kinds.items()]
+    mae, kinds = own.mae[0], {"smaller": [], "as large": [], "larger": []}
+    for strategy, student, teacher in mae.index:
+        if strategy == "soft" and ("scratch", student, 0) in mae.index:
+            kind = "smaller" if teacher < student else "as large" if teacher == student else "larger"
+            kinds[kind].append(((strategy, student, teacher), ("scratch", student, 0)))
+    kinds = {name: found for name, found in kinds.items() if found}
+    rows = [compare(own, name, "scratch", found) for name, found in kinds.items()]
     table = frame(rows, "teacher", n="pairs").drop(columns="compared")
-    table.insert(2, "worse", worse)
+    table.insert(2, "worse", [sum(mae[one] > mae[other] for one, other in found) for found in kinds.values()])
     return table
 
 
@@ -197,16 +181,14 @@ def teacher_strength(own: Evidence, taught_by: pd.Series) -> tuple[pd.DataFrame,
     frame = pd.DataFrame(rows, columns=["student", "teacher", "teacher_mae", "mae"])
     if frame.teacher.nunique() < 4:
         return frame, {}
-    each = {student: rows for student, rows in frame.groupby("student") if len(rows) >= 4}
-    return frame, {who: _strength(own, rows) for who, rows in ({"all": frame} | each).items()}
-
-
-def _strength(own: Evidence, rows: pd.DataFrame) -> dict:
-    keys = [("soft", r.student, r.teacher) for r in rows.itertuples()]
-    x = rows.teacher_mae - rows.teacher_mae.min()
-    (straight,), (line, bend) = (scaling.slope_weights(x, rows.student, degree) for degree in (1, 2))
-    slopes = {"line": straight, "strongest": line, "weakest": line + 2 * bend * x.max()}
-    return {name: ev.weighted(own, keys, slope) for name, slope in slopes.items()}
+    slopes = {"all": frame} | {student: rows for student, rows in frame.groupby("student") if len(rows) >= 4}
+    for who, rows in slopes.items():
+        keys = [("soft", r.student, r.teacher) for r in rows.itertuples()]
+        x = rows.teacher_mae - rows.teacher_mae.min()
+        (straight,), (line, bend) = (ev.slope_weights(x, rows.student, degree) for degree in (1, 2))
+        found = {"line": straight, "strongest": line, "weakest": line + 2 * bend * x.max()}
+        slopes[who] = {name: ev.weighted(own, keys, slope) for name, slope in found.items()}
+    return frame, slopes
 
 
 def strength_shape(slopes: dict) -> str:
@@ -217,6 +199,5 @@ def strength_shape(slopes: dict) -> str:
     if ends == (1, -1):
         return "an upside-down U: teachers between the strongest and the weakest are worst"
     if ends in ((1, 1), (-1, -1)):
-        better = "stronger" if ends[0] > 0 else "weaker"
-        return f"no U: {better} teachers are better throughout"
+        return f"no U: {'stronger' if ends[0] > 0 else 'weaker'} teachers are better throughout"
     return "no significant U: the slope at one end or both is not distinguishable from 0"

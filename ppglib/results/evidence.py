@@ -59,18 +59,29 @@ def mean_gap(evidence: Evidence, found: list[tuple]) -> tuple:
     The sd takes seeds of two networks as independent. Networks of one seed share their first weights and
     the order of windows, so it is rather too large than too small.
     """
-    weight = pd.Series(0.0, evidence.mae.index)
-    for one, other in found:
-        weight[one] += 1 / len(found)
-        weight[other] -= 1 / len(found)
-    used = weight[weight != 0]
-    return weighted(evidence, used.index, used.to_numpy())
+    weight = np.tile([1.0, -1.0], len(found)) / len(found)
+    return weighted(evidence, [row for pair in found for row in pair], weight)
 
 
-def weighted(evidence: Evidence, rows, weight: np.ndarray) -> tuple:
+def weighted(evidence: Evidence, rows, weight) -> tuple:
     """Weighted sum of the MAEs of `rows`, such as a slope: effect, low, high over people, sd of seeds."""
-    seed_sd = np.sqrt((weight**2 * evidence.seed_variance[rows]).sum(skipna=False))
-    return *map(float, interval(weight @ evidence.mae.loc[rows].to_numpy())), float(seed_sd)
+    weight = np.bincount(evidence.mae.index.get_indexer(rows), weight, len(evidence.mae))
+    used = np.flatnonzero(weight)
+    variance = evidence.seed_variance.reindex(evidence.mae.index).to_numpy()[used]
+    limits = map(float, interval(weight[used] @ evidence.mae.to_numpy()[used]))
+    return *limits, float(np.sqrt(weight[used] ** 2 @ variance))
+
+
+def slope_weights(x, groups, degree: int) -> np.ndarray:
+    """(degree, n) weights: weights @ y are the coefficients of x, x^2, ... in y, with a free level a group.
+
+    With students as groups: how MAE moves with the teacher once the student's own size is taken out.
+    """
+    x, groups = np.asarray(x, float), np.asarray(groups)
+    powers = np.stack([x ** (d + 1) for d in range(degree)], -1)
+    same = groups == groups[:, None]
+    within = np.eye(len(x)) - same / same.sum(0)
+    return np.linalg.lstsq(within @ powers, within, rcond=None)[0]
 
 
 def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:

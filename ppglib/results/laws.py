@@ -4,22 +4,49 @@ All take `mae`, the draws of one recipe and split: index (strategy, student, tea
 observed, then bootstrap draws; the paper's printed tables have the same shape with column 0 alone.
 """
 
+from functools import cache
+from itertools import product
+
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student_t
 
 from ppglib import scaling
 from ppglib.results.bootstrap import interval
+from ppglib.scaling import Fit, Form, fit_draws, predict
 
 TRIED = ["law", "x", "formula", "n", "r2", "aicc", "left_out", "left_out_low", "left_out_high", "note"]
 LAW = ["a", "b", "c", "a_se", "b_se", "c_se", "r2", "n", "note"]  # of the exponential
 SMALL, UNIT = 5, 1e5  # students to fit on for a forecast of the larger ones; parameters are counted in UNIT
+COARSE = scaling.RATES[::6, 0]  # for the law with two rates
+# Over the whole grid x is (2, n): student and teacher. The teacher takes the place of Chinchilla's data.
+GRID_FORMS = {
+    "Chinchilla": Form(
+        "A S^-b + B T^-g + E",
+        ("A", "B", "E", "b", "g"),
+        lambda x, b, g: [x[0] ** -b, x[1] ** -g, np.ones_like(x[0])],
+        np.array(list(product(COARSE, COARSE))),
+    ),
+    "exponential in the student": Form(
+        "a exp(-b S) + c", ("a", "c", "b"), lambda x, b: scaling.FORMS["exponential"].basis(x[0], b)
+    ),
+    "log-linear in both": Form(
+        "a log(S) + d log(T) + c", (*"adc",), lambda x: [*np.log(x), np.ones_like(x[0])], scaling.NONE
+    ),
+}
+
+
+@cache
+def live(blocks: int) -> int:
+    """Live parameters of one network, which is built for that."""
+    from ppglib.resnet1d import live_parameters  # with torch, which a table of results does not need
+
+    return live_parameters(blocks)
 
 
 def parameters(blocks) -> np.ndarray:
-    """(n,) live parameters in UNITs: the other x axis of a law."""
-    from ppglib.resnet1d import live_parameters  # with torch, which a table of results does not need
-
-    return np.array([live_parameters(int(b)) for b in blocks]) / UNIT
+    """Live parameters in UNITs, in the shape of blocks: the other x axis of a law."""
+    return np.vectorize(live, otypes=[float])(np.asarray(blocks, int)) / UNIT
 
 
 def curve(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,23 +64,18 @@ def weights(y: np.ndarray) -> np.ndarray:
 def table(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
     """One row a teacher: n and a, b, c of the paper's law with standard errors, or a note why not."""
     rows = []
-    for teacher in sorted(set(mae.loc[mae.index.get_level_values(0) == strategy].index.get_level_values(2))):
+    for teacher in sorted({teacher for name, _, teacher in mae.index if name == strategy}):
         blocks, y = curve(mae, strategy, teacher)
         if len(blocks):
             law = scaling.fit_exponential(blocks, y[:, 0], weights(y))
-            rows.append(dict(strategy=strategy, teacher=teacher) | {k: getattr(law, k) for k in LAW})
+            rows.append((strategy, teacher, *(getattr(law, name) for name in LAW)))
     return pd.DataFrame(rows, columns=["strategy", "teacher", *LAW])
 
 
 def rivals(mae: pd.DataFrame, strategy: str, teacher: int) -> pd.DataFrame:
     """Every law in blocks and in live parameters on one curve: R2, AICc, leave-one-size-out error (BPM)."""
     blocks, y = curve(mae, strategy, teacher)
-    rows = []
-    for axis, x in (("blocks", blocks), ("parameters", parameters(blocks))):
-        for name, form in scaling.FORMS.items():
-            law = scaling.fit(form, x, y[:, 0], weights(y))
-            rows.append((name, axis, *_tried(form, x, y, law)))
-    return pd.DataFrame(rows, columns=TRIED)
+    return _tried(scaling.FORMS, blocks, y, blocks)
 
 
 def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
@@ -63,22 +85,24 @@ def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
     """
     index = mae.index.to_frame(index=False, name=["strategy", "student", "teacher"])
     keep = ((index.strategy == strategy) & (index.student < index.teacher)).to_numpy()
-    size, y, rows = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float), []
-    few = "" if len(set(size[1])) >= 3 else f"needs three teachers, has {len(set(size[1]))}"
-    for axis, x in (("blocks", size), ("parameters", np.array([parameters(s) for s in size]))):
-        for name, form in scaling.GRID_FORMS.items():
-            law = scaling.fit(form, x, []) if few else scaling.fit(form, x, y[:, 0], weights(y))
-            law = law._replace(n=len(y), note=few or law.note)
-            rows.append((name, axis, *_tried(form, x, y, law, groups=size[0])))
+    size, y = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float)
+    teachers = len(set(size[1]))
+    return _tried(
+        GRID_FORMS, size, y, size[0], "" if teachers > 2 else f"needs three teachers, has {teachers}"
+    )
+
+
+def _tried(forms: dict[str, Form], size, y: np.ndarray, groups, few: str = "") -> pd.DataFrame:
+    """Each law in blocks and in live parameters: what it says, and how it does at groups of sizes left out."""
+    rows = []
+    for axis, x in (("blocks", size), ("parameters", parameters(size))):
+        for name, form in forms.items():
+            law = scaling.fit(form, x[..., :0], []) if few else scaling.fit(form, x, y[:, 0], weights(y))
+            note, error = few or law.note, [np.nan] * 3
+            if not note:
+                error = map(float, interval(leave_one_out(form, x, y, weights(y), groups)))
+            rows.append((name, axis, form.text, len(y), law.r2, law.aicc, *error, note))
     return pd.DataFrame(rows, columns=TRIED)
-
-
-def _tried(form: scaling.Form, x, y: np.ndarray, law: scaling.Fit, groups=None) -> tuple:
-    """The columns of TRIED after law and x: what the law says, and how it does at sizes left out."""
-    error = [np.nan] * 3
-    if not law.note:
-        error = map(float, interval(scaling.leave_one_out(form, x, y, weights(y), groups)))
-    return form.text, law.n, law.r2, law.aicc, *error, law.note
 
 
 def forecast(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFrame, np.ndarray, str]:
@@ -97,9 +121,35 @@ def forecast(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFra
     if note:
         return pd.DataFrame(columns=columns), np.empty((0, y.shape[1])), note
     relative = weights(y) / weights(y)[small].mean()
-    predicted = scaling.prediction_interval(law, blocks[~small], relative[~small])
-    draws = scaling.fit_draws(law.form, blocks[small], y[small], relative[small])
-    gap = y[~small] - scaling.predict(law.form, draws, blocks[~small])
+    predicted = prediction_interval(law, blocks[~small], relative[~small])
+    draws = fit_draws(law.form, blocks[small], y[small], relative[small])
+    gap = y[~small] - predict(law.form, draws, blocks[~small])
     inside = (predicted[1] <= y[~small, 0]) & (y[~small, 0] <= predicted[2])
     values = [blocks[~small].astype(int), *predicted, *interval(y[~small]), *interval(gap), inside]
     return pd.DataFrame(dict(zip(columns, values))), gap, ""
+
+
+def prediction_interval(law: Fit, x, weights=1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Predicted (n,), low, high in BPM: 95 % for a new point, from the fit's covariance and its noise.
+
+    weights: of the new points, (n,) or one for all, where the mean weight of the fitted points is 1.
+    """
+    x, value = np.asarray(x, float), predict(law.form, law.values, x)
+    steps = np.diag(1e-6 * np.maximum(np.abs(law.values), 1e-3))
+    slope = np.stack([(predict(law.form, law.values + s, x) - value) / s.sum() for s in steps], -1)  # (n, p)
+    variance = np.einsum("ni,ij,nj->n", slope, law.covariance, slope) + law.noise**2 / np.asarray(weights)
+    half = student_t.ppf(0.975, law.n - len(law.values)) * np.sqrt(variance)
+    return value, value - half, value + half
+
+
+def leave_one_out(form: Form, x, y, weights, groups=None) -> np.ndarray:
+    """(draws,) mean absolute error of y (n, draws) at each size that is predicted from all the others.
+
+    groups (n,) of points are left out whole, by default every point alone.
+    """
+    groups, errors = np.arange(len(y)) if groups is None else groups, np.empty_like(y)
+    for group in np.unique(groups):
+        out = groups == group
+        values = fit_draws(form, x[..., ~out], y[~out], weights[~out])
+        errors[out] = np.abs(predict(form, values, x[..., out]) - y[out])
+    return errors.mean(0)

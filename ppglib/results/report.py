@@ -11,87 +11,80 @@ from ppglib.task import DECODERS
 
 HEAD = """# Results of the study `{name}`
 
-Written by `python -m ppglib report --results {folder}` from the CSVs beside it; do not edit. What the words mean
-stands at the end. {whose}
+{whose} Each recipe of training is judged by itself, and so are the tables that the paper prints: no people
+stand behind these, so that signs alone decide. Differences are in BPM, below 0 where the first of two is better;
+brackets are 95 % intervals. The end says how a verdict is reached and what the words mean.
+
+Written by `python -m ppglib report --results {folder}` from the CSVs beside it: do not edit.
+
+{contents}
 """
 
 
 def write(folder: Path, paper: Paper, measured: pd.DataFrame | None = None) -> Path:
-    """Write `folder`/README.md, whole or not at all, and return its path; measured: see `claims.judge`.
-
-    Raises InputError where `folder` holds no results.
-    """
+    """Write `folder`/README.md, whole or not at all, and return its path; measured: see `claims.judge`."""
     path = Path(folder) / "README.md"
     files.write(path, page(tables.load(folder), Path(folder), paper, measured).encode())
     return path
 
 
 def page(results: Results, folder: Path, paper: Paper, measured: pd.DataFrame | None = None) -> str:
-    """The page: verdicts, findings claim by claim, then every table of notebooks 04, 05, 06, 08 and 09."""
+    """The page: verdicts, findings claim by claim, then every table of notebooks 04 to 09."""
     judged = claims.judge(results, paper, measured)
-    name = " + ".join(sorted(results.runs.study.unique(), key=len)[:1])
-    head = HEAD.format(name=name, folder=shown(folder), whose=whose(results, folder))
-    sections = {
-        "What was run": [frames.summary(results)],
-        "Verdicts": [frames.overview(judged), frames.counts(judged), frames.other_decoders(results, paper)],
-        "Strategies": [
-            *(frames.table2(results, decoder) for decoder in DECODERS),
-            frames.baselines(results),
-            frames.seeds(results),
+    of = lambda *functions: [function(results) for function in functions]  # noqa: E731
+    laws = [frames.law_table(results), frames.paper_laws(paper), frames.rivals(results, paper)]
+    laws += [frames.grid_rivals(results), frames.forecast(frames.forecasts(results, paper))]
+    found = {
+        "What was run": of(frames.summary),
+        "Verdicts": [frames.counts(judged), frames.overview(judged), frames.other_decoders(results, paper)],
+        "Findings, one by one": [finding(judged, number) for number in range(len(paper.claims))],
+        "Strategies": [frames.table2(results, decoder) for decoder in DECODERS],
+        "Strategies and controls compared": of(frames.by_size, frames.all_controls, frames.beyond),
+        "Strategies on each set and beyond MAE": of(frames.table2_by_set, frames.quality),
+        "Baselines, seeds and the paper": [
+            *of(frames.baselines, frames.seeds),
             frames.against_paper(results, paper),
-            frames.all_controls(results),
-            frames.by_size(results),
-            frames.beyond(results),
-            frames.quality(results),
         ],
-        "Strategies on each set": [frames.table2_by_set(results)],
-        "Teachers and students of every size": [
-            frames.figure1(results),
-            frames.by_relation(results),
-            frames.by_teacher(results),
-            frames.teacher_strength(results),
-            frames.teacher_confidence(results),
-        ],
-        "Scaling laws": [
-            frames.law_table(results),
-            frames.rivals(results, paper),
-            frames.grid_rivals(results),
-            frames.forecast(frames.forecasts(results, paper)),
-        ],
-        "Across datasets": [frames.generalization(results), frames.transfer(results)],
+        "Teachers and students of every size": of(frames.figure1, frames.by_relation, frames.by_teacher),
+        "What makes a good teacher": of(frames.teacher_strength, frames.teacher_confidence),
+        "Scaling laws": laws,
+        "Cost of one window": [] if measured is None else [cost(measured)],
+        "Across datasets": of(frames.generalization, frames.transfer),
         "How the tuned recipe was found": [frames.tuning(folder)],
+        "How a verdict is reached, and words": [frames.rules(), frames.glossary()],
     }
-    text = {title: [table.markdown() for table in found if len(table)] for title, found in sections.items()}
-    findings = [finding(judged, number) for number in range(len(paper.claims))]
-    first = {name: text.pop(name) for name in ("What was run", "Verdicts")} | {"Findings, one by one": findings}
-    last = {"How a verdict is reached, and words": [frames.rules().markdown(), frames.glossary().markdown()]}
-    body = [f"## {title}\n\n" + "\n".join(parts) for title, parts in (first | text | last).items() if parts]
-    return "\n".join([head, *body])
+    text = {}
+    for title, parts in found.items():
+        if parts := [part if isinstance(part, str) else part.markdown() for part in parts if len(part)]:
+            text[title] = "\n".join(parts)
+    links = [f"[{title}](#{title.lower().replace(',', '').replace(' ', '-')})" for title in text]
+    name, folder = min(results.runs.study.unique(), key=len), Path(folder).resolve()
+    where = folder.relative_to(files.ROOT) if folder.is_relative_to(files.ROOT) else folder.name
+    head = HEAD.format(name=name, folder=where, whose=whose(results, folder), contents=" · ".join(links))
+    return "\n".join([head, *(f"## {title}\n\n{part}" for title, part in text.items())])
+
+
+def cost(measured: pd.DataFrame) -> frames.Table:
+    """Time and memory of one window on each device."""
+    seen = measured[["device", "blocks", "memory_mb"]].assign(milliseconds=1000 * measured.seconds)
+    return frames.captioned(measured, "Time and memory (MB) of one window by blocks of the network.", seen)
 
 
 def finding(judged: dict[str, pd.DataFrame], number: int) -> str:
-    """One claim: what it says, and for everything that it was judged on the verdict, effect and reason."""
-    rows = {name: table.iloc[number] for name, table in judged.items()}
-    claim = next(iter(rows.values()))
-    lines = [f"**{claim.id}. {claim.claim}** ({claim['where']})\n"]
+    """One claim: what it says, then verdict and reason, once for all recipes that have the same."""
+    rows, said = {name: table.iloc[number] for name, table in judged.items()}, {}
     for name, row in rows.items():
         (verdict,) = frames.verdict_text(pd.DataFrame([row]))
-        lines.append(f"- *{name}*: **{verdict}**. {row.why[:1].upper()}{row.why[1:]}")
-    return "\n".join(lines) + "\n"
+        said.setdefault(f"**{verdict}**. {row.why[:1].upper()}{row.why[1:]}", []).append(f"*{name}*")
+    claim = next(iter(rows.values()))
+    lines = [f"**{claim.id}. {claim.claim}** ({claim['where']})\n"]
+    return "\n".join(lines + [f"- {', '.join(names)}: {text}" for text, names in said.items()]) + "\n"
 
 
 def whose(results: Results, folder: Path) -> str:
     """Whose recordings, on which machine, and the hours of one thread."""
-    networks = results.runs[results.runs.student > 0]
-    machine = ", ".join(sorted(networks.device.dropna().unique()))
-    versions = ", ".join(sorted(networks.torch.dropna().unique()))
-    path = Path(folder) / "timing.csv"
+    networks, path = results.runs[results.runs.student > 0], Path(folder) / "timing.csv"
+    machine, versions = (", ".join(sorted(networks[k].dropna().unique())) for k in ("device", "torch"))
     hours = f", {pd.read_csv(path).seconds.sum() / 3600:.1f} hours of one thread" if path.exists() else ""
-    people = "Simulated people; nothing here says anything about real ones." if results.name else "Real recordings."
-    return f"{people} {len(networks)} networks trained on {machine} with torch {versions}{hours}."
-
-
-def shown(folder: Path) -> str:
-    """The folder as the page names it: from the root of the repository where it lies in it."""
-    folder = Path(folder).resolve()
-    return folder.relative_to(files.ROOT).as_posix() if folder.is_relative_to(files.ROOT) else folder.name
+    people = "Simulated people, who say nothing about real ones." if results.name else "Real people."
+    return f"{people} {len(networks)} networks were trained on {machine} with torch {versions}{hours}."

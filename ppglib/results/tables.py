@@ -46,27 +46,19 @@ def load(folder: Path) -> Results:
     folder = Path(folder)
     frames = {}
     for name, needed in NEEDED.items():
-        if not (folder / name).exists():
-            raise InputError(
-                f"{folder / name} is missing: run the study first (notebook 03, or `make reproduce`)."
-            )
+        path = folder / name
+        if not path.exists():
+            raise InputError(f"{path} is missing: run the study first (notebook 03, or `make reproduce`).")
         # As text, not dtype=str: that would take a person called NA for a missing one.
-        frames[name] = pd.read_csv(folder / name, converters=dict.fromkeys(("person", "activity"), str))
-        if lacking := sorted(needed - set(frames[name].columns)):
-            raise InputError(
-                f"{folder / name} lacks the columns {', '.join(lacking)}: it is not from this program."
-            )
+        frames[name] = pd.read_csv(path, converters=dict.fromkeys(("person", "activity"), str))
+        if lacking := ", ".join(sorted(needed - set(frames[name].columns))):
+            raise InputError(f"{path} lacks the columns {lacking}: it is not from this program.")
     runs, people = frames.values()
+    path, one_run = folder / "runs.csv", [*KEY, "fold", "seed"]
     if runs.empty or runs.run_id.duplicated().any():
-        raise InputError(
-            f"{folder / 'runs.csv'} has no runs, or one twice: run the sweep again to rebuild it."
-        )
-    twice = runs[runs.duplicated([*KEY, "fold", "seed"])]
-    if len(twice):
-        raise InputError(
-            f"{folder / 'runs.csv'} has two runs of {twice[[*KEY, 'fold', 'seed']].iloc[0].to_dict()}: "
-            "two studies of one recipe cannot share a table."
-        )
+        raise InputError(f"{path} has no runs, or one twice: run the sweep again to rebuild it.")
+    for twice in runs.loc[runs.duplicated(one_run), one_run].to_dict("records"):
+        raise InputError(f"{path} has two runs of {twice}: two studies of one recipe cannot share a table.")
     if set(runs.run_id) != set(people.run_id):
         raise InputError(f"{folder}: runs.csv and people.csv are not of the same runs: run the sweep again.")
     path = folder / "reliability.csv"
@@ -103,11 +95,12 @@ def draws(results: Results, decoder: str = "argmax") -> pd.DataFrame:
 def conditions(results: Results, decoder: str = "argmax", dataset: str = "") -> pd.DataFrame:
     """One row a condition: KEY, mae, low, high (over people), people, windows, seeds, seed_sd, simulated."""
     people = results.people[results.people.dataset == dataset] if dataset else results.people
-    mae = bootstrap.draws(results.runs, people, DECODERS[decoder])
+    given = results.runs, people, DECODERS[decoder]
+    mae = bootstrap.draws(*given)
     table = pd.DataFrame(dict(zip(("mae", "low", "high"), bootstrap.interval(mae))), index=mae.index)
-    n = bootstrap.by_person(results.runs, people, DECODERS[decoder])[1].loc[mae.index]
+    n = bootstrap.by_person(*given)[1].loc[mae.index]
     table["people"], table["windows"] = n.notna().sum(axis=1), n.sum(axis=1).round().astype(int)
-    table = table.join(bootstrap.spread(results.runs, people, DECODERS[decoder]))
+    table = table.join(bootstrap.spread(*given))
     table["simulated"] = results.runs.groupby(KEY).simulated.any()
     return table.reset_index()
 
@@ -128,9 +121,7 @@ def table2(table: pd.DataFrame, recipe: str, teacher: int | None = None) -> pd.D
     """Conditions of Table 2: every strategy at one teacher (none = the largest), scratch and the controls."""
     rows = table[(table.recipe == recipe) & (table.split == "person")]
     rows = rows[~rows.strategy.isin([*BASELINES, *beyond()])]
-    teacher = rows.teacher.max() if teacher is None else teacher
-    rows = rows[rows.teacher.isin([0, teacher])]
-    return rows.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
+    return _sorted(rows[rows.teacher.isin([0, rows.teacher.max() if teacher is None else teacher])])
 
 
 def baselines(table: pd.DataFrame) -> pd.DataFrame:
@@ -155,12 +146,11 @@ def against_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 def quality(results: Results, recipe: str) -> pd.DataFrame:
     """rmse (BPM), within5, nll (nats) with low and high, and ece, of every strategy at the largest teacher.
 
-    Pooled over the windows of the folds, mean of seeds within a fold. Limits are over people, NaN where
-    a record does not keep the measures per person. ece, a mean over folds, is no mean over people and
-    has no limits.
+    Pooled over the windows of the folds, mean of seeds within a fold. Limits are over people, NaN where a
+    record does not keep the measures per person; ece, a mean over folds, has none.
     """
     runs = _whole(results, recipe)
-    runs = runs[runs.teacher.isin([0, runs.teacher.max()])].assign(squared=runs.rmse**2)
+    runs = runs.assign(squared=runs.rmse**2)
     by, columns = ["strategy", "student", "teacher"], [column for column, _ in QUALITY.values()]
     folds = runs.groupby([*by, "fold"])[[*columns, "ece", "n_test"]].mean()
     n, table = folds.n_test.groupby(by).sum(), pd.DataFrame(index=folds.groupby(by).size().index)
@@ -173,37 +163,40 @@ def quality(results: Results, recipe: str) -> pd.DataFrame:
             drawn = bootstrap.draws(kept, results.people, column).droplevel(["recipe", "split"])
             limits = dict(zip([f"{name}_low", f"{name}_high"], bootstrap.interval(drawn ** (1 / power))[1:]))
             table.update(pd.DataFrame(limits, drawn.index))
-    table = table.assign(ece=folds.ece.groupby(by).mean()).reset_index()
-    return table.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
+    return _sorted(table.assign(ece=folds.ece.groupby(by).mean()).reset_index())
 
 
 def reliability(results: Results, recipe: str, student: int) -> pd.DataFrame:
     """Confidence and accuracy in tenths of confidence, over all runs of a strategy of Table 2 at one size."""
     runs = _whole(results, recipe)
     runs = runs[(runs.student == student) & ~runs.strategy.isin(beyond())]
-    runs = runs[runs.teacher.isin([0, runs.teacher.max()])]
-    rows = results.reliability.merge(runs[["run_id", "strategy"]], on="run_id")
-    rows = rows[rows.n > 0]
+    rows = results.reliability.query("n > 0").merge(runs[["run_id", "strategy"]], on="run_id")
     sums = rows.assign(confidence=rows.confidence * rows.n, accuracy=rows.accuracy * rows.n)
     sums = sums.groupby(["strategy", "bin"])[["n", "confidence", "accuracy"]].sum().reset_index()
     return sums.assign(confidence=sums.confidence / sums.n, accuracy=sums.accuracy / sums.n)
 
 
 def _whole(results: Results, recipe: str) -> pd.DataFrame:
-    """Networks of one recipe, split by person, without conditions that lack a fold: they are over other people."""
+    """Networks of the split by person at the largest teacher, of conditions that have every fold.
+
+    A condition that lacks one is over other people.
+    """
     runs = results.runs[(results.runs.recipe == recipe) & (results.runs.split == "person")]
     runs = runs[runs.student > 0]
     folds = runs.groupby(["strategy", "student", "teacher"]).fold.transform("nunique")
-    return runs[folds == runs.fold.nunique()]
+    runs = runs[folds == runs.fold.nunique()]
+    return runs[runs.teacher.isin([0, runs.teacher.max()])]
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    return table.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
 
 
 def _rank(value):
-    """Sort key: strategies in the order of the table of strategies, others after them by name, numbers as they are."""
-    if not isinstance(value, str):
-        return value
+    """Sort key: strategies in the order of their table, others after them by name, numbers as they are."""
     every = [*BASELINES, *STRATEGIES]
     place = every.index(value) if value in every else len(every)
-    return f"{place:02d} {value}"
+    return f"{place:02d} {value}" if isinstance(value, str) else value
 
 
 def tuning(folder: Path) -> pd.DataFrame:
@@ -213,9 +206,10 @@ def tuning(folder: Path) -> pd.DataFrame:
         return pd.DataFrame(columns=["step", "mean", "chosen"])
     table = pd.read_csv(path)
     sizes = table.pivot(index=["step", "setting"], columns="student", values="mae").add_prefix("mae ")
-    known = ["step", "setting", "strategy", "student", "teacher", "n_train", "n_test", *DECODERS.values(), "nll"]
+    known = {*"step setting strategy student teacher n_train n_test nll".split(), *DECODERS.values()}
     settings = table.groupby(["step", "setting"], sort=False)[[c for c in table if c not in known]].first()
-    return settings.join(sizes.assign(mean=sizes.mean(axis=1))).reset_index().drop(columns="setting")
+    sizes = sizes.assign(mean=sizes.mean(axis=1).round(6))  # maes have six digits
+    return settings.join(sizes).reset_index().drop(columns="setting")
 
 
 def shown_strategies(results: Results) -> list[str]:
