@@ -13,7 +13,18 @@ from ppglib.bench import costs
 from ppglib.files import ROOT, InputError
 from ppglib.results import claims, evidence, tables
 from ppglib.results.outcome import (
-    CANNOT, CONTROL, GLOSSARY, KINDS, NO, RULES, TOLERANCE, YES, effect_text, finding, significant, span,
+    CANNOT,
+    CONTROL,
+    GLOSSARY,
+    KINDS,
+    NO,
+    RULES,
+    TOLERANCE,
+    YES,
+    effect_text,
+    finding,
+    significant,
+    span,
 )  # fmt: skip
 
 PAPER = tables.load_paper(ROOT / "data/paper")

@@ -15,7 +15,17 @@ from ppglib.results.claims_of_laws import decay, exponential_is_best, predictabl
 from ppglib.results.claims_of_sizes import larger_teachers_help, size_helps, too_large_teachers_harm
 from ppglib.results.evidence import Evidence, beside, mean_gap, ours, pairs, printed, top
 from ppglib.results.outcome import (
-    CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot, effect_text, finding, significant, span,
+    CANNOT,
+    CONTROL,
+    NO,
+    TOLERANCE,
+    YES,
+    Outcome,
+    cannot,
+    effect_text,
+    finding,
+    significant,
+    span,
 )  # fmt: skip
 from ppglib.results.tables import Paper, Results, recipes
 

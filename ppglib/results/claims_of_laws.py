@@ -11,7 +11,16 @@ from ppglib.results import laws
 from ppglib.results.bootstrap import interval
 from ppglib.results.evidence import Evidence, top
 from ppglib.results.outcome import (
-    CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot, effect_text, finding, significant,
+    CANNOT,
+    CONTROL,
+    NO,
+    TOLERANCE,
+    YES,
+    Outcome,
+    cannot,
+    effect_text,
+    finding,
+    significant,
 )  # fmt: skip
 
 SATURATED = 6  # blocks, from where the paper sees saturation
