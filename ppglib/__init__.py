@@ -12,7 +12,7 @@ Reproduces "Towards Characterizing Knowledge Distillation of PPG Heart Rate Esti
 
 from importlib import import_module
 
-# Name -> where it lives, imported at first use: tables can be read without torch, networks trained without readers.
+# Where names live, imported at first use: reading tables needs no torch, training no reader.
 _FACE = {
     "load": "recordings", "load_demo": "simulate", "split": "splits", "ResNet1D": "resnet1d",
     "STRATEGIES": "strategies", "Strategy": "strategies", "train": "training", "predict": "training",

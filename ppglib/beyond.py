@@ -52,8 +52,7 @@ def dist(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
 def dense(windows: Windows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Starts and HR of the windows between each row and its successor: two (len(rows) * OFFSETS,) arrays.
 
-    The heart rate is interpolated. Both neighbours are whole, so that all between them are; a row
-    whose successor is missing, elsewhere or not in `rows` repeats itself.
+    The heart rate is interpolated. A row whose successor is missing, elsewhere or not in `rows` repeats itself.
     """
     table = windows.table.iloc[rows]
     start, hr = table.start.to_numpy(), table.hr.to_numpy()
@@ -68,8 +67,7 @@ def dense(windows: Windows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _decouple(logits: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
     """Log-probabilities of [inside, outside], (N, 2), and of each bin given outside, (N, C), 0 inside.
 
-    inside: mask (N, C). Zeros on both sides of a divergence add nothing to it, and no gradient flows
-    through them.
+    inside: mask (N, C). Zeros on both sides of a divergence add nothing, and no gradient flows through them.
     """
     parts = [
         logits.masked_fill(hidden, -torch.inf).logsumexp(1, keepdim=True) for hidden in (~inside, inside)

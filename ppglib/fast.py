@@ -1,4 +1,4 @@
-"""What makes training on a CPU fast: cheap dropout, bfloat16 where the processor has it, memory that is kept."""
+"""What makes training on a CPU fast: cheap dropout, bfloat16 if the processor has it, memory that is kept."""
 
 import ctypes
 import sys
@@ -7,9 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Numbers of glibc's malloc.h: blocks of up to this size come from the heap, and it is not shrunk below it.
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-KEPT = 2**30  # bytes
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # numbers of glibc's malloc.h
+KEPT = 2**30  # bytes: up to this size blocks come from the heap, which is not shrunk below it
 BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
 
@@ -53,7 +52,7 @@ def device() -> torch.device:
 
 
 def precision_of(precision: str, where: torch.device) -> str:
-    """"float32" or "bfloat16": as asked for; "auto" is bfloat16 where the processor computes in it itself."""
+    """As asked for, float32 or bfloat16; "auto" is bfloat16 where the processor computes in it itself."""
     if precision != "auto":
         return precision
     if where.type == "cuda":
@@ -65,7 +64,7 @@ def precision_of(precision: str, where: torch.device) -> str:
 
 
 def autocast(precision: str, where: torch.device) -> torch.autocast:
-    """Context in which the network computes in `precision`; losses are in float32 all the same, see `exact`."""
+    """Context in which the network computes in `precision`; losses are in float32 all the same (`exact`)."""
     return torch.autocast(where.type, torch.bfloat16, enabled=precision_of(precision, where) == "bfloat16")
 
 
@@ -77,9 +76,8 @@ def exact(x: Tensor) -> Tensor:
 def keep_memory() -> None:
     """Let this process reuse the pages of freed tensors instead of returning them to the system.
 
-    By default glibc maps every tensor beyond a moving threshold anew, and the system clears it page
-    by page at first touch: as much work as the network itself at a batch of 4,096, and different
-    from run to run, because the threshold follows what was freed before. Other allocators: no change.
+    By default glibc maps every tensor beyond a moving threshold anew, and the system clears it page by page
+    at first touch: at a batch of 4,096 as much work as the network itself. Other allocators: no change.
     """
     if sys.platform != "linux":
         return

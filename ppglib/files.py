@@ -10,17 +10,11 @@ NOTEBOOKS = ROOT / "notebooks"
 
 
 class InputError(ValueError):
-    """The input is wrong, not the program. One sentence: what is wrong, where, and what to do.
-
-    The command line prints it without a traceback and exits with code 2.
-    """
+    """The input is wrong, not the program. One sentence: what is wrong, where, and what to do."""
 
 
 def resolve(path: str | Path) -> Path:
-    """An absolute path; a relative one is meant from the root of the repository.
-
-    A notebook's working folder is its own under nbval and the shell's under papermill.
-    """
+    """An absolute path; a relative one is meant from the root of the repository, wherever a notebook runs."""
     path = Path(path).expanduser()
     return path if path.is_absolute() else ROOT / path
 

@@ -29,9 +29,7 @@ def soft_kd(student_logits: Tensor, teacher_logits: Tensor, temperature: float) 
     return temperature**2 * _kl(teacher, student)
 
 
-def dkd(
-    student_logits: Tensor, teacher_logits: Tensor, target: Tensor, temperature: float, alpha: float, beta: float
-) -> Tensor:
+def dkd(student_logits: Tensor, teacher_logits: Tensor, target: Tensor, temperature, alpha, beta) -> Tensor:
     """T^2 * (alpha * TCKD + beta * NCKD) (Zhao et al. 2022, equation 7; the paper: alpha 1, beta 8).
 
     target: (N,) int64, the true bin y. TCKD is the KL divergence of [p_y, 1 - p_y], NCKD that of
@@ -50,7 +48,9 @@ def feature_kd(student_map: Tensor, teacher_map: Tensor, regressor) -> Tensor:
     """
     shape = 1, min(student_map.shape[-1], teacher_map.shape[-1])
     with torch.autocast(student_map.device.type, enabled=False):
-        student_map, teacher_map = (F.adaptive_avg_pool2d(exact(m), shape) for m in (student_map, teacher_map))
+        student_map, teacher_map = (
+            F.adaptive_avg_pool2d(exact(m), shape) for m in (student_map, teacher_map)
+        )
         return F.mse_loss(regressor(student_map), teacher_map)
 
 

@@ -16,7 +16,7 @@ CHUNK = 4096  # windows at a time: 70 MB of spectrum
 
 
 def evaluate(network, windows: Windows, rows: np.ndarray) -> dict:
-    """Metrics of a network on the windows at `rows` (n,), people whom it was not trained on: see `measure`."""
+    """Metrics of a network on the windows at `rows` (n,), of people whom it has not seen: see `measure`."""
     return measure(predict(network, windows, rows), windows.table.iloc[rows])
 
 
@@ -52,7 +52,7 @@ def summarise(measured: dict[str, np.ndarray]) -> dict:
 
 
 def people_rows(measured: dict[str, np.ndarray], table: pd.DataFrame) -> list[dict]:
-    """One row per person and activity: n and the mean of each measure; every pooled mean follows from them."""
+    """A row per person and activity: n and the mean of each measure; every pooled mean follows from them."""
     keys = ["dataset", "person", "activity"]
     frame = table[keys].reset_index(drop=True).assign(n=1, **measured)
     how = {"n": "sum"} | dict.fromkeys(measured, "mean")

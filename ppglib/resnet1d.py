@@ -17,8 +17,7 @@ def channels(block: int) -> int:
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    # A 1-D convolution as a 2-D one of height 1: the channels-last layout exists only in 2-D,
-    # and on a CPU it is what makes training fast.
+    """A 1-D convolution as a 2-D one of height 1: channels-last exists only there, and is fast on a CPU."""
     return nn.Conv2d(inputs, outputs, (1, KERNEL), (1, stride), (0, KERNEL // 2))
 
 
@@ -87,10 +86,9 @@ def live_parameters(blocks: int) -> int:
 
 
 def paper_parameters(blocks: int) -> int:
-    """Parameters as the paper's Table 1 counts them.
+    """Parameters as the paper's Table 1 counts them: the public WildPPG model carries two idle parts.
 
-    The public WildPPG model, which the paper used, carries two idle parts: an unused second
-    Linear(channels, 200), and a batch norm in the first block that its forward pass skips.
+    They are an unused second Linear(channels, 200), and a batch norm in the first block.
     """
     width = channels(blocks - 1)
     return live_parameters(blocks) + (width * 200 + 200) + 2 * WIDTH

@@ -5,8 +5,7 @@ import numpy as np
 from ppglib.files import InputError
 from ppglib.windows import Windows
 
-# Of the training people: each is left out in turn for out-of-fold teachers.
-PARTS = ("part1", "part2", "part3", "part4")
+PARTS = ("part1", "part2", "part3", "part4")  # of the training people, left out in turn: out-of-fold teachers
 TUNING = PARTS[-1]  # of fold 0: it tests on people whom neither fold tests
 
 
@@ -23,7 +22,8 @@ def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray
     if fold not in (0, 1):
         raise InputError(f"Fold {fold} does not exist: there are folds 0 and 1.")
     if kind not in ("person", "shuffled", *PARTS) and not kind.startswith("without-"):
-        raise InputError(f"Unknown split {kind!r}: choose person, shuffled, {', '.join(PARTS)}, without-DATASET.")
+        known = ", ".join(("person", "shuffled", *PARTS))
+        raise InputError(f"Unknown split {kind!r}: choose {known} or without-DATASET.")
     table = windows.table
     test = (table.dataset == kind.removeprefix("without-")).to_numpy()
     train = ~test

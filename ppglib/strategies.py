@@ -95,6 +95,11 @@ def soft(b: Batch, temperature: float) -> "Tensor":
     return ppglib.losses.soft_kd(b.logits, b.teacher, temperature)
 
 
+def matched(b: Batch) -> "Tensor":
+    """Squared distance of the feature maps."""
+    return ppglib.losses.feature_kd(b.map, b.teacher_map, b.regressor)
+
+
 def decoupled(b: Batch, c: Constants, *width: int) -> "Tensor":
     """DKD, of the true bin alone or of a window of bins around it."""
     loss = ppglib.losses.window_dkd if width else ppglib.losses.dkd
@@ -111,10 +116,10 @@ STRATEGIES = {
         lambda b, c: ppglib.losses.hard_kd(b.logits, b.teacher), (), "logits", "paper", "#d55e00", "v"),
     "soft": Strategy("KL divergence from the teacher's softened distribution, without the truth",
         lambda b, c: soft(b, c.soft_temperature), SOFT, "logits", "paper", "#0072b2", "s"),
-    "feature": Strategy("cross-entropy to the true bin, and the squared distance to the teacher's last feature map",
-        lambda b, c: truth(b) + c.feature_weight * ppglib.losses.feature_kd(b.map, b.teacher_map, b.regressor),
+    "feature": Strategy("cross-entropy to the true bin, and squared distance to the teacher's last feature map",
+        lambda b, c: truth(b) + c.feature_weight * matched(b),
         ("feature_weight",), "map", "paper", "#009e73", "^"),
-    "dkd": Strategy("cross-entropy to the true bin, and decoupled distillation: target and other bins weighted apart",
+    "dkd": Strategy("cross-entropy to the true bin, and decoupled distillation: true and other bins apart",
         lambda b, c: truth(b) + b.ramp * decoupled(b, c), DKD, "logits", "paper", "#cc79a7", "D"),
     "soft8": Strategy("cross-entropy to the true bin, and 8 x soft in DKD's place",
         lambda b, c: truth(b) + b.ramp * (c.beta * soft(b, c.dkd_temperature)),
@@ -130,19 +135,20 @@ STRATEGIES = {
         lambda b, c: ppglib.losses.wasserstein(b.logits, b.teacher), (), "logits", "beyond"),
     "window_dkd": Strategy("DKD whose target is the true bin and the `window` bins on each side of it",
         lambda b, c: truth(b) + b.ramp * decoupled(b, c, c.window), (*DKD, "window"), "logits", "beyond"),
-    "dist": Strategy("cross-entropy to the true bin, and 1 - Pearson correlation with the teacher, over bins and batch",
+    "dist": Strategy("cross-entropy to the true bin, and 1 - Pearson correlation with the teacher",
         lambda b, c: truth(b) + ppglib.losses.dist(b.logits, b.teacher), (), "logits", "beyond"),
     "soft_oof": Strategy("soft, each person labelled by a teacher that was trained without them",
         lambda b, c: soft(b, c.soft_temperature), SOFT, "out of fold", "beyond", beside=("soft",)),
-    "dense_scratch": Strategy("scratch on windows at any offset between two labels, heart rate interpolated, trained longer",
+    "dense_scratch": Strategy("scratch on windows at any offset between two labels, trained longer",
         lambda b, c: truth(b), DENSE, "", "beyond", beside=("scratch",)),
     "dense_soft": Strategy("soft on windows at any offset between two labels, trained longer",
-        lambda b, c: soft(b, c.soft_temperature), SOFT + DENSE, "logits", "beyond", beside=("dense_scratch", "soft")),
+        lambda b, c: soft(b, c.soft_temperature), SOFT + DENSE, "logits", "beyond",
+        beside=("dense_scratch", "soft")),
 }  # fmt: skip
 
 
 def check(constants: Constants, where: str = "") -> None:
-    """Raise InputError for a value that its field does not allow, in one sentence that begins with `where`."""
+    """Raise InputError, in one sentence that begins with `where`, for a value that its field does not allow."""
     for f in fields(constants):
         given = getattr(constants, f.name)
         for value in given if isinstance(given, list | tuple) else [given]:

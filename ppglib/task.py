@@ -1,4 +1,4 @@
-"""The task in numbers: from 8 s of PPG at 25 Hz to one of 180 heart rates, and back to BPM (paper, section 2)."""
+"""The task in numbers: 8 s of PPG at 25 Hz to one of 180 heart rates, and back to BPM (paper, section 2)."""
 
 import numpy as np
 
@@ -24,10 +24,9 @@ def to_bin(hr: np.ndarray) -> np.ndarray:
 
 
 def decode(probabilities: np.ndarray, how: str = "argmax") -> np.ndarray:
-    """BPM (N,) from probabilities (N, 180): bin centre of the largest one (the paper), expectation, or median.
+    """BPM (N,) from probabilities (N, 180): bin centre of the largest (the paper), expectation or median.
 
-    The median minimizes the expected absolute error. Within its bin it is interpolated, as if the
-    bin's probability were spread evenly over its 1 BPM. ValueError for another decoder.
+    The median minimizes the expected absolute error; it is interpolated in its bin. ValueError for others.
     """
     if how == "argmax":
         return CENTRES[probabilities.argmax(axis=1)]

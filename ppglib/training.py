@@ -30,7 +30,7 @@ def train(
     progress: Callable[[float], None] | None = None,
     **constants,
 ) -> ResNet1D:
-    """Train `network` in place on the windows at `rows`, and return it: a fixed number of epochs, the last weights.
+    """Train `network` in place on the windows at `rows`, and return it: the weights of the last epoch.
 
     rows: (n,) row numbers of `windows.table`, as `split` gives them. strategy: a name in STRATEGIES.
     teacher: a trained network, or what `teach` made of one. seed: of the order of windows; weights and
@@ -79,7 +79,7 @@ def train(
 
 
 def constants_of(strategy: str, given: dict) -> Constants:
-    """The constants of a training, checked; InputError for an unknown strategy or a constant that it has not."""
+    """The constants of a training; InputError for an unknown strategy or one that it does not depend on."""
     if strategy not in STRATEGIES:
         raise InputError(f"There is no strategy {strategy!r}: choose from {', '.join(STRATEGIES)}.")
     known = (*TRAINING, *STRATEGIES[strategy].constants)
@@ -143,13 +143,13 @@ def make_optimizer(c: Constants, parameters: list, steps: int):
 
 
 def teach(network: ResNet1D, windows: Windows, rows: np.ndarray, strategy: str) -> dict[str, np.ndarray]:
-    """What a teacher predicts for the samples of a strategy: "logits" (n, 180), and "map" (n, C, 1, L) if asked.
+    """What a teacher predicts for a strategy's samples: "logits" (n, 180), and "map" (n, C, 1, L) if asked.
 
     InputError for a strategy that asks for more than one teacher.
     """
     asked = STRATEGIES[strategy].teacher
     if asked == "out of fold":
-        raise InputError(f"{strategy} needs several teachers, one for each part of the people: run it as a study.")
+        raise InputError(f"{strategy} needs several teachers, one for each part: run it as a study.")
     starts = samples(windows, rows, strategy)[0]
     found = zip(("logits", "map"), outputs(network, windows.signal, starts, maps=asked == "map"))
     return {name: values for name, values in found if values is not None}

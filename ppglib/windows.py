@@ -11,8 +11,7 @@ from scipy.signal import butter, resample_poly, sosfiltfilt
 from ppglib.files import InputError
 from ppglib.task import BAND, HR_RANGE, LENGTH, RATE, STEP_SECONDS
 
-OUT_OF_RANGE = f"HR outside [{HR_RANGE[0]:.0f}, {HR_RANGE[1]:.0f})"
-REASONS = ("no label", OUT_OF_RANGE, "non-finite", "gap", "zero variance")
+REASONS = ("no label", "HR outside [{:.0f}, {:.0f})".format(*HR_RANGE), "non-finite", "gap", "zero variance")
 LARGEST = 1e15  # beyond it the variance of a float32 window may overflow
 MAX_STAMP_GAP = 2.5  # sampling periods between two time stamps; beyond it, signal is missing
 
@@ -59,7 +58,7 @@ class Windows:
     table: one row a window: start (index into `signal`), hr (BPM), dataset, person, recording,
         activity ("" = none published), second (start within its recording), simulated.
     dropped: one row per recording and reason: dataset, person, recording, reason, windows.
-    recordings: one row a recording: dataset, person, recording, simulated, samples (at 25 Hz), step (s), notes.
+    recordings: one row a recording: dataset, person, recording, simulated, samples (25 Hz), step (s), notes.
     """
 
     signal: np.ndarray
@@ -110,8 +109,8 @@ def build(recordings: Iterable[Recording]) -> Windows:
 def even_signal(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Signal at 25 Hz, filtered: (samples,) float64, masks of gap and non-finite, and how often it changed.
 
-    Channels of one sensor head are averaged (before the filter: it is linear). Missing stretches
-    are bridged by a line so that the filter can run, and marked, so that no window uses them.
+    Channels of one sensor head are averaged (the filter is linear). Missing stretches are bridged by a line
+    so that the filter can run, and marked, so that no window uses them.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         raw = recording.ppg.mean(axis=0)
@@ -182,8 +181,7 @@ def _cut(recording: Recording, signal, gap, broken, moves) -> tuple[pd.DataFrame
     for index in recording.breaks:
         breaks[round(index * RATE / recording.rate)] = True
     spans = count(breaks, skip=1) > 0  # a window may start at a break but not span one
-    with np.errstate(invalid="ignore"):
-        out_of_range = ~((hr >= HR_RANGE[0]) & (hr < HR_RANGE[1]))
+    out_of_range = ~((hr >= HR_RANGE[0]) & (hr < HR_RANGE[1]))  # NaN too, which has a reason of its own
     tests = [np.isnan(hr), out_of_range, count(broken) > 0, ~inside | spans | (count(gap) > 0)]
     tests.append(count(np.diff(moves, prepend=moves[:1]) > 0, skip=1) == 0)  # constant in the native signal
     reasons = np.select(tests, REASONS, default="")
@@ -191,7 +189,8 @@ def _cut(recording: Recording, signal, gap, broken, moves) -> tuple[pd.DataFrame
     names = {"dataset": recording.dataset, "person": recording.person, "recording": recording.name}
     table = pd.DataFrame({"start": start, "hr": hr} | names)
     second = np.arange(len(hr)) * recording.step
-    return table.assign(activity=np.asarray(activity, str), second=second, simulated=recording.simulated), reasons
+    told = {"activity": np.asarray(activity, str), "second": second, "simulated": recording.simulated}
+    return table.assign(**told), reasons
 
 
 def _check_people(windows: Windows) -> None:

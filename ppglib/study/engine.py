@@ -221,7 +221,9 @@ def report(run: Run, seconds: float | None, bar: tqdm) -> None:
 
 def cost(run: Run) -> float:
     """What a run costs, relative to others: arithmetic plus a constant for what is not arithmetic."""
-    return dict(run.constants)["epochs"] * dict(run.constants).get("dense_times", 1) * (macs(run.student) + 2e6)
+    return (
+        dict(run.constants)["epochs"] * dict(run.constants).get("dense_times", 1) * (macs(run.student) + 2e6)
+    )
 
 
 def say(text: str) -> None:

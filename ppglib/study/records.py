@@ -100,7 +100,12 @@ def baselines(study: Study, windows: Windows) -> list[dict]:
                 counts = {"n_train": len(train), "n_test": len(test)}
                 counts["people_test"] = len(table[["dataset", "person"]].drop_duplicates())
                 rows.append(
-                    {"run_id": run.id(windows.digest()), **identity(run), **metrics.summarise(measured), **counts}
+                    {
+                        "run_id": run.id(windows.digest()),
+                        **identity(run),
+                        **metrics.summarise(measured),
+                        **counts,
+                    }
                     | {
                         "simulated": bool(windows.table.simulated.any()),
                         "people": metrics.people_rows(measured, table),

@@ -1,4 +1,4 @@
-"""Teachers on disk: their weights, and what they predict for training windows, computed once for all students."""
+"""Teachers on disk: their weights, and what they predict for training windows, computed once."""
 
 import io
 from pathlib import Path
@@ -20,7 +20,7 @@ from ppglib.windows import Windows
 
 
 def outputs(run: Run, windows: Windows, digest: str, folder: Path) -> dict[str, np.ndarray]:
-    """What the run's teacher predicts for every training sample: "logits", and where it is asked for its "map"."""
+    """What the run's teacher predicts for every training sample: "logits", and if asked its "map"."""
     row = STRATEGIES[run.strategy]
     if row.teacher == "out of fold":
         return {"logits": out_of_fold(run, windows, digest, folder)}
