@@ -52,7 +52,7 @@ def dist(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
 def dense(windows: Windows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Starts and HR of the windows between each row and its successor: two (len(rows) * OFFSETS,) arrays.
 
-    The heart rate is interpolated. A row whose successor is missing, elsewhere or not in `rows` repeats itself.
+    The heart rate is interpolated. A row whose successor is missing or not in `rows` repeats itself.
     """
     table = windows.table.iloc[rows]
     start, hr = table.start.to_numpy(), table.hr.to_numpy()

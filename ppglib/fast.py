@@ -15,8 +15,8 @@ BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 class Dropout(nn.Module):
     """True dropout with cheap random numbers: as many bits an element as its type has, on a CPU.
 
-    `F.dropout` draws 53 bits per element there, one after the other, which is more than half of
-    the training time of these networks. The rate is met within 2**-15 (bfloat16) or 2**-31.
+    `F.dropout` draws 53 bits an element there, more than half of the training time of these networks.
+    The rate is met within 2**-15 (bfloat16) or 2**-31.
     """
 
     def __init__(self, rate: float):

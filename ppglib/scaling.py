@@ -1,6 +1,6 @@
 """Scaling laws, MAE against network size: the paper's exponential (Figure 2) and its rivals.
 
-A law is linear in some parameters (amplitudes, floor) and not in others (rates). Rates are searched on a grid,
+A law is linear in some parameters (amplitudes, floor), not in others (rates). Rates are searched on a grid,
 where least squares gives the rest exactly, for many draws at once; `fit` refines the best point.
 """
 

@@ -95,11 +95,6 @@ def soft(b: Batch, temperature: float) -> "Tensor":
     return ppglib.losses.soft_kd(b.logits, b.teacher, temperature)
 
 
-def matched(b: Batch) -> "Tensor":
-    """Squared distance of the feature maps."""
-    return ppglib.losses.feature_kd(b.map, b.teacher_map, b.regressor)
-
-
 def decoupled(b: Batch, c: Constants, *width: int) -> "Tensor":
     """DKD, of the true bin alone or of a window of bins around it."""
     loss = ppglib.losses.window_dkd if width else ppglib.losses.dkd
@@ -116,8 +111,9 @@ STRATEGIES = {
         lambda b, c: ppglib.losses.hard_kd(b.logits, b.teacher), (), "logits", "paper", "#d55e00", "v"),
     "soft": Strategy("KL divergence from the teacher's softened distribution, without the truth",
         lambda b, c: soft(b, c.soft_temperature), SOFT, "logits", "paper", "#0072b2", "s"),
-    "feature": Strategy("cross-entropy to the true bin, and squared distance to the teacher's last feature map",
-        lambda b, c: truth(b) + c.feature_weight * matched(b),
+    "feature": Strategy("cross-entropy to the true bin, and squared distance to the teacher's feature map",
+        lambda b, c: truth(b)
+        + c.feature_weight * ppglib.losses.feature_kd(b.map, b.teacher_map, b.regressor),
         ("feature_weight",), "map", "paper", "#009e73", "^"),
     "dkd": Strategy("cross-entropy to the true bin, and decoupled distillation: true and other bins apart",
         lambda b, c: truth(b) + b.ramp * decoupled(b, c), DKD, "logits", "paper", "#cc79a7", "D"),
@@ -148,7 +144,7 @@ STRATEGIES = {
 
 
 def check(constants: Constants, where: str = "") -> None:
-    """Raise InputError, in one sentence that begins with `where`, for a value that its field does not allow."""
+    """Raise InputError, a sentence that begins with `where`, for a value that its field does not allow."""
     for f in fields(constants):
         given = getattr(constants, f.name)
         for value in given if isinstance(given, list | tuple) else [given]:

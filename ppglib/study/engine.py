@@ -81,9 +81,9 @@ def work_through(phase: list[Run], windows: Windows, digest: str, folder: Path, 
     while phase:
         before = len(phase)
         try:
-            for run, seconds in joblib.Parallel(
-                return_as="generator_unordered", batch_size=1, pre_dispatch="all"
-            )(joblib.delayed(work)(run, STRATEGIES[run.strategy], windows, digest, folder) for run in phase):
+            pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
+            tasks = ((run, STRATEGIES[run.strategy], windows, digest, folder) for run in phase)
+            for run, seconds in pool(joblib.delayed(work)(*task) for task in tasks):
                 report(run, seconds, bar)
         except worker_deaths():
             say("A worker was killed; its run starts again.")
@@ -91,9 +91,8 @@ def work_through(phase: list[Run], windows: Windows, digest: str, folder: Path, 
         phase = [run for run in phase if not records.path_of(folder, run.id(digest)).exists()]
         failures = 0 if len(phase) < before else failures
         if failures > RETRIES:
-            raise InputError(
-                f"Workers die again and again ({failures} times): try fewer --jobs, memory may be short."
-            )
+            said = f"Workers die again and again ({failures} times): try fewer --jobs, memory may be short."
+            raise InputError(said)
         if phase:
             time.sleep(1.0)  # held by another sweep: look again
 
@@ -179,17 +178,14 @@ def worker_deaths() -> tuple[type[Exception], ...]:
 
 
 def backend(dask: str | None, jobs: int, windows: Windows):
+    """Where the runs go: this process, several, or a Dask cluster, each of whose workers gets the windows once."""
     if dask is None:
-        jobs = 1 if torch.cuda.is_available() else jobs
+        alone = jobs == 1 or torch.cuda.is_available()
         return (
-            joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1)
-            if jobs > 1
-            else nullcontext()
+            nullcontext() if alone else joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1)
         )
-    try:
-        from dask.distributed import Client
-    except ImportError:
-        raise InputError("--dask needs the package `distributed`: pip install distributed.") from None
+    from dask.distributed import Client
+
     try:
         client = Client(dask, timeout="10s")
     except OSError as error:
@@ -197,11 +193,9 @@ def backend(dask: str | None, jobs: int, windows: Windows):
     try:  # before the work is sent, because a worker that lacks the library would never answer
         client.run(importlib.import_module, "ppglib.study.engine")
     except ImportError as error:
-        raise InputError(
-            f"The Dask workers of {dask} lack a package ({error}): install ppglib there."
-        ) from None
-    # Scattered: every worker gets the windows once, and not with every run.
-    return joblib.parallel_config(backend="dask", n_jobs=-1, scatter=[windows])
+        said = f"The Dask workers of {dask} lack a package ({error}): install ppglib there."
+        raise InputError(said) from None
+    return joblib.parallel_config("dask", n_jobs=-1, scatter=[windows])
 
 
 def bar_of(missing: list[Run]) -> tqdm:
@@ -221,9 +215,8 @@ def report(run: Run, seconds: float | None, bar: tqdm) -> None:
 
 def cost(run: Run) -> float:
     """What a run costs, relative to others: arithmetic plus a constant for what is not arithmetic."""
-    return (
-        dict(run.constants)["epochs"] * dict(run.constants).get("dense_times", 1) * (macs(run.student) + 2e6)
-    )
+    given = dict(run.constants)
+    return given["epochs"] * given.get("dense_times", 1) * (macs(run.student) + 2e6)
 
 
 def say(text: str) -> None:

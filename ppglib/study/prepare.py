@@ -27,10 +27,9 @@ def recordings_folder(study: Study, data: Path | str | None, out: Path) -> Path:
     """The data folder of a study: `data`, or for a simulated study a folder in `out`, written if need be."""
     if not study.simulate_people:
         if not data:
-            raise InputError(
-                f"Study {study.name} needs recordings: name with --data (DATA= for make) the folder "
-                f"that holds {', '.join(f'{d}/' for d in study.datasets)}."
-            )
+            folders = ", ".join(f"{dataset}/" for dataset in study.datasets)
+            where = f"name with --data (DATA= for make) the folder that holds {folders}"
+            raise InputError(f"Study {study.name} needs recordings: {where}.")
         return Path(data)
     people = dict(zip(study.datasets, study.simulate_people))
     # The name says all that decides the content, and the writer leaves a whole folder or none.
@@ -91,17 +90,10 @@ def _one(dataset: str, root: Path, folder: Path) -> w.Windows:
 
 
 def _parameters(root: Path) -> dict:
-    return {
-        "format": FORMAT,
-        "rate": task.RATE,
-        "length": task.LENGTH,
-        "window_seconds": task.WINDOW_SECONDS,
-        "step_seconds": task.STEP_SECONDS,
-        "band": list(task.BAND),
-        "hr_range": list(task.HR_RANGE),
-        "max_stamp_gap": w.MAX_STAMP_GAP,
-        "simulated": (root / SIMULATED).exists(),
-    }
+    names = ("RATE", "LENGTH", "WINDOW_SECONDS", "STEP_SECONDS", "BAND", "HR_RANGE")
+    numbers = {name.lower(): getattr(task, name) for name in names}
+    about = {"format": FORMAT, "max_stamp_gap": w.MAX_STAMP_GAP, "simulated": (root / SIMULATED).exists()}
+    return json.loads(json.dumps(numbers | about))  # tuples as lists, as in a manifest
 
 
 def _inputs(folder: Path) -> dict[str, str]:

@@ -99,18 +99,14 @@ def baselines(study: Study, windows: Windows) -> list[dict]:
                 run = Run(member.name, member.recipe, kind, strategy, 0, 0, fold, 0, ())
                 counts = {"n_train": len(train), "n_test": len(test)}
                 counts["people_test"] = len(table[["dataset", "person"]].drop_duplicates())
-                rows.append(
-                    {
-                        "run_id": run.id(windows.digest()),
-                        **identity(run),
-                        **metrics.summarise(measured),
-                        **counts,
-                    }
-                    | {
-                        "simulated": bool(windows.table.simulated.any()),
-                        "people": metrics.people_rows(measured, table),
-                    }
+                row = (
+                    {"run_id": run.id(windows.digest())}
+                    | identity(run)
+                    | metrics.summarise(measured)
+                    | counts
                 )
+                row["simulated"] = bool(windows.table.simulated.any())
+                rows.append(row | {"people": metrics.people_rows(measured, table)})
     return rows
 
 

@@ -50,9 +50,7 @@ def _read(name: str) -> Study:
     path = Path(name) if name.endswith(".toml") else BUILT_IN / f"{name}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
-        raise InputError(
-            f"There is no study {name!r}: choose from {known}, or give the path of a .toml file."
-        )
+        raise InputError(f"There is no study {name!r}: choose from {known}, or give a .toml file.")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -65,10 +63,8 @@ def _read(name: str) -> Study:
     missing = [k for k, f in known.items() if f.default is MISSING and k not in content]
     if missing:
         raise InputError(f"{path} lacks the key {missing[0]!r}.")
-    beside = [
-        str(path.parent / other) if other.endswith(".toml") else other for other in content.get("also", [])
-    ]
-    study = Study(name=path.stem, **content | {"also": beside})
+    also = [str(path.parent / o) if o.endswith(".toml") else o for o in content.get("also", [])]
+    study = Study(name=path.stem, **content | {"also": also})
     _check(path, study)
     return study
 
@@ -110,9 +106,7 @@ def _check(path: Path, study: Study) -> None:
     if study.folds != [0] and any(split.startswith("without-") for split in study.splits):
         raise InputError(f"{path}: a set that is held out whole has no folds, so folds must be [0].")
     if set(study.more_seeds_at) - set(study.students) or (study.more_seeds > 1) != bool(study.more_seeds_at):
-        raise InputError(
-            f"{path}: more_seeds is for the sizes more_seeds_at, which must be among the students."
-        )
+        raise InputError(f"{path}: more_seeds is for sizes more_seeds_at, which must be among the students.")
     if study.simulate_people and len(study.simulate_people) != len(study.datasets):
         raise InputError(f"{path}: simulate_people needs one number for each of the datasets.")
 
@@ -127,15 +121,13 @@ def members(study: Study) -> list[Study]:
     for name in study.also:
         other = _read(name)
         if recordings(other) != recordings(study) or other.also or other.name in {s.name for s in found}:
-            raise InputError(
-                f"{study.name} names {name} in `also`: that must be another study, once, on the same "
-                "recordings and without `also`."
-            )
+            other = "another study, once, on the same recordings and without `also`"
+            raise InputError(f"{study.name} names {name} in `also`: that must be {other}.")
         for earlier in found:
             if earlier.recipe == other.recipe and set(earlier.splits) & set(other.splits):
-                raise InputError(
-                    f"{study.name} takes {other.name} along, which has the recipe and a split of "
-                    f"{earlier.name}: give one of them another recipe."
+                clash = (
+                    f"{study.name} takes {other.name} along, with the recipe and a split of {earlier.name}"
                 )
+                raise InputError(f"{clash}: give one of them another recipe.")
         found.append(other)
     return found
