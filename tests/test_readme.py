@@ -7,7 +7,7 @@ import pytest
 
 from ppglib.bench import costs
 from ppglib.files import ROOT
-from ppglib.results import bootstrap, claims, controls, report, tables
+from ppglib.results import bootstrap, claims, controls, outcome, report, tables
 from ppglib.study import grid, studies
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,7 +25,8 @@ def test_the_five_numbers_are_the_measured_ones(results):
 
     def said(recipe, pair, sign):
         row = frames[recipe].loc[pair]
-        low, high = sorted((sign * row.low, sign * row.high))
+        limits = outcome.widened(row.effect, row.low, row.high, row.seed_sd)
+        low, high = sorted(sign * limit for limit in limits)
         return f"by {sign * row.effect:.2f} [{low:.2f}, {high:.2f}] BPM"
 
     assert f"*tuned* is better than *public* {said('public', 'tuned - public, scratch', -1)}" in TEXT
