@@ -57,13 +57,14 @@ def parser() -> argparse.ArgumentParser:
     add("--only", metavar="DATASET", help="only this set")
     add("--data", type=Path, default=Path("data/raw"), help="folder to write to (data/raw)")
     add("--yes", action="store_true", help="do not ask before a large download")
-    p = command(bench)
-    what = p.add_mutually_exclusive_group(required=True)
-    what.add_argument("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
-    what.add_argument("--train", action="store_true", help="windows per second, plain loop beside ours")
-    p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    p.add_argument("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
-    p.add_argument("--out", type=Path, help="folder for the CSVs (out/compute; with --train out/training)")
+    measure = command(bench)
+    add = measure.add_mutually_exclusive_group(required=True).add_argument
+    add("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
+    add("--train", action="store_true", help="windows per second, plain loop beside ours")
+    add = measure.add_argument
+    add("--device", choices=["cpu", "cuda"], default="cpu")
+    add("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
+    add("--out", type=Path, help="folder for the CSVs (out/compute; with --train out/training)")
     return top
 
 
@@ -138,15 +139,12 @@ def fetch(options: argparse.Namespace) -> None:
 
 def bench(options: argparse.Namespace) -> None:
     """measure what networks cost"""
-    out = options.out or Path("out/training" if options.train else "out/compute")
+    from ppglib.bench import inference, training
+
     if options.inference:
-        from ppglib.bench import inference
-
-        inference.main(out, options.device)
+        inference.main(options.out or Path("out/compute"), options.device)
     else:
-        from ppglib.bench import training
-
-        training.main(out, options.data)
+        training.main(options.out or Path("out/training"), options.data)
 
 
 if __name__ == "__main__":

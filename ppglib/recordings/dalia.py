@@ -47,7 +47,7 @@ def _recording(person: str, member: archives.Member) -> Recording:
     activity, r_peaks = column("activity"), column("rpeaks")
     seconds, active = len(bvp) / BVP_RATE, len(activity) / ACTIVITY_RATE
     if abs(active - seconds) > max(RATE_TOLERANCE * seconds, 1):
-        lengths = f"the activity lasts {active:.0f} s at {ACTIVITY_RATE} Hz but the BVP {seconds:.0f} s at {BVP_RATE:g} Hz"
+        lengths = f"{active:.0f} s of activity but {seconds:.0f} s of BVP"
         raise InputError(f"{member.name}: {lengths}, so the rates are not the published ones.")
     windows = window_count(len(bvp), BVP_RATE)
     if len(hr) != windows:

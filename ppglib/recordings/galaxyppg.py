@@ -39,9 +39,8 @@ def read(folder: Path) -> Iterator[Recording]:
         for person in (person for person in people if person not in absent):
             for name in FILES:
                 if person not in files[name]:
-                    raise InputError(
-                        f"{folder}: {person} has no {name}: fetch it again or leave {person} out."
-                    )
+                    remedy = f"fetch it again or leave {person} out"
+                    raise InputError(f"{folder}: {person} has no {name}: {remedy}.")
             yield _recording(person, *(files[name][person] for name in FILES), notes)
             notes = ()
 

@@ -10,7 +10,6 @@ from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
 from ppglib.windows import RATE, Windows, gather
 
 PAPER_HOURS = 107  # section 2: "a total of 107 hours"
-RECORDING = ["dataset", "person", "recording"]
 CLOSE = 5.0  # BPM: a naive estimate this near counts as right
 
 
@@ -32,10 +31,7 @@ def hours(windows: Windows) -> pd.DataFrame:
 
 def paper_hours() -> pd.DataFrame:
     """How the paper's 107 hours may have come about: the sum over the three published sets for each way
-    of counting WildPPG's. Columns counting (of WildPPG), low, high (hours), off (distance from 107).
-
-    The numbers are published ones (data/published_hours.csv); which of them the paper used is a guess.
-    """
+    of counting WildPPG's. Columns counting (of WildPPG), low, high (hours), off (distance from 107)."""
     published = pd.read_csv(ROOT / "data/published_hours.csv")
     wild = published[published.dataset == "wildppg"].set_index("counting")[["low", "high"]]
     table = wild + published[published.dataset != "wildppg"][["low", "high"]].sum()
@@ -55,16 +51,13 @@ def label_shift(windows: Windows, reach: float = 12.0) -> pd.DataFrame:
     """The same share with the label of the window `shift` seconds later (earlier if negative), up to `reach`.
 
     Labels that belong to their windows agree best at 0. Columns dataset, shift (s), windows, within5; only
-    windows that have a label at every shift count, so that all shifts see the same ones.
+    windows that have a label at every shift count.
     """
-    table = windows.table.assign(peak=_peaks(windows))
-    label = table.set_index([*RECORDING, "second"]).hr
-    rows = []
+    table, at = windows.table.assign(peak=_peaks(windows)), ["dataset", "person", "recording", "second"]
+    label, steps, rows = table.set_index(at).hr, windows.recordings.groupby("dataset").step.first(), []
     for dataset, part in table.groupby("dataset", sort=False):
-        step = windows.recordings.loc[windows.recordings.dataset == dataset, "step"].iloc[0]
-        shifts = step * np.arange(-(reach // step), reach // step + 1)
-        keys = [part[column] for column in RECORDING]
-        later = (pd.MultiIndex.from_arrays([*keys, part.second + shift]) for shift in shifts)
+        shifts = steps[dataset] * np.arange(-(reach // steps[dataset]), reach // steps[dataset] + 1)
+        later = (pd.MultiIndex.from_frame(part[at].assign(second=part.second + shift)) for shift in shifts)
         shifted = np.array([label.reindex(index) for index in later])
         whole = np.isfinite(shifted).all(axis=0)
         within = np.abs(shifted - part.peak.to_numpy())[:, whole] < CLOSE
@@ -74,13 +67,10 @@ def label_shift(windows: Windows, reach: float = 12.0) -> pd.DataFrame:
 
 
 def window_length(windows: Windows) -> pd.DataFrame:
-    """Per set, whether its windows are 8 s at 25 Hz or a stretched 6.4 s (see wildppg.window_rate).
-
-    Columns dataset, ratio (median of spectral peak / label over clean windows), finding (a sentence).
-    """
+    """Per set, whether its windows are 8 s at 25 Hz or a stretched 6.4 s (see wildppg.window_rate)."""
+    sets = windows.table.groupby("dataset", sort=False)
     rows = [
-        (dataset, *window_rate(gather(windows.signal, part.start), part.hr.to_numpy()))
-        for dataset, part in windows.table.groupby("dataset", sort=False)
+        (name, *window_rate(gather(windows.signal, part.start), part.hr.to_numpy())) for name, part in sets
     ]
     return pd.DataFrame(rows, columns=["dataset", "ratio", "finding"])
 
@@ -88,13 +78,14 @@ def window_length(windows: Windows) -> pd.DataFrame:
 def example(windows: Windows) -> pd.DataFrame:
     """One window per set whose peak fits its label, from the middle of the set: dataset, hr (BPM), time (s), ppg (z)."""
     close = np.abs(windows.table.hr - _peaks(windows)) < CLOSE
-    by_set = windows.table[close].groupby("dataset", sort=False)
-    picked = pd.concat(part.iloc[[len(part) // 2]] for _, part in by_set)
-    signals = gather(windows.signal, picked.start.to_numpy())
-    return pd.concat(
-        pd.DataFrame({"dataset": row.dataset, "hr": row.hr, "time": np.arange(len(ppg)) / RATE, "ppg": ppg})
-        for row, ppg in zip(picked.itertuples(), signals)
-    )
+    tables = []
+    for dataset, part in windows.table[close].groupby("dataset", sort=False):
+        start, hr = part[["start", "hr"]].iloc[len(part) // 2]
+        (ppg,) = gather(windows.signal, np.array([start], int))
+        tables.append(
+            pd.DataFrame({"dataset": dataset, "hr": hr, "time": np.arange(len(ppg)) / RATE, "ppg": ppg})
+        )
+    return pd.concat(tables)
 
 
 def _peaks(windows: Windows) -> np.ndarray:

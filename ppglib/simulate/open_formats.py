@@ -1,15 +1,12 @@
-"""Simulated recordings in the published formats of SPC 2015, BAMI-1 and BAMI-2.
+"""Simulated recordings in the published formats of SPC 2015, BAMI-1 and BAMI-2, for the readers of the real ones.
 
-Variable names, types, shapes and label counts are those of the published files, so that the demo
-goes through the readers of the real ones. PPG, people and heart rates are simulated; the channels
-that no reader takes (ECG, motion) are zero.
+Variable names, types, shapes and label counts are as published; channels that no reader takes are zero.
 """
 
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -33,27 +30,16 @@ def write(root: str | Path, datasets: Mapping[str, int], minutes: float = 6.0, s
             raise InputError(f"No simulated form of {dataset!r}: choose from {', '.join(WRITERS)}.")
         if people < 1 or minutes * 60 < 12:
             raise InputError(
-                f"{people} people of {dataset}, {minutes} minutes each: at least 1 and 0.2 are needed."
+                f"{people} people of {dataset}, {minutes} min each: at least 1 and 0.2 are needed."
             )
-    with simulated_root(root) as folder:
-        for number, dataset in enumerate(sorted(datasets)):
-            for n in range(1, datasets[dataset] + 1):  # no two people of one root are alike
-                save(folder / dataset, WRITERS[dataset](n, 100_000 * seed + 1_000 * number + n, minutes))
-
-
-@contextmanager
-def simulated_root(root: str | Path) -> Iterator[Path]:
-    """A folder to write simulated sets into, which becomes `root` only if all went well.
-
-    A `root` that is there and not empty is refused with InputError.
-    """
     root = Path(root)
     beside = root.with_name(f".{root.name}.{uuid.uuid4().hex[:8]}")
     try:
         if root.exists():
             root.rmdir()
-        beside.mkdir(parents=True)
-        yield beside
+        for number, dataset in enumerate(sorted(datasets)):
+            for n in range(1, datasets[dataset] + 1):  # no two people of one root are alike
+                save(beside / dataset, WRITERS[dataset](n, 100_000 * seed + 1_000 * number + n, minutes))
         (beside / SIMULATED).write_text("Simulated by ppglib.simulate. No person was measured.\n")
         os.replace(beside, root)
     except OSError as error:
@@ -93,22 +79,14 @@ def bami1(n: int, seed: int, minutes: float) -> dict[str, dict]:
 
 
 def bami2(n: int, seed: int, minutes: float) -> dict[str, dict]:
-    """`rawPPG`, `rawAcc` 3 x samples uint16 at 50 Hz, PPG of 12 bits; `bpm_ecg`, `bpm_proposed` (windows - 1, 1).
-
-    As published, the first label of files 7 to 12 is an edge artefact.
-    """
+    """`rawPPG`, `rawAcc` 3 x samples uint16 at 50 Hz, PPG of 12 bits; `bpm_ecg`, `bpm_proposed` (windows - 1, 1)."""
     person = simulate.person(seed, minutes)
     ppg = np.clip(2_048 + 250 * simulate.ppg(person, 50, 3), 0, 4_095).round().astype(np.uint16)
     hr = _labels(person, ppg.shape[1], 50)[:-1]
-    if 7 <= n <= 12:
+    if 7 <= n <= 12:  # an edge artefact, as published
         hr[0] = 37.0 + n - 7
-    variables = {
-        "rawPPG": ppg,
-        "rawAcc": np.zeros_like(ppg),
-        "bpm_ecg": hr,
-        "bpm_proposed": np.zeros_like(hr),
-    }
-    return {f"BAMI2_{n}.mat": variables}
+    still = {"rawAcc": np.zeros_like(ppg), "bpm_proposed": np.zeros_like(hr)}
+    return {f"BAMI2_{n}.mat": {"rawPPG": ppg, "bpm_ecg": hr} | still}
 
 
 WRITERS = {"spc2015": spc2015, "bami1": bami1, "bami2": bami2}
