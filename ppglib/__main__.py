@@ -85,12 +85,11 @@ def reproduce(options: argparse.Namespace) -> int:
     """run the notebooks of a study, from recordings to claims"""
     from ppglib.reproduce import NotebookError, reproduce
 
-    for text in options.given:
-        if "=" not in text:
-            raise InputError(f"-p takes NAME=VALUE, not {text!r}.")
-    o, only = options, options.only.split(",") if options.only else None
+    if wrong := [text for text in options.given if "=" not in text]:
+        raise InputError(f"-p takes NAME=VALUE, not {wrong[0]!r}.")
+    given, o = dict(text.split("=", 1) for text in options.given), options
     data, results = (path and path.resolve() for path in (o.data, o.results))
-    given = dict(text.split("=", 1) for text in o.given)
+    only = o.only.split(",") if o.only else None
     try:
         index = reproduce(o.study, data, out_of(o), only, o.jobs, o.dask, results, given)
     except NotebookError as error:
@@ -116,18 +115,16 @@ def tune(options: argparse.Namespace) -> None:
     from ppglib.study import tuning
 
     table = tuning.tune(*prepared(options))
-    files.write_table(out_of(options) / "results" / "tuning.csv", table)
+    files.write_table(out_of(options) / "results/tuning.csv", table)
     print(table[table.chosen].to_string(index=False))
 
 
 def report(options: argparse.Namespace) -> None:
     """write the findings and tables of a study as a page beside its CSVs"""
-    from ppglib import results
-    from ppglib.bench import costs
-    from ppglib.results import report
+    from ppglib.bench.costs import one_window
+    from ppglib.results import load_paper, report
 
-    measured = costs.one_window(ROOT / "data/results/compute")
-    print(report.write(options.results, results.load_paper(), measured))
+    print(report.write(options.results, load_paper(), one_window(ROOT / "data/results/compute")))
 
 
 def fetch(options: argparse.Namespace) -> None:

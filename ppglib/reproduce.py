@@ -22,8 +22,7 @@ from ppglib.study import studies
 from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
 
-READING = ("02", "04", "05", "06", "08", "09")  # need no recordings and train nothing
-NEED_RESULTS = set(READING) - {"02"}
+READING = ("02", "04", "05", "06", "08", "09")  # need no recordings and train nothing; but for 02, results
 KINDS = {"str": str, "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__}
 
 
@@ -32,25 +31,17 @@ class NotebookError(Exception):
 
 
 def reproduce(
-    study: str,
-    data: Path | None,
-    out: Path,
-    only: list[str] | None = None,
-    jobs: int = 1,
-    dask: str | None = None,
-    results: Path | None = None,
-    given: dict[str, str] | None = None,
+    study: str, data: Path | None, out: Path, only=None, jobs=1, dask=None, results=None, given=None
 ) -> Path:
-    """Execute notebooks into `out`/notebooks, as .ipynb and .html, and write `out`/index.html.
-
-    results: a folder of result tables to show instead of training; only reading notebooks run then.
-    given: further notebook parameters by name, as the user typed them. Raises InputError for wrong input,
-    before the first notebook runs, and NotebookError if one fails.
-    """
+    """Execute notebooks into `out`/notebooks, as .ipynb and .html, and write `out`/index.html. only: numbers
+    of notebooks, or all; jobs, dask: as `ppglib.study.engine.sweep`. results: a folder of result tables to
+    show instead of training; only reading notebooks run then. given: further notebook parameters by name, as
+    the user typed them. Raises InputError for wrong input, before the first notebook runs, and NotebookError
+    if one fails."""
     parsed = studies.read(study)
     notebooks = select(only, READING if results else None)
     tables, numbers = results or out / "results", set(notebooks)
-    if "03" not in numbers and numbers & NEED_RESULTS and not (tables / "runs.csv").is_file():
+    if "03" not in numbers and numbers & set(READING[1:]) and not (tables / "runs.csv").is_file():
         raise InputError(f"There are no results in {tables}: run notebook 03 too, or name them by --results.")
     name = str(Path(study).resolve()) if study.endswith(".toml") else study
     values = {"study": name, "data": str(data or ""), "out": str(out), "results": str(tables)}
@@ -59,9 +50,7 @@ def reproduce(
     (out / ".writable").unlink()
     if not results and numbers & {"01", "03"}:
         windows = study_windows(parsed, data, out)
-        if (
-            "03" in numbers
-        ):  # here and not in the notebook, which finds the runs done: a terminal shows the progress
+        if "03" in numbers:  # here, where a terminal shows the progress; the notebook finds the runs done
             sweep(parsed, windows, out, jobs, dask)
     execute(plan, out)
     return write_index(out)
@@ -92,16 +81,13 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
     for path, found in declared.items():
         plan[path] = {name: value for name, value in values.items() if name in found}
         for name in given.keys() & found:
-            plan[path][name] = typed(name, given[name], found[name]["inferred_type_name"])
+            kind = found[name]["inferred_type_name"]
+            try:
+                plan[path][name] = KINDS[kind](given[name])
+            except (KeyError, ValueError):
+                wrong = f"Parameter {name} must be of type {kind}, not {given[name]!r}."
+                raise InputError(wrong) from None
     return plan
-
-
-def typed(name: str, text: str, kind: str):
-    """The value of a parameter as the user typed it; InputError if it is not of this kind."""
-    try:
-        return KINDS[kind](text)
-    except (KeyError, ValueError):
-        raise InputError(f"Parameter {name} must be of type {kind}, not {text!r}.") from None
 
 
 def execute(plan: dict[Path, dict], out: Path) -> None:
@@ -120,10 +106,8 @@ def execute(plan: dict[Path, dict], out: Path) -> None:
 
 @contextmanager
 def local_kernels() -> Iterator[Config]:
-    """Settings for kernels that talk through sockets in a folder of the user's own; Windows keeps TCP.
-
-    Over TCP every program on the machine could listen, and each kernel says so.
-    """
+    """Settings for kernels that talk through sockets in a folder of the user's own; Windows keeps TCP. Over
+    TCP every program on the machine could listen, and each kernel says so."""
     config = Config()
     if not hasattr(socket, "AF_UNIX"):
         yield config
@@ -138,9 +122,10 @@ def local_kernels() -> Iterator[Config]:
 def execute_one(path: Path, given: dict, folder: Path, config: Config) -> None:
     """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError."""
     beside, failed = folder / f".{path.name}", folder / f"{path.stem}.failed.ipynb"
-    options = {"kernel_name": "python3", "progress_bar": False, "log_output": False, "config": config}
     try:
-        papermill.execute_notebook(str(path), str(beside), given, **options)
+        papermill.execute_notebook(
+            path, beside, given, kernel_name="python3", progress_bar=False, config=config
+        )
     except PapermillExecutionError as error:
         os.replace(beside, failed)
         why = f"cell {error.cell_index}: {error.ename}: {error.evalue}"

@@ -32,14 +32,12 @@ def read(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def one_window(folder: Path) -> pd.DataFrame:
     """device, gpu, blocks, seconds, memory_mb (10^6 bytes) of every device with tables in `folder`, if any.
-
-    One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a
-    GPU, as in the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts.
-    """
+    One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a GPU, as in
+    the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts."""
     columns = ["device", "gpu", "blocks", "seconds", "memory_mb"]
-    if not any(Path(folder).glob("*.csv")):
+    if not any(folder.glob("*.csv")):
         return pd.DataFrame(columns=columns)
-    table = settings(*read(Path(folder))).query("batch == 1 and threads == 1 and variant == 'eager'")
+    table = settings(*read(folder)).query("batch == 1 and threads == 1 and variant == 'eager'")
     gpu, device = table.driver.str.contains("CUDA"), table.device + ", one window a call"
     table = table.assign(device=device, gpu=gpu, memory_mb=table.memory_mb.mask(gpu, table.process_mb))
     return table[columns].reset_index(drop=True)
@@ -56,10 +54,8 @@ def table3(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
 
 def settings(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
     """One row per device, variant, threads, batch and size: seconds and their sd (means over the runs), MB.
-
     memory_mb is the network's parts at the peak of inference, process_mb the measured peak, with the
-    framework's constant; NaN at batches where memory was not measured.
-    """
+    framework's constant; NaN at batches where memory was not measured."""
     keys = ["device", "driver", "variant", "threads", "batch", "blocks"]
     seconds = time.groupby(keys, as_index=False).agg(seconds=("mean", "mean"), seconds_sd=("sd", "mean"))
     held = memory[memory["mode"] == "inference"].set_index(["device", "batch", "blocks"])
@@ -69,9 +65,8 @@ def settings(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
 
 def time_laws(table: pd.DataFrame) -> pd.DataFrame:
     """Per device, two straight lines for the seconds of a call, in blocks and in MACs: which fits better.
-
-    Both have three parameters (slope, intercept, variance), so their AICc differ by what is left over alone.
-    """
+    Both have three parameters (slope, intercept, variance), so their AICc differ by what is left over
+    alone."""
     rows = []
     for device, group in table.groupby("device", sort=False):
         blocks, mmacs = (linregress(x, group.seconds) for x in (group.blocks, group.blocks.map(macs) / 1e6))
@@ -84,9 +79,8 @@ def time_laws(table: pd.DataFrame) -> pd.DataFrame:
 
 def calls(paper: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Per device of ours: how many calls take the paper's seconds, and how even that is over the sizes.
-
-    `unevenness` is the coefficient of variation of the ratios: 0 if the device has the shape of the paper's row.
-    """
+    `unevenness` is the coefficient of variation of the ratios: 0 if the device has the shape of the paper's
+    row."""
     theirs = paper.set_index("blocks").seconds
     ratio = table.assign(ratio=table.blocks.map(theirs) / table.seconds).groupby("device", sort=False).ratio
     counts = pd.DataFrame({"calls": ratio.median(), "fewest": ratio.min(), "most": ratio.max()})
@@ -108,26 +102,19 @@ def bytes_law(blocks: pd.Series, memory_mb: pd.Series, count=live_parameters) ->
 
 def allocated_state(blocks: int, copies: int) -> int:
     """Bytes on a GPU of a network as the paper counts it, with `copies` (see COPIES) of each live parameter.
-
-    There is one copy of idle parameters, which have no gradient, and of batch-norm statistics. Every
-    tensor takes whole allocator blocks.
-    """
+    There is one copy of idle parameters, which have no gradient, and of batch-norm statistics. Every tensor
+    takes whole allocator blocks."""
     with torch.device("meta"):  # shapes only
         network = ResNet1D(blocks)
         idle = 4 * (paper_parameters(blocks) - live_parameters(blocks))
-    statistics = [b for b in network.buffers() if b.is_floating_point()]
-    live, kept = (
-        sum(math.ceil(4 * tensor.numel() / ALLOCATOR_BLOCK) for tensor in tensors) * ALLOCATOR_BLOCK
-        for tensors in (network.parameters(), statistics)
-    )
-    return copies * live + kept + idle
+    kept = [(1, b) for b in network.buffers() if b.is_floating_point()]
+    kept += [(copies, parameter) for parameter in network.parameters()]
+    return idle + sum(n * math.ceil(4 * t.numel() / ALLOCATOR_BLOCK) * ALLOCATOR_BLOCK for n, t in kept)
 
 
 def verdicts(paper: pd.DataFrame) -> pd.DataFrame:
-    """The paper's row as evidence on what was measured: reading, numbers, verdict.
-
-    Over the nine sizes blocks and MACs go up together; up to six blocks, at 0.5 to 1.5 MMAC each, they do not.
-    """
+    """The paper's row as evidence on what was measured: reading, numbers, verdict. Over the nine sizes blocks
+    and MACs go up together; up to six blocks, at 0.5 to 1.5 MMAC each, they do not."""
     rows = []
     for name, part in {"all nine sizes": paper, "1 to 6 blocks": paper[paper.blocks <= 6]}.items():
         _, ms, r2_blocks, _, r2_macs, lead, better = time_laws(part).iloc[0]

@@ -1,7 +1,4 @@
-"""What a network costs (paper, Table 3): the time of a call, and the files of one device.
-
-`python -m ppglib bench --inference [--device cuda|cpu]` calls `main`. Memory is in `memory.py`.
-"""
+"""What a network costs (paper, Table 3): the time of a call, and the files of one device."""
 
 import os
 import re
@@ -34,11 +31,9 @@ POOL = 81 * 4096  # windows that inputs come from: 265 MB, so that no call finds
 
 
 def main(out: Path, device: str = "cpu", quick: bool = False) -> list[Path]:
-    """Measure time and memory on this machine; write `<device>.csv` and `<device>.memory.csv` to `out`.
-
-    All of it is measured twice, so that the table itself shows how well two runs agree; `quick` is one
-    run with few calls. Raises InputError without such a device or where `out` cannot be written.
-    """
+    """Measure time and memory on this machine; write `<device>.csv` and `<device>.memory.csv` to `out`. All
+    of it is measured twice, so that the table itself shows how well two runs agree; `quick` is one run with
+    few calls. Raises InputError without such a device or where `out` cannot be written."""
     if device not in FULL:
         raise InputError(f"Unknown device {device!r}: choose cpu or cuda.")
     if device == "cuda" and not torch.cuda.is_available():
@@ -58,11 +53,9 @@ def main(out: Path, device: str = "cpu", quick: bool = False) -> list[Path]:
 
 
 def measure_time(device: str, calls: dict[int, int], runs: int) -> pd.DataFrame:
-    """One row per run, variant, threads, batch and size: n, then mean, sd, median, spread (s a call).
-
-    sd is over single calls; spread is the range of the medians of STRETCHES over the whole run: it holds
-    the slow drift that calls next to each other share, and two runs should agree within it.
-    """
+    """One row per run, variant, threads, batch and size: n, then mean, sd, median, spread (s a call). sd is
+    over single calls; spread is the range of the medians of STRETCHES over the whole run: it holds the slow
+    drift that calls next to each other share, and two runs should agree within it."""
     pool = torch.randn(POOL, 1, LENGTH, generator=torch.Generator().manual_seed(0)).to(device)
     keep_memory()  # or two runs differ by what the system does with freed memory
     networks = {blocks: ResNet1D(blocks).eval().to(device) for blocks in SIZES}
@@ -83,10 +76,8 @@ def measure_time(device: str, calls: dict[int, int], runs: int) -> pd.DataFrame:
 
 @torch.inference_mode()
 def call_times(networks: dict, pool: Tensor, batch: int, n: int, variant: str) -> dict[int, np.ndarray]:
-    """Seconds of n calls of each network: {blocks: (n,)}, launches and all.
-
-    The networks take turns, so that no drift of the machine falls on one of them; each call gets new windows.
-    """
+    """Seconds of n calls of each network: {blocks: (n,)}, launches and all. The networks take turns, so that
+    no drift of the machine falls on one of them; each call gets new windows."""
     ready = {b: graphed(f, pool[:batch]) if variant == "graph" else f for b, f in networks.items()}
     seconds, turn = {b: [] for b in ready}, 0
     for _ in range(WARM_UP + n):

@@ -26,15 +26,12 @@ from ppglib.task import BINS, LENGTH
 
 MODES = ("inference", "training")
 PARTS = ("parameters", "gradients", "optimizer", "activations")
-DEVICE_TYPE = {"cpu": 0, "cuda": 1}  # PyTorch's numbers, as in a trace
 
 
 def measure_memory(device: str, batches: list[int], repeats: int) -> pd.DataFrame:
     """One row per mode, batch and size: bytes of each part at the peak, the constant, the measured peak.
-
-    constant and measured are medians over `repeats` fresh processes (n), spread is the range of measured.
-    The constant is what the process (CPU) or the allocator (GPU) holds before this network exists.
-    """
+    constant and measured are medians over `repeats` fresh processes (n), spread is the range of measured. The
+    constant is what the process (CPU) or the allocator (GPU) holds before this network exists."""
     rows = []
     with fresh_processes() as pool:
         for mode, batch, blocks in product(MODES, batches, SIZES):
@@ -102,7 +99,7 @@ def parts(blocks: int, batch: int, mode: str, device: str) -> dict[str, int]:
         record.export_chrome_trace(f"{folder}/trace.json")
         events = json.loads(Path(folder, "trace.json").read_text())["traceEvents"]
     found = sorted((e for e in events if e["name"] == "[memory]"), key=lambda e: e["ts"])
-    found = [e["args"] for e in found if e["args"]["Device Type"] == DEVICE_TYPE[device]]
+    found = [e["args"] for e in found if e["args"]["Device Type"] == int(device == "cuda")]
     owned = {"parameters": [*network.parameters(), *network.buffers()]}
     owned["gradients"] = [p.grad for p in network.parameters() if p.grad is not None]
     states = optimizer.state.values() if optimizer else []
@@ -112,11 +109,9 @@ def parts(blocks: int, batch: int, mode: str, device: str) -> dict[str, int]:
 
 
 def at_peak(events: list[tuple[int, int]], owner: dict[int, str]) -> dict[str, int]:
-    """Bytes of each part when their sum is largest (the last such moment).
-
-    events: (address, bytes) in time order, negative bytes for a release. owner: address -> part, of what
-    is alive at the end, so of an address's last allocation. All else is an activation: maps, workspaces, input.
-    """
+    """Bytes of each part when their sum is largest (the last such moment). events: (address, bytes) in time
+    order, negative bytes for a release. owner: address -> part, of what is alive at the end, so of an
+    address's last allocation. All else is an activation (maps, workspaces, input)."""
     last = {address: i for i, (address, size) in enumerate(events) if size > 0}
     now, best, part = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0), {}
     for i, (address, size) in enumerate(events):

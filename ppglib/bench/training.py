@@ -1,7 +1,6 @@
 """What training costs: the loop that one would write first beside ours, and how a sweep grows.
 
-The plain loop has 1-D convolutions, `nn.Dropout`, float32 and one process with all threads. Ours has one
-process a core with one thread each. On real recordings, both show whether they learn the same.
+The plain loop has 1-D layers, float32 and one process with all threads; ours has a process and thread a core.
 """
 
 import os
@@ -46,15 +45,11 @@ SEEDS, EPOCHS = 3, 3  # of the comparison of errors
 
 def main(out: Path, data: Path | None = None) -> None:
     """Measure, print, and write training.csv and sweep.csv into `out`; with recordings also equality.csv.
-
-    Raises InputError for recordings that are missing or damaged, before anything is measured.
-    """
+    Raises InputError for recordings that are missing or damaged, before anything is measured."""
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # both loops on the processor
     cores, study, made = os.cpu_count() or 1, studies.read("open"), versions()
-    tables = {
-        "training": (f"windows per second at batch {BATCH}, {cores} processes of ours", speed, cores),
-        "sweep": ("seconds of a sweep", growth, cores),
-    }
+    title = f"windows per second at batch {BATCH}, {cores} processes of ours"
+    tables = {"training": (title, speed, cores), "sweep": ("seconds of a sweep", growth, cores)}
     if data:
         with tempfile.TemporaryDirectory() as folder:  # recordings are not to lie beside results
             windows = study_windows(study, data, Path(folder))
@@ -118,39 +113,30 @@ def train_plain(network, windows: Windows, rows, *, rate, batch, epochs, progres
 
 
 def speed(cores: int) -> pd.DataFrame:
-    """One row a size: both loops, how many times as fast ours is, and its share of the machine's peak."""
+    """One row a size: both loops in turn, how many times as fast ours is, and its share of the machine's peak."""
     peaks = {name: matrix_peak(getattr(torch, name)) for name in ("float32", "bfloat16")}
     print("matrix product: " + ", ".join(f"{name} {peak:.0f} GFLOP/s" for name, peak in peaks.items()))
-    table = pd.DataFrame([loops(blocks, cores) for blocks in SIZES])
-    share = table.gflops / peaks[fast.precision_of("auto", torch.device("cpu"))]
-    return table.assign(peak_share=share, processes=cores, rounds=ROUNDS)
+    rows, context = [], get_context("spawn")
+    for blocks in SIZES:
+        with ProcessPoolExecutor(1, context) as one, ProcessPoolExecutor(cores, context) as many:
+            for _ in range(ROUNDS):
+                plain, _ = one.submit(windows_per_second, "plain", blocks, cores).result()
+                found = [many.submit(windows_per_second, "ours", blocks, 1) for _ in range(cores)]
+                ours, memory = np.sum([process.result() for process in found], axis=0)
+                rows.append((blocks, plain, ours, ours / plain, memory))
+    rounds = pd.DataFrame(rows, columns=["blocks", "plain", "ours", "ratio", "memory"]).groupby("blocks")
+    table = rounds[["plain", "ours", "ratio"]].median()
+    table = table.assign(ratio_low=rounds.ratio.min(), ratio_high=rounds.ratio.max())
+    gflops = table.ours * 6 * table.index.map(macs) / 1e9  # a step backward is twice one forward
+    share = gflops / peaks[fast.precision_of("auto", torch.device("cpu"))]
+    table = table.assign(gflops=gflops, memory_mib=rounds.memory.max(), peak_share=share)
+    return table.assign(processes=cores, rounds=ROUNDS).reset_index()
 
 
 def matrix_peak(kind: torch.dtype, n: int = 2048) -> float:
     """GFLOP/s of a matrix product with all threads: the machine's measured peak."""
     a = torch.randn(n, n).to(kind)
     return 2 * n**3 / min(timeit.repeat(lambda: a @ a, number=1, repeat=8)) / 1e9
-
-
-def loops(blocks: int, cores: int) -> dict:
-    """One row: both loops in turn, ROUNDS times, medians; ours in `cores` processes at once."""
-    rates, context = [], get_context("spawn")
-    with ProcessPoolExecutor(1, context) as one, ProcessPoolExecutor(cores, context) as many:
-        for _ in range(ROUNDS):
-            plain, _ = one.submit(windows_per_second, "plain", blocks, cores).result()
-            found = [many.submit(windows_per_second, "ours", blocks, 1) for _ in range(cores)]
-            ours, memory = np.sum([process.result() for process in found], axis=0)
-            rates.append((plain, ours, ours / plain))
-    (plain, ours, ratio), (*_, low), (*_, high) = (f(rates, axis=0) for f in (np.median, np.min, np.max))
-    row = {
-        "blocks": blocks,
-        "plain": plain,
-        "ours": ours,
-        "ratio": ratio,
-        "ratio_low": low,
-        "ratio_high": high,
-    }
-    return row | {"gflops": ours * 6 * macs(blocks) / 1e9, "memory_mib": memory}  # backward: twice forward
 
 
 def windows_per_second(kind: str, blocks: int, threads: int) -> tuple[float, float]:
@@ -168,9 +154,7 @@ def windows_per_second(kind: str, blocks: int, threads: int) -> tuple[float, flo
 
 def growth(cores: int) -> pd.DataFrame:
     """Seconds of small sweeps (1 block, 2 epochs), medians of the rounds: one row per thing varied and value.
-
-    expected: the seconds of the first value, in proportion to the work of a process.
-    """
+    expected: the seconds of the first value, in proportion to the work of a process."""
     cases = [("runs", n, (n, WINDOWS, cores)) for n in (cores, 2 * cores, 4 * cores)]
     cases += [("windows", n, (2 * cores, n, cores)) for n in (WINDOWS // 2, WINDOWS, 2 * WINDOWS)]
     cases += [("processes", n, (2 * cores, WINDOWS, n)) for n in (1, cores)]
@@ -205,10 +189,8 @@ def noise_windows(n: int, people: int = 10) -> Windows:
 
 
 def equality(study: Study, windows: Windows, jobs: int) -> pd.DataFrame:
-    """MAE (BPM, fold 0) of both loops: one row a size with mean and standard deviation over SEEDS.
-
-    equal: the means differ by less than the larger of the two standard deviations.
-    """
+    """MAE (BPM, fold 0) of both loops: one row a size with mean and standard deviation over SEEDS. equal: the
+    means differ by less than the larger of the two standard deviations."""
     study = replace(study, epochs=EPOCHS)
     cases = list(product(SIZES[::-1], range(SEEDS), LOOPS))
     runs = [make_run(study, "person", "scratch", size, 0, 0, seed) for size, seed, _ in cases]

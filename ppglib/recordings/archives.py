@@ -51,10 +51,8 @@ def damaged(name) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(
-            f"{name} is damaged, truncated or not as published ({why}): fetch it again."
-        ) from error
+        why = "not as published (" + " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(f"{name} is damaged, truncated or {why}): fetch it again.") from error
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """Read a pickle of NumPy arrays without running anything that the file names.
 
-Stand-ins play what NumPy's array reconstruction needs: an array stays a description (shape, type, bytes)
-until `to_numpy` checks and builds it. Nothing else is admitted.
-"""
+An array stays a description (shape, type, bytes) until `to_numpy` checks and builds it."""
 
 import codecs
 import math
@@ -17,7 +15,7 @@ from ppglib.files import InputError
 
 KEPT = (
     1 << 26
-)  # bytes: longer strings are read past; so the chest signals, 9/10 of PPG-DaLiA's 1.4 GB a person
+)  # bytes: longer strings are read past, as the chest signals, 9/10 of PPG-DaLiA's 1.4 GB a person
 PIECE = 1 << 20  # bytes read past at a time
 
 
@@ -102,10 +100,8 @@ class _Unpickler(pickle._Unpickler):
 
 
 def load(stream: BinaryIO, name: str):
-    """Content of a pickle written by Python 2 or 3, arrays as descriptions for `to_numpy`.
-
-    Raises InputError if it asks for anything but arrays; on damaged bytes whatever pickle does.
-    """
+    """Content of a pickle written by Python 2 or 3, arrays as descriptions for `to_numpy`. Raises InputError
+    if it asks for anything but arrays; on damaged bytes whatever pickle does."""
     return _Unpickler(stream, name).load()
 
 

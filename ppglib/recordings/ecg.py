@@ -1,8 +1,7 @@
 """Heart rate of a window from an ECG, for the sets that publish no labels.
 
-R-peaks from sleepecg; a published plausibility rule (Meier et al., WildPPG, 2024); a window must also be covered
-by plausible intervals, since the rule is not enough at the edges of gaps; a second detector, neurokit2, as a veto.
-"""
+R-peaks from sleepecg; a published plausibility rule (Meier et al., WildPPG, 2024), and enough of the window
+covered by plausible intervals, for the edges of gaps; a second detector, neurokit2, as a veto."""
 
 import warnings
 
@@ -21,11 +20,9 @@ VETO = 5.0  # BPM between the two detectors
 
 
 def window_hr(ecg: np.ndarray, rate: float, windows: int, name: str, time=None) -> tuple[np.ndarray, int]:
-    """HR of the windows [2 i, 2 i + 8) s in BPM, NaN = no valid label, and the number vetoed.
-
-    ecg: (n,) at `rate` Hz, in any unit; time: (n,) seconds since the start of window 0, or None if
-    sample k was taken at k / rate. Raises InputError, naming `name`, if no beats are found.
-    """
+    """HR of the windows [2 i, 2 i + 8) s in BPM, NaN = no valid label, and the number vetoed. ecg: (n,) at
+    `rate` Hz, in any unit; time: (n,) seconds since the start of window 0, or None if sample k was taken at k
+    / rate. Raises InputError, naming `name`, if no beats are found."""
     time = np.arange(len(ecg)) / rate if time is None else time
     ecg = np.nan_to_num(np.asarray(ecg, np.float64), posinf=0.0, neginf=0.0)
     none = f"{name}: no plausible heart beats are found in the ECG, so there are no labels."

@@ -22,12 +22,10 @@ PARTIAL = ".partial"  # folder in the root where files grow; none is moved out b
 
 
 def fetch(group: str, root: str | Path, only: str | None = None, yes: bool = False) -> None:
-    """Download what `root` lacks of the `open` or the `paper` sets, or of the set `only`.
-
-    Each file is checked (published hash, else the hash of the first download, else the size), tried twice,
-    and moved into place only when it is whole. Shows size and licence; above 100 MB it asks in a terminal,
-    or needs `yes`. Raises InputError if a file cannot be had; the ones before it are kept.
-    """
+    """Download what `root` lacks of the `open` or the `paper` sets, or of the set `only`. Each file is
+    checked (published hash, else the hash of the first download, else the size), tried twice, and moved into
+    place only when it is whole. Shows size and licence; above 100 MB it asks in a terminal, or needs `yes`.
+    Raises InputError if a file cannot be had; the ones before it are kept."""
     root = Path(root)
     sources = [source for source in published(group) if only in (None, source.dataset)]
     if not sources:
@@ -110,9 +108,8 @@ def _get(source: Source, url: str, output: str, pooch_) -> None:
 def _known_hash(source: Source, root: Path) -> str | None:
     """algorithm:hash as published, else as recorded at the first download, else None."""
     record = root / source.dataset / (source.file + RECORD)
-    if source.hash:
-        return f"{source.algorithm}:{source.hash}"
-    return f"sha256:{record.read_text()}" if record.is_file() else None
+    recorded = f"sha256:{record.read_text()}" if record.is_file() else None
+    return f"{source.algorithm}:{source.hash}" if source.hash else recorded
 
 
 def _size(size: float) -> str:

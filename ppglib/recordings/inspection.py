@@ -16,10 +16,9 @@ CLOSE = 5.0  # BPM: a naive estimate this near counts as right
 def hours(windows: Windows) -> pd.DataFrame:
     """Hours of each set under each way of counting: of signal, and of windows (all, and those kept),
     each taken for the 2 s that the paper's stride adds or for the 8 s that it spans."""
-    table = windows.recordings.groupby("dataset", sort=False).agg(
-        people=("person", "nunique"), step_s=("step", "first"), signal_h=("samples", "sum")
-    )
-    table["signal_h"] = table.signal_h / RATE / 3600
+    sets = windows.recordings.groupby("dataset", sort=False)
+    table = pd.DataFrame({"people": sets.person.nunique(), "step_s": sets.step.first()})
+    table["signal_h"] = sets.samples.sum() / RATE / 3600
     counts = windows.table.groupby("dataset").size(), windows.dropped.groupby("dataset").windows.sum()
     kept, dropped = (count.reindex(table.index, fill_value=0).astype(int) for count in counts)
     for name, count in ("all", kept + dropped), ("kept", kept):
@@ -35,8 +34,8 @@ def paper_hours() -> pd.DataFrame:
     published = pd.read_csv(ROOT / "data/published_hours.csv")
     wild = published[published.dataset == "wildppg"].set_index("counting")[["low", "high"]]
     table = wild + published[published.dataset != "wildppg"][["low", "high"]].sum()
-    nearest = np.clip(PAPER_HOURS, table.low, table.high)
-    return table.assign(off=(nearest - PAPER_HOURS).abs()).reset_index()
+    off = (np.clip(PAPER_HOURS, table.low, table.high) - PAPER_HOURS).abs()
+    return table.assign(off=off).reset_index()
 
 
 def spectral_share(windows: Windows) -> pd.DataFrame:
@@ -49,10 +48,8 @@ def spectral_share(windows: Windows) -> pd.DataFrame:
 
 def label_shift(windows: Windows, reach: float = 12.0) -> pd.DataFrame:
     """The same share with the label of the window `shift` seconds later (earlier if negative), up to `reach`.
-
     Labels that belong to their windows agree best at 0. Columns dataset, shift (s), windows, within5; only
-    windows that have a label at every shift count.
-    """
+    windows that have a label at every shift count."""
     table, at = windows.table.assign(peak=_peaks(windows)), ["dataset", "person", "recording", "second"]
     label, steps, rows = table.set_index(at).hr, windows.recordings.groupby("dataset").step.first(), []
     for dataset, part in table.groupby("dataset", sort=False):
@@ -68,10 +65,9 @@ def label_shift(windows: Windows, reach: float = 12.0) -> pd.DataFrame:
 
 def window_length(windows: Windows) -> pd.DataFrame:
     """Per set, whether its windows are 8 s at 25 Hz or a stretched 6.4 s (see wildppg.window_rate)."""
-    sets = windows.table.groupby("dataset", sort=False)
-    rows = [
-        (name, *window_rate(gather(windows.signal, part.start), part.hr.to_numpy())) for name, part in sets
-    ]
+    rows = []
+    for dataset, part in windows.table.groupby("dataset", sort=False):
+        rows.append((dataset, *window_rate(gather(windows.signal, part.start), part.hr.to_numpy())))
     return pd.DataFrame(rows, columns=["dataset", "ratio", "finding"])
 
 
@@ -80,11 +76,10 @@ def example(windows: Windows) -> pd.DataFrame:
     close = np.abs(windows.table.hr - _peaks(windows)) < CLOSE
     tables = []
     for dataset, part in windows.table[close].groupby("dataset", sort=False):
-        start, hr = part[["start", "hr"]].iloc[len(part) // 2]
-        (ppg,) = gather(windows.signal, np.array([start], int))
-        tables.append(
-            pd.DataFrame({"dataset": dataset, "hr": hr, "time": np.arange(len(ppg)) / RATE, "ppg": ppg})
-        )
+        row = part.iloc[len(part) // 2]
+        (ppg,) = gather(windows.signal, np.array([row.start]))
+        time = np.arange(len(ppg)) / RATE
+        tables.append(pd.DataFrame({"dataset": dataset, "hr": row.hr, "time": time, "ppg": ppg}))
     return pd.concat(tables)
 
 

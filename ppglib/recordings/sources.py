@@ -41,11 +41,9 @@ def how_to_get(dataset: str) -> str:
 
 
 def verify(dataset: str, root: str | Path) -> None:
-    """Check that the files of an open set in `root`/`dataset` are the published ones, byte for byte.
-
-    Optional parts are checked where they are there; the paper's sets come in several forms, so not here.
-    Raises InputError that names the missing files, or the altered one with both hashes.
-    """
+    """Check that the files of an open set in `root`/`dataset` are the published ones, byte for byte. Optional
+    parts are checked where they are there; the paper's sets come in several forms, so not here. Raises
+    InputError that names the missing files, or the altered one with both hashes."""
     folder = Path(root) / dataset
     sources = [source for source in published("open") if source.dataset == dataset]
     needed = [s.file for s in sources if not s.file.startswith(OPTIONAL.get(dataset, ()))]

@@ -1,8 +1,6 @@
 """Simulated people: heart beats, and the wrist PPG that goes with them.
 
-A plausible signal, not a model of the body: it lets the demo and the tests run without any recording.
-Everything follows from the seed of the person, so two calls give the same signal.
-"""
+A plausible signal, not a model of the body; all of it follows from the seed of the person."""
 
 from dataclasses import dataclass
 
@@ -39,8 +37,7 @@ class Person:
 
 def person(seed: int, minutes: float, activities: tuple[str, ...] = PROTOCOL) -> Person:
     """A person who goes through `activities` (keys of ACTIVITIES) in `minutes`, in about equal parts."""
-    rng = np.random.default_rng([1, seed])
-    seconds = minutes * 60.0
+    rng, seconds = np.random.default_rng([1, seed]), minutes * 60.0
     share = rng.uniform(0.8, 1.2, len(activities))
     ends = np.round(seconds * np.cumsum(share) / share.sum(), 2)
     spans = tuple(zip((0.0, *ends[:-1]), ends, activities))
@@ -107,9 +104,8 @@ def load_demo(people: int = 10, minutes: float = 4.0, seed: int = 0) -> Windows:
     count, made = int((minutes * 60 - WINDOW_SECONDS) / STEP_SECONDS) + 1, []
     for number in range(people):
         one, name = person(1000 * seed + number, minutes), f"{number + 1:02d}"
-        made.append(
-            Recording("demo", name, name, ppg(one, 50.0), 50.0, window_hr(one, count), simulated=True)
-        )
+        series = ppg(one, 50.0), 50.0, window_hr(one, count)
+        made.append(Recording("demo", name, name, *series, simulated=True))
     return build(made)
 
 

@@ -1,7 +1,6 @@
 """Simulated recordings in the published formats of SPC 2015, BAMI-1 and BAMI-2, for the readers of the real ones.
 
-Variable names, types, shapes and label counts are as published; channels that no reader takes are zero.
-"""
+Variable names, types, shapes and label counts are as published; channels that no reader takes are zero."""
 
 import os
 import shutil
@@ -22,15 +21,14 @@ SPC_ACTIVITIES = ("rest", "run", "recover", "run", "rest")
 
 def write(root: str | Path, datasets: Mapping[str, int], minutes: float = 6.0, seed: int = 0) -> None:
     """Write simulated people into `root`, e.g. datasets={"spc2015": 12, "bami1": 24}, all or nothing.
-
-    `minutes` is the length of each recording. A `root` that is there and not empty is refused with InputError.
-    """
+    `minutes` is the length of each recording. A `root` that is there and not empty is refused with
+    InputError."""
     for dataset, people in datasets.items():
         if dataset not in WRITERS:
             raise InputError(f"No simulated form of {dataset!r}: choose from {', '.join(WRITERS)}.")
         if people < 1 or minutes * 60 < 12:
             raise InputError(
-                f"{people} people of {dataset}, {minutes} min each: at least 1 and 0.2 are needed."
+                f"{people} people of {dataset}, {minutes} minutes: at least 1 and 0.2 are needed."
             )
     root = Path(root)
     beside = root.with_name(f".{root.name}.{uuid.uuid4().hex[:8]}")
@@ -72,10 +70,9 @@ def bami1(n: int, seed: int, minutes: float) -> dict[str, dict]:
     """`sigPPG`, `sigAcc`, `sigGyro` 3 x samples uint16 at 50 Hz; `timeECG` (s), `bpmECG` (beats, 1)."""
     person = simulate.person(seed, minutes)
     ppg = np.clip(40_000 + 1_500 * simulate.ppg(person, 50, 3), 0, 65_535).round().astype(np.uint16)
-    beats, hr = person.r_peaks[1:, None], 60 / np.diff(person.r_peaks)[:, None]
+    beats = {"timeECG": person.r_peaks[1:, None], "bpmECG": 60 / np.diff(person.r_peaks)[:, None]}
     still = np.zeros_like(ppg)
-    variables = {"sigPPG": ppg, "sigAcc": still, "sigGyro": still, "timeECG": beats, "bpmECG": hr}
-    return {f"Subject_{n}.mat": variables}
+    return {f"Subject_{n}.mat": {"sigPPG": ppg, "sigAcc": still, "sigGyro": still} | beats}
 
 
 def bami2(n: int, seed: int, minutes: float) -> dict[str, dict]:
