@@ -57,13 +57,14 @@ def parser() -> argparse.ArgumentParser:
     add("--only", metavar="DATASET", help="only this set")
     add("--data", type=Path, default=Path("data/raw"), help="folder to write to (data/raw)")
     add("--yes", action="store_true", help="do not ask before a large download")
-    p = command(bench)
-    what = p.add_mutually_exclusive_group(required=True)
-    what.add_argument("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
-    what.add_argument("--train", action="store_true", help="windows per second, plain loop beside ours")
-    p.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    p.add_argument("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
-    p.add_argument("--out", type=Path, help="folder for the CSVs (out/compute; with --train out/training)")
+    measure = command(bench)
+    add = measure.add_mutually_exclusive_group(required=True).add_argument
+    add("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
+    add("--train", action="store_true", help="windows per second, plain loop beside ours")
+    add = measure.add_argument
+    add("--device", choices=["cpu", "cuda"], default="cpu")
+    add("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
+    add("--out", type=Path, help="folder for the CSVs (out/compute; with --train out/training)")
     return top
 
 
@@ -84,12 +85,11 @@ def reproduce(options: argparse.Namespace) -> int:
     """run the notebooks of a study, from recordings to claims"""
     from ppglib.reproduce import NotebookError, reproduce
 
-    for text in options.given:
-        if "=" not in text:
-            raise InputError(f"-p takes NAME=VALUE, not {text!r}.")
-    o, only = options, options.only.split(",") if options.only else None
+    if wrong := [text for text in options.given if "=" not in text]:
+        raise InputError(f"-p takes NAME=VALUE, not {wrong[0]!r}.")
+    given, o = dict(text.split("=", 1) for text in options.given), options
     data, results = (path and path.resolve() for path in (o.data, o.results))
-    given = dict(text.split("=", 1) for text in o.given)
+    only = o.only.split(",") if o.only else None
     try:
         index = reproduce(o.study, data, out_of(o), only, o.jobs, o.dask, results, given)
     except NotebookError as error:
@@ -115,18 +115,16 @@ def tune(options: argparse.Namespace) -> None:
     from ppglib.study import tuning
 
     table = tuning.tune(*prepared(options))
-    files.write_table(out_of(options) / "results" / "tuning.csv", table)
+    files.write_table(out_of(options) / "results/tuning.csv", table)
     print(table[table.chosen].to_string(index=False))
 
 
 def report(options: argparse.Namespace) -> None:
     """write the findings and tables of a study as a page beside its CSVs"""
-    from ppglib import results
-    from ppglib.bench import costs
-    from ppglib.results import report
+    from ppglib.bench.costs import one_window
+    from ppglib.results import load_paper, report
 
-    measured = costs.one_window(ROOT / "data/results/compute")
-    print(report.write(options.results, results.load_paper(), measured))
+    print(report.write(options.results, load_paper(), one_window(ROOT / "data/results/compute")))
 
 
 def fetch(options: argparse.Namespace) -> None:
@@ -138,15 +136,12 @@ def fetch(options: argparse.Namespace) -> None:
 
 def bench(options: argparse.Namespace) -> None:
     """measure what networks cost"""
-    out = options.out or Path("out/training" if options.train else "out/compute")
+    from ppglib.bench import inference, training
+
     if options.inference:
-        from ppglib.bench import inference
-
-        inference.main(out, options.device)
+        inference.main(options.out or Path("out/compute"), options.device)
     else:
-        from ppglib.bench import training
-
-        training.main(out, options.data)
+        training.main(options.out or Path("out/training"), options.data)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Run the notebooks in order through papermill, and make an index of what came out."""
 
-import ast
 import html
 import os
 import socket
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
 import papermill
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
@@ -24,9 +22,8 @@ from ppglib.study import studies
 from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
 
-READING = ("02", "04", "05", "06", "08", "09")  # need no recordings and train nothing
-NEED_RESULTS = set(READING) - {"02"}
-KINDS = {"str": str, "int": int, "float": float, "bool": bool}  # of notebook parameters
+READING = ("02", "04", "05", "06", "08", "09")  # need no recordings and train nothing; but for 02, results
+KINDS = {"str": str, "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__}
 
 
 class NotebookError(Exception):
@@ -34,38 +31,26 @@ class NotebookError(Exception):
 
 
 def reproduce(
-    study: str,
-    data: Path | None,
-    out: Path,
-    only: list[str] | None = None,
-    jobs: int = 1,
-    dask: str | None = None,
-    results: Path | None = None,
-    given: dict[str, str] | None = None,
+    study: str, data: Path | None, out: Path, only=None, jobs=1, dask=None, results=None, given=None
 ) -> Path:
-    """Execute notebooks into `out`/notebooks, as .ipynb and .html, and write `out`/index.html.
-
-    results: a folder of result tables to show instead of training; only reading notebooks run then.
-    given: further notebook parameters by name, as the user typed them.
-    Everything that can be checked is checked before the first notebook runs. Raises InputError for
-    wrong input, and NotebookError if a notebook fails.
-    """
+    """Execute notebooks into `out`/notebooks, as .ipynb and .html, and write `out`/index.html. only: numbers
+    of notebooks, or all; jobs, dask: as `ppglib.study.engine.sweep`. results: a folder of result tables to
+    show instead of training; only reading notebooks run then. given: further notebook parameters by name, as
+    the user typed them. Raises InputError for wrong input, before the first notebook runs, and NotebookError
+    if one fails."""
     parsed = studies.read(study)
     notebooks = select(only, READING if results else None)
     tables, numbers = results or out / "results", set(notebooks)
-    if "03" not in numbers and numbers & NEED_RESULTS and not (tables / "runs.csv").is_file():
+    if "03" not in numbers and numbers & set(READING[1:]) and not (tables / "runs.csv").is_file():
         raise InputError(f"There are no results in {tables}: run notebook 03 too, or name them by --results.")
     name = str(Path(study).resolve()) if study.endswith(".toml") else study
     values = {"study": name, "data": str(data or ""), "out": str(out), "results": str(tables)}
-    values |= {"jobs": jobs, "measure": True}
-    plan = parameters(list(notebooks.values()), values, given or {})
+    plan = parameters([*notebooks.values()], values | {"jobs": jobs, "measure": True}, given or {})
     files.write(out / ".writable", b"")  # better now than after minutes
     (out / ".writable").unlink()
     if not results and numbers & {"01", "03"}:
         windows = study_windows(parsed, data, out)
-        if "03" in numbers:
-            # Trained here and not in the notebook's kernel, so that a terminal shows the progress;
-            # the notebook finds the runs done and makes the tables.
+        if "03" in numbers:  # here, where a terminal shows the progress; the notebook finds the runs done
             sweep(parsed, windows, out, jobs, dask)
     execute(plan, out)
     return write_index(out)
@@ -94,51 +79,40 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
             raise InputError(f"No selected notebook has a parameter {name!r}; they have {', '.join(known)}.")
     plan = {}
     for path, found in declared.items():
-        kinds = {name: found[name]["inferred_type_name"] for name in given if name in found}
         plan[path] = {name: value for name, value in values.items() if name in found}
-        plan[path] |= {name: typed(name, given[name], kind) for name, kind in kinds.items()}
+        for name in given.keys() & found:
+            kind = found[name]["inferred_type_name"]
+            try:
+                plan[path][name] = KINDS[kind](given[name])
+            except (KeyError, ValueError):
+                wrong = f"Parameter {name} must be of type {kind}, not {given[name]!r}."
+                raise InputError(wrong) from None
     return plan
-
-
-def typed(name: str, text: str, kind: str):
-    """The value of a parameter as the user typed it; InputError if it is not of this kind."""
-    try:
-        value = text if kind == "str" else ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = None
-    value = float(value) if kind == "float" and type(value) is int else value
-    if value is None or type(value) is not KINDS.get(kind):
-        raise InputError(f"Parameter {name} must be of type {kind}, not {text!r}.")
-    return value
 
 
 def execute(plan: dict[Path, dict], out: Path) -> None:
     """Run every notebook with its parameters; a bar in a terminal, elsewhere a line a notebook."""
-    folder = out / "notebooks"
-    folder.mkdir(parents=True, exist_ok=True)
+    (out / "notebooks").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
     bar = tqdm(plan.items(), unit="notebook", disable=not sys.stderr.isatty())
     with local_kernels() as config:
         for path, given in bar:
             bar.set_description(path.stem)
             begun = time.perf_counter()
-            execute_one(path, given, folder, config)
+            execute_one(path, given, out / "notebooks", config)
             if bar.disable:
                 print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
 
 
 @contextmanager
 def local_kernels() -> Iterator[Config]:
-    """Settings for kernels that talk through sockets in a folder of the user's own, and not over TCP.
-
-    Over TCP every program on the machine could listen, and each kernel says so. A socket's path may have
-    about 100 characters, so a long temporary folder is not used. Windows keeps TCP.
-    """
+    """Settings for kernels that talk through sockets in a folder of the user's own; Windows keeps TCP. Over
+    TCP every program on the machine could listen, and each kernel says so."""
     config = Config()
     if not hasattr(socket, "AF_UNIX"):
         yield config
         return
-    short = None if len(tempfile.gettempdir()) < 70 else "/tmp"
+    short = None if len(tempfile.gettempdir()) < 70 else "/tmp"  # a socket's path has about 100 characters
     with tempfile.TemporaryDirectory(prefix="ppg-", dir=short, ignore_cleanup_errors=True) as folder:
         config.KernelManager.transport = "ipc"
         config.KernelManager.ip = f"{folder}/kernel"  # sockets are named kernel-1, kernel-2, ...
@@ -148,15 +122,15 @@ def local_kernels() -> Iterator[Config]:
 def execute_one(path: Path, given: dict, folder: Path, config: Config) -> None:
     """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError."""
     beside, failed = folder / f".{path.name}", folder / f"{path.stem}.failed.ipynb"
-    options = {"kernel_name": "python3", "progress_bar": False, "log_output": False, "config": config}
     try:
-        papermill.execute_notebook(str(path), str(beside), given, **options)
+        papermill.execute_notebook(
+            path, beside, given, kernel_name="python3", progress_bar=False, config=config
+        )
     except PapermillExecutionError as error:
         os.replace(beside, failed)
         why = f"cell {error.cell_index}: {error.ename}: {error.evalue}"
         raise NotebookError(f"{path.name} failed in {why} (see {failed})") from None
-    notebook = nbformat.read(beside, as_version=4)
-    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_notebook_node(notebook)
+    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_filename(str(beside))
     files.write(folder / f"{path.stem}.html", page.encode())
     os.replace(beside, folder / path.name)
     failed.unlink(missing_ok=True)
@@ -164,15 +138,11 @@ def execute_one(path: Path, given: dict, folder: Path, config: Config) -> None:
 
 def write_index(out: Path) -> Path:
     """index.html: every executed notebook, figure and table under `out`, as links."""
-    sections = {"Notebooks": "notebooks/*.html", "Also rendered here": "*/index.html"}
-    sections |= {"Figures": "figures/*.png", "Tables": "tables/*.csv", "Results": "results/*.csv"}
     title = html.escape(out.name)
     page = f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1>"
-    for section, pattern in sections.items():
-        links = [html.escape(path.relative_to(out).as_posix()) for path in sorted(out.glob(pattern))]
-        page += f"<h2>{section}</h2>" * bool(links)
-        for link in links:
-            image = f'<br><img src="{link}" alt="" style="max-width: 100%">' if link.endswith(".png") else ""
-            page += f'<p><a href="{link}">{link}</a>{image}</p>'
+    for pattern in ("notebooks/*.html", "*/index.html", "figures/*.png", "tables/*.csv", "results/*.csv"):
+        for path in sorted(out.glob(pattern)):
+            link = html.escape(path.relative_to(out).as_posix())
+            page += f'<p><a href="{link}">{link}</a></p>'
     files.write(out / "index.html", page.encode())
     return out / "index.html"

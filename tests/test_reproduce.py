@@ -173,9 +173,13 @@ def test_the_module_runs_as_a_command(tmp_path):
     assert done.stderr.startswith("ppglib: There is no study") and "Traceback" not in done.stderr
 
 
-def test_parameters_are_typed():
-    assert reproduce.typed("x", "3", "float") == 3.0
-    assert reproduce.typed("x", "True", "bool") is True
-    assert reproduce.typed("x", "3", "str") == "3"
-    with pytest.raises(InputError):
-        reproduce.typed("x", "__import__('os')", "int")
+def test_parameters_are_typed(notebooks):
+    path = notebooks / "07_small.ipynb"
+    path.write_text(path.read_text().replace("share: float = 0.5", "share: float = 0.5\\nfast: bool = True"))
+    given = {"repeats": "3", "share": "3", "fast": "False"}
+    (found,) = reproduce.parameters([path], {"results": "x", "jobs": 1}, given).values()
+    assert found == {"results": "x", "repeats": 3, "share": 3.0, "fast": False}
+    assert isinstance(found["share"], float)
+    for name, text in {"repeats": "__import__('os')", "share": "half", "fast": "3"}.items():
+        with pytest.raises(InputError, match=f"{name} must be of type"):
+            reproduce.parameters([path], {}, {name: text})

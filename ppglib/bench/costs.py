@@ -1,9 +1,9 @@
 """What Table 3's numbers mean: time against blocks and MACs, memory against parameter bytes, calls.
 
-The paper's table and ours go through the same functions, in one shape ("Table 3"): device, blocks,
-seconds (a call), seconds_sd, memory_mb (10^6 bytes).
+The paper's table and ours in one shape: device, blocks, seconds (a call), seconds_sd, memory_mb (10^6 bytes).
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -32,17 +32,15 @@ def read(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def one_window(folder: Path) -> pd.DataFrame:
     """device, gpu, blocks, seconds, memory_mb (10^6 bytes) of every device with tables in `folder`, if any.
-
-    One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a
-    GPU, as in the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts.
-    """
+    One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a GPU, as in
+    the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts."""
     columns = ["device", "gpu", "blocks", "seconds", "memory_mb"]
-    if not any(Path(folder).glob("*.csv")):
+    if not any(folder.glob("*.csv")):
         return pd.DataFrame(columns=columns)
-    table = settings(*read(Path(folder))).query("batch == 1 and threads == 1 and variant == 'eager'")
-    gpu = table.driver.str.contains("CUDA")
-    table = table.assign(gpu=gpu, memory_mb=table.memory_mb.mask(gpu, table.process_mb))
-    return table.assign(device=table.device + ", one window a call")[columns].reset_index(drop=True)
+    table = settings(*read(folder)).query("batch == 1 and threads == 1 and variant == 'eager'")
+    gpu, device = table.driver.str.contains("CUDA"), table.device + ", one window a call"
+    table = table.assign(device=device, gpu=gpu, memory_mb=table.memory_mb.mask(gpu, table.process_mb))
+    return table[columns].reset_index(drop=True)
 
 
 def table3(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
@@ -56,11 +54,8 @@ def table3(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
 
 def settings(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
     """One row per device, variant, threads, batch and size: seconds and their sd (means over the runs), MB.
-
-    memory_mb is what the network itself holds at the peak of inference (its parts without the
-    framework's constant), process_mb the measured peak with it; NaN at batches where memory was
-    not measured.
-    """
+    memory_mb is the network's parts at the peak of inference, process_mb the measured peak, with the
+    framework's constant; NaN at batches where memory was not measured."""
     keys = ["device", "driver", "variant", "threads", "batch", "blocks"]
     seconds = time.groupby(keys, as_index=False).agg(seconds=("mean", "mean"), seconds_sd=("sd", "mean"))
     held = memory[memory["mode"] == "inference"].set_index(["device", "batch", "blocks"])
@@ -70,25 +65,22 @@ def settings(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
 
 def time_laws(table: pd.DataFrame) -> pd.DataFrame:
     """Per device, two straight lines for the seconds of a call, in blocks and in MACs: which fits better.
-
-    Both have three parameters (slope, intercept, variance), so their AICc differ by what is left over alone.
-    """
+    Both have three parameters (slope, intercept, variance), so their AICc differ by what is left over
+    alone."""
     rows = []
     for device, group in table.groupby("device", sort=False):
         blocks, mmacs = (linregress(x, group.seconds) for x in (group.blocks, group.blocks.map(macs) / 1e6))
         lead = len(group) * np.log((1 - blocks.rvalue**2) / (1 - mmacs.rvalue**2))
         found = [1e3 * blocks.slope, blocks.rvalue**2, 1e3 * mmacs.slope, mmacs.rvalue**2, lead]
         rows.append([device, *found, "blocks" if lead < 0 else "MACs"])
-    columns = ["ms per block", "R2 blocks", "ms per MMAC", "R2 MACs", "AICc blocks - MACs", "better"]
-    return pd.DataFrame(rows, columns=["device", *columns])
+    columns = "device,ms per block,R2 blocks,ms per MMAC,R2 MACs,AICc blocks - MACs,better"
+    return pd.DataFrame(rows, columns=columns.split(","))
 
 
 def calls(paper: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Per device of ours: how many calls take the paper's seconds, and how even that is over the sizes.
-
-    `unevenness` is the coefficient of variation of the nine ratios: 0 if this device and batch have
-    the very shape of the paper's row.
-    """
+    `unevenness` is the coefficient of variation of the ratios: 0 if the device has the shape of the paper's
+    row."""
     theirs = paper.set_index("blocks").seconds
     ratio = table.assign(ratio=table.blocks.map(theirs) / table.seconds).groupby("device", sort=False).ratio
     counts = pd.DataFrame({"calls": ratio.median(), "fewest": ratio.min(), "most": ratio.max()})
@@ -104,43 +96,33 @@ def saved(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 def bytes_law(blocks: pd.Series, memory_mb: pd.Series, count=live_parameters) -> dict[str, float]:
     """Line of memory against parameter bytes: bytes per byte (with standard error), constant in MB, R2."""
     line = linregress(4 * blocks.map(count) / 1e6, memory_mb)
-    found = {"bytes per byte": line.slope, "se": line.stderr, "constant MB": line.intercept}
-    return found | {"R2": line.rvalue**2}
+    names = ("bytes per byte", "se", "constant MB", "R2")
+    return dict(zip(names, (line.slope, line.stderr, line.intercept, line.rvalue**2)))
 
 
 def allocated_state(blocks: int, copies: int) -> int:
-    """Bytes on a GPU of a network as the paper counts it, with `copies` of each live parameter.
-
-    1 copy is inference, 2 with gradients, 4 with Adam's two moments too. Idle parameters have no
-    gradient, so there is one copy of them; so it is with batch-norm statistics. Every tensor takes
-    whole allocator blocks.
-    """
+    """Bytes on a GPU of a network as the paper counts it, with `copies` (see COPIES) of each live parameter.
+    There is one copy of idle parameters, which have no gradient, and of batch-norm statistics. Every tensor
+    takes whole allocator blocks."""
     with torch.device("meta"):  # shapes only
         network = ResNet1D(blocks)
         idle = 4 * (paper_parameters(blocks) - live_parameters(blocks))
-    statistics = [b for b in network.buffers() if b.is_floating_point()]
-    live, kept = (sum(map(_allocated, tensors)) for tensors in (network.parameters(), statistics))
-    return copies * live + kept + idle
-
-
-def _allocated(tensor: torch.Tensor) -> int:
-    return -(-4 * tensor.numel() // ALLOCATOR_BLOCK) * ALLOCATOR_BLOCK
+    kept = [(1, b) for b in network.buffers() if b.is_floating_point()]
+    kept += [(copies, parameter) for parameter in network.parameters()]
+    return idle + sum(n * math.ceil(4 * t.numel() / ALLOCATOR_BLOCK) * ALLOCATOR_BLOCK for n, t in kept)
 
 
 def verdicts(paper: pd.DataFrame) -> pd.DataFrame:
-    """The paper's row as evidence on what was measured: reading, numbers, verdict.
-
-    Blocks and MACs go up together over the nine sizes. Up to six blocks they come one at a time and
-    cost from 0.5 to 1.5 MMAC, which tells the two apart.
-    """
+    """The paper's row as evidence on what was measured: reading, numbers, verdict. Over the nine sizes blocks
+    and MACs go up together; up to six blocks, at 0.5 to 1.5 MMAC each, they do not."""
     rows = []
     for name, part in {"all nine sizes": paper, "1 to 6 blocks": paper[paper.blocks <= 6]}.items():
         _, ms, r2_blocks, _, r2_macs, lead, better = time_laws(part).iloc[0]
         numbers = f"R2 {r2_blocks:.4f} in blocks, {r2_macs:.4f} in MACs, AICc {lead:+.1f}"
         verdict = "undecided" if abs(lead) < DECISIVE else f"follows {better}"
         rows.append([f"{ms / 1e3:.2f} s a block, whatever it costs ({name})", numbers, verdict])
-    left = {n: paper.memory_mb - paper.blocks.map(lambda b, n=n: allocated_state(b, n)) / 1e6 for n in COPIES}
-    spread = {n: np.ptp(mb) for n, mb in left.items()}
+    held = {n: [allocated_state(b, n) / 1e6 for b in paper.blocks] for n in COPIES}
+    spread = {n: np.ptp(paper.memory_mb - mb) for n, mb in held.items()}
     numbers = "left-over varies by " + ", ".join(f"{mb:.1f} MB ({n})" for n, mb in spread.items())
     best = min(spread, key=spread.get)
     rows.append(["memory holds how many copies of a parameter", numbers, f"{best}: {COPIES[best]}"])

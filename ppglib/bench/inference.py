@@ -1,7 +1,4 @@
-"""What a network costs (paper, Table 3): the time of a call, and the files of one device.
-
-`python -m ppglib bench --inference [--device cuda|cpu]` calls `main`. Memory is in `memory.py`.
-"""
+"""What a network costs (paper, Table 3): the time of a call, and the files of one device."""
 
 import os
 import re
@@ -17,11 +14,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ppglib import fast, files
+from ppglib import files
 from ppglib.bench.memory import measure_memory
 from ppglib.fast import keep_memory
 from ppglib.files import InputError
 from ppglib.resnet1d import SIZES, ResNet1D
+from ppglib.study.machine import device_name, processor_name
 from ppglib.task import LENGTH
 
 # Timed calls of each network, by batch; n is in every row.
@@ -33,12 +31,9 @@ POOL = 81 * 4096  # windows that inputs come from: 265 MB, so that no call finds
 
 
 def main(out: Path, device: str = "cpu", quick: bool = False) -> list[Path]:
-    """Measure time and memory on this machine; write `<device>.csv` and `<device>.memory.csv` to `out`.
-
-    All of it is measured twice, one run after the other, so that the table itself shows how well
-    two runs agree; `quick` is one run with few calls. Raises InputError without such a device or
-    where `out` cannot be written.
-    """
+    """Measure time and memory on this machine; write `<device>.csv` and `<device>.memory.csv` to `out`. All
+    of it is measured twice, so that the table itself shows how well two runs agree; `quick` is one run with
+    few calls. Raises InputError without such a device or where `out` cannot be written."""
     if device not in FULL:
         raise InputError(f"Unknown device {device!r}: choose cpu or cuda.")
     if device == "cuda" and not torch.cuda.is_available():
@@ -58,12 +53,9 @@ def main(out: Path, device: str = "cpu", quick: bool = False) -> list[Path]:
 
 
 def measure_time(device: str, calls: dict[int, int], runs: int) -> pd.DataFrame:
-    """One row per run, variant, threads, batch and size: n, then mean, sd, median, spread (s a call).
-
-    sd is over single calls. Every setting is measured in STRETCHES that are spread over the whole run,
-    and spread is the range of their medians: it holds the slow drift that calls next to each other
-    share, and two runs should agree within it.
-    """
+    """One row per run, variant, threads, batch and size: n, then mean, sd, median, spread (s a call). sd is
+    over single calls; spread is the range of the medians of STRETCHES over the whole run: it holds the slow
+    drift that calls next to each other share, and two runs should agree within it."""
     pool = torch.randn(POOL, 1, LENGTH, generator=torch.Generator().manual_seed(0)).to(device)
     keep_memory()  # or two runs differ by what the system does with freed memory
     networks = {blocks: ResNet1D(blocks).eval().to(device) for blocks in SIZES}
@@ -74,8 +66,7 @@ def measure_time(device: str, calls: dict[int, int], runs: int) -> pd.DataFrame:
             print(f"time: run {run + 1} of {runs}, stretch {stretch + 1} of {STRETCHES}", flush=True)
             for (variant, threads), (batch, n) in product(settings, calls.items()):
                 torch.set_num_threads(threads)
-                found = call_times(networks, pool, batch, -(-n // STRETCHES), variant)
-                for blocks, s in found.items():
+                for blocks, s in call_times(networks, pool, batch, -(-n // STRETCHES), variant).items():
                     seconds[run, variant, threads, batch, blocks].append(s)
     finally:
         torch.set_num_threads(every)
@@ -85,28 +76,19 @@ def measure_time(device: str, calls: dict[int, int], runs: int) -> pd.DataFrame:
 
 @torch.inference_mode()
 def call_times(networks: dict, pool: Tensor, batch: int, n: int, variant: str) -> dict[int, np.ndarray]:
-    """Seconds of n calls of each network: {blocks: (n,)}.
-
-    The networks take turns, so that a slow drift of the machine does not fall on one of them, and
-    each call gets the next windows of the pool.
-    """
+    """Seconds of n calls of each network: {blocks: (n,)}, launches and all. The networks take turns, so that
+    no drift of the machine falls on one of them; each call gets new windows."""
     ready = {b: graphed(f, pool[:batch]) if variant == "graph" else f for b, f in networks.items()}
     seconds, turn = {b: [] for b in ready}, 0
     for _ in range(WARM_UP + n):
         for blocks, call in ready.items():
             start = turn * batch % (len(pool) - batch + 1)
-            seconds[blocks].append(clock(call, pool[start : start + batch]))
-            turn += 1
+            x, turn, begun = pool[start : start + batch], turn + 1, time.perf_counter()
+            call(x)
+            if x.is_cuda:
+                torch.cuda.synchronize()
+            seconds[blocks].append(time.perf_counter() - begun)
     return {b: np.array(s[WARM_UP:]) for b, s in seconds.items()}
-
-
-def clock(call: Callable[[Tensor], Tensor], x: Tensor) -> float:
-    """Seconds of one call on an idle device: waiting for kernels to be launched is part of it."""
-    start = time.perf_counter()
-    call(x)
-    if x.is_cuda:
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def graphed(network: torch.nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
@@ -138,8 +120,8 @@ def describe(device: str) -> dict[str, str]:
     if device == "cuda":
         query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
         driver = subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]
-        name, driver = torch.cuda.get_device_name(), f"{driver}, CUDA {torch.version.cuda}"
+        name, driver = device_name(), f"{driver}, CUDA {torch.version.cuda}"
     else:
-        name = f"{fast.processor_name()} CPU, {os.cpu_count()} cores"
+        name = f"{processor_name()} CPU, {os.cpu_count()} cores"
         driver = f"oneDNN, {torch.backends.cpu.get_cpu_capability()}"
     return {"device": name, "driver": driver, "torch": torch.__version__}

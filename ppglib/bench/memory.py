@@ -1,8 +1,7 @@
 """Peak memory of a network, split into its parts (paper, Table 3), for inference and for training.
 
-Two independent readings. The parts come from the record of every allocation and release that
-PyTorch's profiler keeps, on a CPU as on a GPU. The peak comes from the operating system (a CPU:
-resident memory of a fresh process) or from the caching allocator's own counter (a GPU).
+Two independent readings: the parts come from the profiler's record of every allocation and release, the
+peak from the operating system (a CPU: resident memory of a fresh process) or the allocator's counter (a GPU).
 """
 
 import gc
@@ -27,20 +26,16 @@ from ppglib.task import BINS, LENGTH
 
 MODES = ("inference", "training")
 PARTS = ("parameters", "gradients", "optimizer", "activations")
-DEVICE_TYPE = {"cpu": 0, "cuda": 1}  # PyTorch's numbers, as in a trace
 
 
 def measure_memory(device: str, batches: list[int], repeats: int) -> pd.DataFrame:
     """One row per mode, batch and size: bytes of each part at the peak, the constant, the measured peak.
-
-    constant and measured are medians over `repeats` fresh processes (n), spread is the range of measured.
-    The constant is what the process (CPU) or the allocator (GPU) holds before this network exists.
-    """
+    constant and measured are medians over `repeats` fresh processes (n), spread is the range of measured. The
+    constant is what the process (CPU) or the allocator (GPU) holds before this network exists."""
     rows = []
     with fresh_processes() as pool:
         for mode, batch, blocks in product(MODES, batches, SIZES):
-            if blocks == SIZES[0]:
-                print(f"memory: {mode}, batch {batch}, {repeats} fresh process(es) a size", flush=True)
+            print(f"memory: {mode}, batch {batch}, {blocks} blocks", flush=True)
             case = (blocks, batch, mode, device)
             constant, peak = np.array([pool.submit(peaks, *case).result() for _ in range(repeats)]).T
             row = {"mode": mode, "threads": 1, "batch": batch, "blocks": blocks, "n": repeats} | parts(*case)
@@ -74,9 +69,10 @@ def peaks(blocks: int, batch: int, mode: str, device: str) -> tuple[int, int]:
     gc.collect()
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    constant = torch.cuda.memory_allocated() if device == "cuda" else resident_peak()
+    held = torch.cuda.max_memory_allocated if device == "cuda" else resident_peak
+    constant = held()
     use(blocks, batch, mode, device)
-    return constant, torch.cuda.max_memory_allocated() if device == "cuda" else resident_peak()
+    return constant, held()
 
 
 def resident_peak() -> int:
@@ -88,8 +84,7 @@ def fresh_processes() -> ProcessPoolExecutor:
     """A new process for each task, forked from one that has imported PyTorch and done nothing else."""
     # Without this, glibc keeps released maps in its heap and the resident peak counts them twice.
     os.environ["MALLOC_MMAP_THRESHOLD_"] = "65536"
-    context = get_context("forkserver")
-    # The optimizers import the compiler: once here, instead of once in every process that trains.
+    context = get_context("forkserver")  # the optimizers import the compiler: here, and not in every process
     context.set_forkserver_preload(["torch._dynamo", "ppglib.bench.memory"])
     return ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1)
 
@@ -101,35 +96,28 @@ def parts(blocks: int, batch: int, mode: str, device: str) -> dict[str, int]:
     with profile(activities=activities, profile_memory=True) as record:
         network, optimizer = use(blocks, batch, mode, device)
     with tempfile.TemporaryDirectory() as folder:
-        trace = Path(folder) / "trace.json"
-        record.export_chrome_trace(str(trace))
-        events = [e for e in json.loads(trace.read_text())["traceEvents"] if e["name"] == "[memory]"]
-    found = [e["args"] for e in sorted(events, key=lambda e: e["ts"])]
-    events = [(e["Addr"], e["Bytes"]) for e in found if e["Device Type"] == DEVICE_TYPE[device]]
+        record.export_chrome_trace(f"{folder}/trace.json")
+        events = json.loads(Path(folder, "trace.json").read_text())["traceEvents"]
+    found = sorted((e for e in events if e["name"] == "[memory]"), key=lambda e: e["ts"])
+    found = [e["args"] for e in found if e["args"]["Device Type"] == int(device == "cuda")]
     owned = {"parameters": [*network.parameters(), *network.buffers()]}
     owned["gradients"] = [p.grad for p in network.parameters() if p.grad is not None]
-    owned["optimizer"] = (
-        [v for state in optimizer.state.values() for v in state.values()] if optimizer else []
-    )
-    return at_peak(events, {t.untyped_storage().data_ptr(): k for k, ts in owned.items() for t in ts})
+    states = optimizer.state.values() if optimizer else []
+    owned["optimizer"] = [value for state in states for value in state.values()]
+    owner = {tensor.untyped_storage().data_ptr(): part for part, ts in owned.items() for tensor in ts}
+    return at_peak([(e["Addr"], e["Bytes"]) for e in found], owner)
 
 
 def at_peak(events: list[tuple[int, int]], owner: dict[int, str]) -> dict[str, int]:
-    """Bytes of each part when their sum is largest (the last such moment).
-
-    events: (address, bytes) in time order, negative bytes for a release; releases of what was
-    allocated before the record are left out. owner: address -> part, of what is alive at the end;
-    an address may have been used before by something else, so only its last allocation is the
-    owner's. Everything without owner is an activation: maps, workspaces, the input.
-    """
+    """Bytes of each part when their sum is largest (the last such moment). events: (address, bytes) in time
+    order, negative bytes for a release. owner: address -> part, of what is alive at the end, so of an
+    address's last allocation. All else is an activation (maps, workspaces, input)."""
     last = {address: i for i, (address, size) in enumerate(events) if size > 0}
     now, best, part = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0), {}
     for i, (address, size) in enumerate(events):
         if size > 0:
             part[address] = owner.get(address, "activations") if last[address] == i else "activations"
-        if address not in part:
-            continue
-        now[part[address]] += size
-        if sum(now.values()) >= sum(best.values()):
-            best = dict(now)
+        if address in part:  # else it was allocated before the record
+            now[part[address]] += size
+            best = dict(now) if sum(now.values()) >= sum(best.values()) else best
     return best

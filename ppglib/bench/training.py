@@ -1,8 +1,6 @@
 """What training costs: the loop that one would write first beside ours, and how a sweep grows.
 
-The plain loop has 1-D convolutions, `nn.Dropout`, float32 and one process with all threads. Ours is
-`ppglib.training`'s step in one process a core with one thread each. The same two on real recordings, over
-several seeds, show whether they learn the same.
+The plain loop has 1-D layers, float32 and one process with all threads; ours has a process and thread a core.
 """
 
 import os
@@ -32,6 +30,7 @@ from ppglib.splits import split
 from ppglib.study import studies
 from ppglib.study.engine import complete, train_run
 from ppglib.study.grid import Run, make_run
+from ppglib.study.machine import versions
 from ppglib.study.prepare import study_windows
 from ppglib.study.studies import Study
 from ppglib.task import LENGTH, to_bin
@@ -46,28 +45,20 @@ SEEDS, EPOCHS = 3, 3  # of the comparison of errors
 
 def main(out: Path, data: Path | None = None) -> None:
     """Measure, print, and write training.csv and sweep.csv into `out`; with recordings also equality.csv.
-
-    Raises InputError for recordings that are missing or damaged, before anything is measured.
-    """
+    Raises InputError for recordings that are missing or damaged, before anything is measured."""
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # both loops on the processor
-    cores, study = os.cpu_count() or 1, studies.read("open")
-    with tempfile.TemporaryDirectory() as folder:  # recordings are not to lie beside results
-        windows = study_windows(study, data, Path(folder)) if data else None
-    print(*files.versions().values())
-    title = f"windows per second at batch {BATCH}, medians of {ROUNDS} rounds, {cores} processes of ours"
-    keep(out, "training", title, speed(cores))
-    keep(out, "sweep", "seconds of a sweep", growth(cores))
-    if windows:
-        keep(out, "equality", "MAE (BPM) of both loops", equality(study, windows, cores))
-
-
-def keep(out: Path, name: str, title: str, table: pd.DataFrame) -> None:
-    """Print a table under its title, and write it as NAME.csv with the versions that made it."""
-    print(f"{title}\n{table.round(2).to_string(index=False)}")
-    files.write_table(out / f"{name}.csv", table.assign(**files.versions()))
-
-
-# --- The network in 1-D
+    cores, study, made = os.cpu_count() or 1, studies.read("open"), versions()
+    title = f"windows per second at batch {BATCH}, {cores} processes of ours"
+    tables = {"training": (title, speed, cores), "sweep": ("seconds of a sweep", growth, cores)}
+    if data:
+        with tempfile.TemporaryDirectory() as folder:  # recordings are not to lie beside results
+            windows = study_windows(study, data, Path(folder))
+        tables["equality"] = "MAE (BPM) of both loops", equality, study, windows, cores
+    print(*made.values())
+    for name, (title, measure, *what) in tables.items():
+        table = measure(*what)
+        print(f"{title}\n{table.round(2).to_string(index=False)}")
+        files.write_table(out / f"{name}.csv", table.assign(**made))
 
 
 class PlainBlock(nn.Module):
@@ -85,18 +76,14 @@ class PlainBlock(nn.Module):
 
 def plain_layer(layer: nn.Module) -> nn.Module:
     """The same layer as one would write it first, with weights of its own."""
-    match layer:
-        case Block():
-            return PlainBlock(layer)
-        case nn.Sequential():
-            return nn.Sequential(*map(plain_layer, layer))
-        case nn.Conv2d():
-            return nn.Conv1d(layer.in_channels, layer.out_channels, KERNEL, layer.stride[1], KERNEL // 2)
-        case nn.BatchNorm2d():
-            return nn.BatchNorm1d(layer.num_features)
-        case fast.Dropout():
-            return nn.Dropout(layer.rate)
-    return layer
+    made = {
+        Block: PlainBlock,
+        nn.Sequential: lambda s: nn.Sequential(*map(plain_layer, s)),
+        nn.Conv2d: lambda c: nn.Conv1d(c.in_channels, c.out_channels, KERNEL, c.stride[1], KERNEL // 2),
+        nn.BatchNorm2d: lambda norm: nn.BatchNorm1d(norm.num_features),
+        fast.Dropout: lambda dropout: nn.Dropout(dropout.rate),
+    }
+    return made.get(type(layer), lambda same: same)(layer)
 
 
 class PlainNetwork(ResNet1D):
@@ -125,16 +112,25 @@ def train_plain(network, windows: Windows, rows, *, rate, batch, epochs, progres
         progress(loss.item())
 
 
-# --- Speed
-
-
 def speed(cores: int) -> pd.DataFrame:
-    """One row a size: both loops, how many times as fast ours is, and its share of the machine's peak."""
+    """One row a size: both loops in turn, how many times as fast ours is, and its share of the machine's peak."""
     peaks = {name: matrix_peak(getattr(torch, name)) for name in ("float32", "bfloat16")}
     print("matrix product: " + ", ".join(f"{name} {peak:.0f} GFLOP/s" for name, peak in peaks.items()))
-    table = pd.DataFrame([measure(blocks, cores) for blocks in SIZES])
-    share = table.gflops / peaks[fast.precision_of("auto", torch.device("cpu"))]
-    return table.assign(peak_share=share, processes=cores, rounds=ROUNDS)
+    rows, context = [], get_context("spawn")
+    for blocks in SIZES:
+        with ProcessPoolExecutor(1, context) as one, ProcessPoolExecutor(cores, context) as many:
+            for _ in range(ROUNDS):
+                plain, _ = one.submit(windows_per_second, "plain", blocks, cores).result()
+                found = [many.submit(windows_per_second, "ours", blocks, 1) for _ in range(cores)]
+                ours, memory = np.sum([process.result() for process in found], axis=0)
+                rows.append((blocks, plain, ours, ours / plain, memory))
+    rounds = pd.DataFrame(rows, columns=["blocks", "plain", "ours", "ratio", "memory"]).groupby("blocks")
+    table = rounds[["plain", "ours", "ratio"]].median()
+    table = table.assign(ratio_low=rounds.ratio.min(), ratio_high=rounds.ratio.max())
+    gflops = table.ours * 6 * table.index.map(macs) / 1e9  # a step backward is twice one forward
+    share = gflops / peaks[fast.precision_of("auto", torch.device("cpu"))]
+    table = table.assign(gflops=gflops, memory_mib=rounds.memory.max(), peak_share=share)
+    return table.assign(processes=cores, rounds=ROUNDS).reset_index()
 
 
 def matrix_peak(kind: torch.dtype, n: int = 2048) -> float:
@@ -143,68 +139,43 @@ def matrix_peak(kind: torch.dtype, n: int = 2048) -> float:
     return 2 * n**3 / min(timeit.repeat(lambda: a @ a, number=1, repeat=8)) / 1e9
 
 
-def measure(blocks: int, cores: int) -> dict:
-    """One row: both loops in turn, ROUNDS times, medians; ours in `cores` processes at once."""
-    plain, ours, context = [], [], get_context("spawn")
-    with ProcessPoolExecutor(1, context) as one, ProcessPoolExecutor(cores, context) as many:
-        for _ in range(ROUNDS):
-            plain.append(one.submit(windows_per_second, "plain", blocks, cores).result()[0])
-            found = [many.submit(windows_per_second, "ours", blocks, 1) for _ in range(cores)]
-            rate, memory = np.sum([process.result() for process in found], axis=0)
-            ours.append(rate)
-    rate, ratio = np.median(ours), np.array(ours) / plain
-    row = {"blocks": blocks, "plain": np.median(plain), "ours": rate, "ratio": np.median(ratio)}
-    row |= {"ratio_low": ratio.min(), "ratio_high": ratio.max()}
-    return row | {
-        "gflops": rate * 6 * macs(blocks) / 1e9,
-        "memory_mib": sum(memory),
-    }  # backward: twice forward
-
-
 def windows_per_second(kind: str, blocks: int, threads: int) -> tuple[float, float]:
     """Median over the epochs of one process but the first, and its peak memory in MiB."""
     torch.set_num_threads(threads)
-    noise, ticks = noise_windows(STEPS * BATCH), []
-    what = {"rate": 5e-4, "batch": BATCH, "progress": lambda _: ticks.append(time.perf_counter())}
+    rows, ticks = np.arange(STEPS * BATCH), []
+    what = {"rate": 5e-4, "batch": BATCH, "epochs": 1 + TIMED}
+    what["progress"] = lambda _: ticks.append(time.perf_counter())
     if kind == "ours":
         fast.keep_memory()
-        train(ResNet1D(blocks), noise, np.arange(STEPS * BATCH), epochs=1 + TIMED, **what)
-    else:
-        train_plain(PlainNetwork(blocks), noise, np.arange(STEPS * BATCH), epochs=1 + TIMED, **what)
-    return STEPS * BATCH / float(np.median(np.diff(ticks))), resident_peak() / 2**20
-
-
-# --- The growth of a sweep
+    network, loop = (ResNet1D, train) if kind == "ours" else (PlainNetwork, train_plain)
+    loop(network(blocks), noise_windows(len(rows)), rows, **what)
+    return len(rows) / float(np.median(np.diff(ticks))), resident_peak() / 2**20
 
 
 def growth(cores: int) -> pd.DataFrame:
-    """Seconds of small sweeps (1 block, 2 epochs): one row per thing varied and value, medians of the rounds.
-
-    expected: the seconds of the smallest value, scaled as the work is (or divided, for processes).
-    """
+    """Seconds of small sweeps (1 block, 2 epochs), medians of the rounds: one row per thing varied and value.
+    expected: the seconds of the first value, in proportion to the work of a process."""
     cases = [("runs", n, (n, WINDOWS, cores)) for n in (cores, 2 * cores, 4 * cores)]
     cases += [("windows", n, (2 * cores, n, cores)) for n in (WINDOWS // 2, WINDOWS, 2 * WINDOWS)]
     cases += [("processes", n, (2 * cores, WINDOWS, n)) for n in (1, cores)]
     rows = []
-    for _, (varied, value, case) in product(range(SWEEP_ROUNDS), cases):
-        sweep_seconds(case[-1], 500, case[-1])  # starts as many workers, which takes seconds
-        rows.append((varied, value, sweep_seconds(*case)))
-    found = pd.DataFrame(rows, columns=["varied", "value", "seconds"])
-    found = found.groupby(["varied", "value"], sort=False).seconds
+    for _, (varied, value, (runs, windows, n)) in product(range(SWEEP_ROUNDS), cases):
+        sweep_seconds(n, 500, n)  # starts as many workers, which takes seconds
+        rows.append((varied, value, runs * windows / n, sweep_seconds(runs, windows, n)))
+    found = pd.DataFrame(rows, columns=["varied", "value", "work", "seconds"])
+    found = found.groupby(["varied", "value", "work"], sort=False).seconds
     table = found.agg(seconds="median", low="min", high="max", n="count").reset_index()
     first = table.groupby("varied").transform("first")
-    ratio = table.value / first.value
-    return table.assign(expected=first.seconds * ratio.where(table.varied != "processes", 1 / ratio))
+    return table.assign(expected=first.seconds * table.pop("work") / first.work)
 
 
 def sweep_seconds(runs: int, windows: int, processes: int) -> float:
     """Wall time of a sweep of `runs` 1-block networks on noise: nothing is learned, everything is done."""
-    study = replace(studies.read("open"), name="growth", epochs=2)
+    study, noise = replace(studies.read("open"), epochs=2), noise_windows(windows)
     every = [make_run(study, "person", "scratch", 1, 0, 0, seed) for seed in range(runs)]
-    noise = noise_windows(windows)
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
         begun = time.perf_counter()
-        complete(study.name, every, noise, Path(folder), processes)
+        complete("growth", every, noise, Path(folder), processes)
         return time.perf_counter() - begun
 
 
@@ -213,29 +184,24 @@ def noise_windows(n: int, people: int = 10) -> Windows:
     rng, person = np.random.default_rng(0), (np.arange(n) * people // n).astype(str)
     table = pd.DataFrame({"start": np.arange(n) * 50, "hr": rng.uniform(60, 180, n), "person": person})
     table = table.assign(dataset="noise", recording=person, activity="", second=0.0, simulated=True)
-    signal = rng.standard_normal(50 * n + LENGTH).astype(np.float32)
+    signal = rng.standard_normal(50 * n + LENGTH, np.float32)
     return Windows(signal, table, pd.DataFrame(), pd.DataFrame())
 
 
-# --- Does the fast loop learn the same?
-
-
 def equality(study: Study, windows: Windows, jobs: int) -> pd.DataFrame:
-    """MAE (BPM, fold 0) of both loops: one row a size with mean and standard deviation over SEEDS.
-
-    equal: the means differ by less than the larger of the two standard deviations.
-    """
+    """MAE (BPM, fold 0) of both loops: one row a size with mean and standard deviation over SEEDS. equal: the
+    means differ by less than the larger of the two standard deviations."""
     study = replace(study, epochs=EPOCHS)
     cases = list(product(SIZES[::-1], range(SEEDS), LOOPS))
     runs = [make_run(study, "person", "scratch", size, 0, 0, seed) for size, seed, _ in cases]
     tasks = [joblib.delayed(mae)(kind, run, windows) for run, (*_, kind) in zip(runs, cases)]
     found = joblib.Parallel(n_jobs=jobs, inner_max_num_threads=1, backend="loky")(tasks)
     table = pd.DataFrame(cases, columns=["blocks", "seed", "loop"]).assign(mae=found)
-    spread = table.groupby(["blocks", "loop"]).mae.agg(["mean", "std"]).unstack()
-    spread.columns = [f"{loop}_{name}" for name, loop in spread.columns]
-    gap = (spread.ours_mean - spread.plain_mean).abs()
-    equal = gap < spread[["ours_std", "plain_std"]].max(axis=1)
-    return spread.assign(gap=gap, equal=equal, seeds=SEEDS, epochs=EPOCHS).reset_index()
+    table = table.groupby(["blocks", "loop"]).mae.agg(["mean", "std"]).unstack()
+    table.columns = [f"{loop}_{name}" for name, loop in table.columns]
+    gap = (table.ours_mean - table.plain_mean).abs()
+    equal = gap < table[["ours_std", "plain_std"]].max(axis=1)
+    return table.assign(gap=gap, equal=equal, seeds=SEEDS, epochs=EPOCHS).reset_index()
 
 
 def mae(kind: str, run: Run, windows: Windows) -> float:

@@ -25,11 +25,9 @@ SIMULATED = "SIMULATED"  # `ppglib.simulate` puts a file of this name into the r
 
 
 def load(dataset: str, root: str | Path) -> Iterator[Recording]:
-    """Recordings of `dataset` in the folder `root`/`dataset`, one in memory at a time.
-
-    Raises InputError at once if the set is unknown, its folder or a published file is missing or
-    a file is not the published one, and later, at the recording concerned, if its content is wrong.
-    """
+    """Recordings of `dataset` in the folder `root`/`dataset`, one in memory at a time. Raises InputError at
+    once if the set is unknown, its folder or a published file missing or altered, and later, at the recording
+    concerned, if its content is wrong."""
     folder = locate(dataset, root)
     simulated = (Path(root) / SIMULATED).exists()
     if not simulated:
@@ -48,12 +46,6 @@ def locate(dataset: str, root: str | Path) -> Path:
 
 
 def windows_of(datasets: str | Sequence[str], root: str | Path) -> Windows:
-    """Windows of one dataset or of several, read from `root`/DATASET and built anew: `ppglib.load`.
-
-    Raises InputError as `load` and `ppglib.windows.build` do.
-    """
+    """Windows of one dataset or of several, read from `root`/DATASET and built anew: `ppglib.load`."""
     names = [datasets] if isinstance(datasets, str) else datasets
     return build(chain.from_iterable(load(name, root) for name in names))
-
-
-__all__ = ["READERS", "SIMULATED", "Recording", "load", "locate", "windows_of"]

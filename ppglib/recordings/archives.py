@@ -31,13 +31,10 @@ class Member:
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """The file as a stream; whatever damage makes the body raise becomes one InputError.
-
-        On the way out the rest of the stream is read, because a zip checks its CRC at the end only.
-        """
+        """The file as a stream; whatever damage makes the body raise becomes one InputError."""
         with damaged(self.name), io.BufferedReader(self.opener(), BUFFER) as stream:
             yield stream
-            while stream.read(BUFFER):
+            while stream.read(BUFFER):  # a zip checks its CRC at the end only
                 pass
 
     def verify(self) -> None:
@@ -54,9 +51,8 @@ def damaged(name) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        wrong = f"{name} is damaged, truncated or not as published ({why}): fetch it again."
-        raise InputError(wrong) from error
+        why = "not as published (" + " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(f"{name} is damaged, truncated or {why}): fetch it again.") from error
 
 
 @contextmanager
@@ -96,10 +92,7 @@ def _archive(stack: ExitStack, name: str, opener) -> list[Member]:
 
 
 def by_person(found: list[Member], pattern: str) -> dict[str, Member]:
-    """Members whose path ends in `pattern` (a regular expression, group 1 = the person), in order.
-
-    Raises InputError if one person is there twice.
-    """
+    """Members whose path ends in `pattern` (group 1 = the person), in order; InputError if one is there twice."""
     people: dict[str, Member] = {}
     for member in found:
         match = re.search(rf"(?:^|/){pattern}$", member.path)
@@ -111,10 +104,7 @@ def by_person(found: list[Member], pattern: str) -> dict[str, Member]:
 
 
 def refuse_copies(recordings: Iterable[Recording]) -> Iterator[Recording]:
-    """Pass recordings on; InputError if two of them hold the very same PPG, under whatever names.
-
-    A copy under another name would put one person into both the training and the test part.
-    """
+    """Pass recordings on; InputError if two hold the very same PPG: one person would be trained on and tested."""
     seen: dict[str, str] = {}
     for recording in recordings:
         digest = hashlib.sha256(np.ascontiguousarray(recording.ppg)).hexdigest()

@@ -1,9 +1,6 @@
 """Read a pickle of NumPy arrays without running anything that the file names.
 
-Only what NumPy's array reconstruction needs is admitted, and even that is played by stand-ins: an array
-stays a description (shape, type, bytes) until `to_numpy` checks and builds it. Long strings are read past:
-the chest signals, nine tenths of PPG-DaLiA's 1.4 GB a person, never enter the memory.
-"""
+An array stays a description (shape, type, bytes) until `to_numpy` checks and builds it."""
 
 import codecs
 import math
@@ -16,7 +13,9 @@ import numpy as np
 
 from ppglib.files import InputError
 
-KEPT = 1 << 26  # bytes: longer strings are read past; in PPG-DaLiA those are the 700-Hz chest signals
+KEPT = (
+    1 << 26
+)  # bytes: longer strings are read past, as the chest signals, 9/10 of PPG-DaLiA's 1.4 GB a person
 PIECE = 1 << 20  # bytes read past at a time
 
 
@@ -39,8 +38,7 @@ class _Array:
         self.shape, self.dtype, self.fortran, self.raw = shape, dtype, fortran, raw
 
     def __setstate__(self, state):
-        _, *described = state
-        self.__init__(*described)
+        self.__init__(*state[1:])
 
 
 _ADMITTED = {
@@ -49,9 +47,7 @@ _ADMITTED = {
     ("numpy.core.multiarray", "_reconstruct"): lambda *_: _Array(),
     ("numpy.core.multiarray", "scalar"): lambda kind, raw="": _Array((), kind, False, raw),
     # arrays at protocol 5, and bytes in pickles that Python 3 wrote at protocol 2
-    ("numpy.core.numeric", "_frombuffer"): lambda raw, kind, shape, order: _Array(
-        shape, kind, order == "F", raw
-    ),
+    ("numpy.core.numeric", "_frombuffer"): lambda raw, kind, *how: _Array(how[0], kind, how[1] == "F", raw),
     ("_codecs", "encode"): lambda text, *_: text.encode("latin1"),
 }
 
@@ -94,19 +90,18 @@ class _Unpickler(pickle._Unpickler):
     dispatch[pickle.BINSTRING[0]] = load_binstring
 
     def find_class(self, module, name):
-        asked = (module.replace("numpy._core", "numpy.core"), name)  # since NumPy 2, and before
-        if asked not in _ADMITTED:
+        admitted = _ADMITTED.get(
+            (module.replace("numpy._core", "numpy.core"), name)
+        )  # since NumPy 2, and before
+        if not admitted:
             asks = f"it asks for {module}.{name}, which no recording needs"
             raise InputError(f"{self.name} is not loaded: {asks}: do not use this file.")
-        return _ADMITTED[asked]
+        return admitted
 
 
 def load(stream: BinaryIO, name: str):
-    """Content of a pickle written by Python 2 or 3, arrays as descriptions for `to_numpy`.
-
-    Raises InputError if it asks for any class or function but NumPy's for arrays; on damaged bytes
-    raises whatever pickle does (see archives.Member.open, which turns that into an InputError).
-    """
+    """Content of a pickle written by Python 2 or 3, arrays as descriptions for `to_numpy`. Raises InputError
+    if it asks for anything but arrays; on damaged bytes whatever pickle does."""
     return _Unpickler(stream, name).load()
 
 

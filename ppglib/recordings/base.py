@@ -22,10 +22,7 @@ def load_mat(member: Member, variables: list[str], simplify: bool = False) -> di
 
 
 def read_mat(path: Path, shapes: dict[str, tuple]) -> list[np.ndarray]:
-    """Variables of a MAT v5 file as float64, each checked against its shape; None in a shape is any length > 0.
-
-    Raises InputError if the file is unreadable or truncated, lacks a variable, or has another shape.
-    """
+    """Variables of a MAT v5 file as float64, each checked against its shape; None in a shape is any length > 0."""
     if not path.is_file():
         raise InputError(f"{path} is missing: fetch it again or name the right data folder.")
     content = load_mat(Member(str(path), path.name, partial(open, path, "rb")), list(shapes))

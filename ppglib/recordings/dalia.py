@@ -1,7 +1,6 @@
 """PPG-DaLiA (Reiss et al. 2019, UCI 495): 15 people, wrist BVP at 64 Hz, labels as published.
 
-One pickle per person, read from the outer zip, from the data.zip inside it, or from the unpacked tree.
-"""
+One pickle per person, read from the outer zip, from the data.zip inside it, or from the unpacked tree."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,8 +46,8 @@ def _recording(person: str, member: archives.Member) -> Recording:
     activity, r_peaks = column("activity"), column("rpeaks")
     seconds, active = len(bvp) / BVP_RATE, len(activity) / ACTIVITY_RATE
     if abs(active - seconds) > max(RATE_TOLERANCE * seconds, 1):
-        lengths = f"the activity lasts {active:.0f} s at {ACTIVITY_RATE} Hz but the BVP {seconds:.0f} s at {BVP_RATE:g} Hz"
-        raise InputError(f"{member.name}: {lengths}, so the rates are not the published ones.")
+        found = f"{active:.0f} s of activity but {seconds:.0f} s of BVP"
+        raise InputError(f"{member.name}: {found}, so the rates are not the published ones.")
     windows = window_count(len(bvp), BVP_RATE)
     if len(hr) != windows:
         raise InputError(f"{member.name} has {len(hr)} labels for {windows} windows of 8 s every 2 s.")

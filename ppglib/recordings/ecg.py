@@ -1,9 +1,7 @@
 """Heart rate of a window from an ECG, for the sets that publish no labels.
 
-R-peaks from sleepecg; a published plausibility rule (Meier et al., WildPPG, 2024), which is not enough at
-the edges of gaps and near its own limits, so that a window must also be covered by plausible intervals; a
-second detector, neurokit2, as a veto.
-"""
+R-peaks from sleepecg; a published plausibility rule (Meier et al., WildPPG, 2024), and enough of the window
+covered by plausible intervals, for the edges of gaps; a second detector, neurokit2, as a veto."""
 
 import warnings
 
@@ -21,16 +19,11 @@ PIECE, MARGIN = 60.0, 10.0  # seconds of ECG that a detector sees at a time, and
 VETO = 5.0  # BPM between the two detectors
 
 
-def window_hr(
-    ecg: np.ndarray, rate: float, windows: int, name: str, time: np.ndarray | None = None
-) -> tuple[np.ndarray, int]:
-    """HR of the windows [2 i, 2 i + 8) s in BPM, NaN = no valid label, and the number vetoed.
-
-    ecg: (n,) at `rate` Hz, in any unit; time: (n,) seconds since the start of window 0, or None if
-    sample k was taken at k / rate. Raises InputError, naming `name`, if no beats are found.
-    """
-    if time is None:
-        time = np.arange(len(ecg)) / rate
+def window_hr(ecg: np.ndarray, rate: float, windows: int, name: str, time=None) -> tuple[np.ndarray, int]:
+    """HR of the windows [2 i, 2 i + 8) s in BPM, NaN = no valid label, and the number vetoed. ecg: (n,) at
+    `rate` Hz, in any unit; time: (n,) seconds since the start of window 0, or None if sample k was taken at k
+    / rate. Raises InputError, naming `name`, if no beats are found."""
+    time = np.arange(len(ecg)) / rate if time is None else time
     ecg = np.nan_to_num(np.asarray(ecg, np.float64), posinf=0.0, neginf=0.0)
     none = f"{name}: no plausible heart beats are found in the ECG, so there are no labels."
     if len(ecg) < SHORTEST * rate or np.ptp(ecg) == 0:
@@ -46,10 +39,7 @@ def window_hr(
 
 def from_beats(beats: np.ndarray, windows: int) -> np.ndarray:
     """60 * n / sum of the n plausible RR intervals whose midpoint lies in the window, NaN if n < 2 or if
-    they fill less than 6 s of it: the two fast beats that are left at an edge are not the window's rate.
-
-    beats: (n,) increasing times in seconds.
-    """
+    they fill less than 6 s of it. beats: (n,) increasing times in seconds."""
     rr, middle = np.diff(beats), (beats[1:] + beats[:-1]) / 2
     good = plausible(rr)
     count, filled = in_windows(middle[good], rr[good], windows)

@@ -17,20 +17,15 @@ from ppglib.recordings.sources import Source, published
 TIMEOUT = 30  # seconds without a byte from the server
 ASK_ABOVE = 100e6  # bytes: more than this starts only after a yes
 SHORT = 0.99  # where no hash is published, the listed size is rounded: less than this share of it is short
-RECORD = (
-    ".sha256"  # ends the name of the file beside a first download, which holds its hash if none is published
-)
+RECORD = ".sha256"  # ends the name of the file that holds the hash of a first download if none is published
 PARTIAL = ".partial"  # folder in the root where files grow; none is moved out before it is whole
 
 
 def fetch(group: str, root: str | Path, only: str | None = None, yes: bool = False) -> None:
-    """Download what `root` lacks of the `open` or the `paper` sets, or of the set `only`.
-
-    Files that are there and whole stay. Each is checked (published hash, else the hash of the first
-    download, else the size), tried twice, and moved into place only when it is whole. Shows size and
-    licence; above 100 MB it asks in a terminal, or needs `yes`.
-    Raises InputError if a file cannot be had; the ones before it are kept.
-    """
+    """Download what `root` lacks of the `open` or the `paper` sets, or of the set `only`. Each file is
+    checked (published hash, else the hash of the first download, else the size), tried twice, and moved into
+    place only when it is whole. Shows size and licence; above 100 MB it asks in a terminal, or needs `yes`.
+    Raises InputError if a file cannot be had; the ones before it are kept."""
     root = Path(root)
     sources = [source for source in published(group) if only in (None, source.dataset)]
     if not sources:
@@ -40,8 +35,7 @@ def fetch(group: str, root: str | Path, only: str | None = None, yes: bool = Fal
         raise InputError(f"{root} holds simulated recordings: choose another folder for published ones.")
     wanted = [source for source in sources if not _whole(source, root)]
     if not wanted:
-        _say(f"All {len(sources)} files are there.")
-        return
+        return _say(f"All {len(sources)} files are there.")
     _announce(wanted, root, yes)
     try:
         for number, source in enumerate(wanted, 1):
@@ -70,6 +64,7 @@ def _announce(wanted: list[Source], root: Path, yes: bool) -> None:
 
 
 def _whole(source: Source, root: Path) -> bool:
+    """Whether the file is there and as published; where no hash is, that of a first download is recorded."""
     path, known = root / source.dataset / source.file, _known_hash(source, root)
     if not path.is_file():
         return False
@@ -77,7 +72,8 @@ def _whole(source: Source, root: Path) -> bool:
     if not whole:
         _say(f"{path} is damaged or incomplete: it will be fetched again.")
     elif not known:
-        _record(source, root)
+        write(f"{path}{RECORD}", sha256(path).encode())
+        _say(f"No hash of {source.file} is published: its SHA-256 is now in {path}{RECORD}.")
     return bool(whole)
 
 
@@ -98,7 +94,7 @@ def _download(source: Source, root: Path) -> None:
     except OSError as error:
         raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
     if known is None:
-        _record(source, root)
+        _whole(source, root)
 
 
 def _get(source: Source, url: str, output: str, pooch_) -> None:
@@ -112,15 +108,8 @@ def _get(source: Source, url: str, output: str, pooch_) -> None:
 def _known_hash(source: Source, root: Path) -> str | None:
     """algorithm:hash as published, else as recorded at the first download, else None."""
     record = root / source.dataset / (source.file + RECORD)
-    if source.hash:
-        return f"{source.algorithm}:{source.hash}"
-    return f"sha256:{record.read_text()}" if record.is_file() else None
-
-
-def _record(source: Source, root: Path) -> None:
-    path = root / source.dataset / source.file
-    write(f"{path}{RECORD}", sha256(path).encode())
-    _say(f"No hash of {source.file} is published: its SHA-256 is now in {path}{RECORD}.")
+    recorded = f"sha256:{record.read_text()}" if record.is_file() else None
+    return f"{source.algorithm}:{source.hash}" if source.hash else recorded
 
 
 def _size(size: float) -> str:

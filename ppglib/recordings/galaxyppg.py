@@ -1,8 +1,6 @@
 """GalaxyPPG (Park, Zheng & Lee 2025): 24 people, Galaxy Watch PPG, heart rate from a Polar H10's ECG.
 
-CSV files of one folder per person, in GalaxyPPG.zip or unpacked. Three devices keep three clocks; the
-wrist's, in ms UTC, is the one used here.
-"""
+CSV files of one folder per person, in GalaxyPPG.zip or unpacked, on the clock of the watch (ms UTC)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,12 +34,10 @@ def read(folder: Path) -> Iterator[Recording]:
         if people == absent:
             raise InputError(f"No P02/GalaxyWatch/PPG.csv and the like in {folder}: {how_to_get(DATASET)}.")
         notes = tuple(f"{person} wore no Galaxy Watch and is left out." for person in absent)
-        for person in (person for person in people if person not in absent):
-            for name in FILES:
-                if person not in files[name]:
-                    raise InputError(
-                        f"{folder}: {person} has no {name}: fetch it again or leave {person} out."
-                    )
+        for person in sorted(set(people) - set(absent)):
+            if lacking := [name for name in FILES if person not in files[name]]:
+                lacks = f"{person} has no {lacking[0]}"
+                raise InputError(f"{folder}: {lacks}: fetch it again or leave {person} out.")
             yield _recording(person, *(files[name][person] for name in FILES), notes)
             notes = ()
 
@@ -56,9 +52,7 @@ def _recording(person: str, watch, heart, events, notes: tuple[str, ...]) -> Rec
     chest_stamp = _spread(_stamps(heart.name, chest["phoneTimestamp"] - KST))
     _check_rate(heart.name, chest_stamp, ECG_RATE)
     if chest_stamp[0] > stamp[-1] or stamp[0] > chest_stamp[-1]:
-        raise InputError(
-            f"{heart.name} and {watch.name} do not overlap in time, if the ECG's clock is UTC+9."
-        )
+        raise InputError(f"{heart.name} and {watch.name} do not overlap in time if the ECG's clock is UTC+9.")
     time, signal = stamp - stamp[0], chest["ecg"].to_numpy()
     windows = window_count(time[-1], 1.0)
     hr, vetoed = ecg.window_hr(signal, ECG_RATE, windows, heart.name, chest_stamp - stamp[0])

@@ -10,17 +10,15 @@ from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
 from ppglib.windows import RATE, Windows, gather
 
 PAPER_HOURS = 107  # section 2: "a total of 107 hours"
-RECORDING = ["dataset", "person", "recording"]
 CLOSE = 5.0  # BPM: a naive estimate this near counts as right
 
 
 def hours(windows: Windows) -> pd.DataFrame:
     """Hours of each set under each way of counting: of signal, and of windows (all, and those kept),
     each taken for the 2 s that the paper's stride adds or for the 8 s that it spans."""
-    table = windows.recordings.groupby("dataset", sort=False).agg(
-        people=("person", "nunique"), step_s=("step", "first"), signal_h=("samples", "sum")
-    )
-    table["signal_h"] = table.signal_h / RATE / 3600
+    sets = windows.recordings.groupby("dataset", sort=False)
+    table = pd.DataFrame({"people": sets.person.nunique(), "step_s": sets.step.first()})
+    table["signal_h"] = sets.samples.sum() / RATE / 3600
     counts = windows.table.groupby("dataset").size(), windows.dropped.groupby("dataset").windows.sum()
     kept, dropped = (count.reindex(table.index, fill_value=0).astype(int) for count in counts)
     for name, count in ("all", kept + dropped), ("kept", kept):
@@ -32,15 +30,12 @@ def hours(windows: Windows) -> pd.DataFrame:
 
 def paper_hours() -> pd.DataFrame:
     """How the paper's 107 hours may have come about: the sum over the three published sets for each way
-    of counting WildPPG's. Columns counting (of WildPPG), low, high (hours), off (distance from 107).
-
-    The numbers are published ones (data/published_hours.csv); which of them the paper used is a guess.
-    """
+    of counting WildPPG's. Columns counting (of WildPPG), low, high (hours), off (distance from 107)."""
     published = pd.read_csv(ROOT / "data/published_hours.csv")
     wild = published[published.dataset == "wildppg"].set_index("counting")[["low", "high"]]
     table = wild + published[published.dataset != "wildppg"][["low", "high"]].sum()
-    nearest = np.clip(PAPER_HOURS, table.low, table.high)
-    return table.assign(off=(nearest - PAPER_HOURS).abs()).reset_index()
+    off = (np.clip(PAPER_HOURS, table.low, table.high) - PAPER_HOURS).abs()
+    return table.assign(off=off).reset_index()
 
 
 def spectral_share(windows: Windows) -> pd.DataFrame:
@@ -53,18 +48,13 @@ def spectral_share(windows: Windows) -> pd.DataFrame:
 
 def label_shift(windows: Windows, reach: float = 12.0) -> pd.DataFrame:
     """The same share with the label of the window `shift` seconds later (earlier if negative), up to `reach`.
-
     Labels that belong to their windows agree best at 0. Columns dataset, shift (s), windows, within5; only
-    windows that have a label at every shift count, so that all shifts see the same ones.
-    """
-    table = windows.table.assign(peak=_peaks(windows))
-    label = table.set_index([*RECORDING, "second"]).hr
-    rows = []
+    windows that have a label at every shift count."""
+    table, at = windows.table.assign(peak=_peaks(windows)), ["dataset", "person", "recording", "second"]
+    label, steps, rows = table.set_index(at).hr, windows.recordings.groupby("dataset").step.first(), []
     for dataset, part in table.groupby("dataset", sort=False):
-        step = windows.recordings.loc[windows.recordings.dataset == dataset, "step"].iloc[0]
-        shifts = step * np.arange(-(reach // step), reach // step + 1)
-        keys = [part[column] for column in RECORDING]
-        later = (pd.MultiIndex.from_arrays([*keys, part.second + shift]) for shift in shifts)
+        shifts = steps[dataset] * np.arange(-(reach // steps[dataset]), reach // steps[dataset] + 1)
+        later = (pd.MultiIndex.from_frame(part[at].assign(second=part.second + shift)) for shift in shifts)
         shifted = np.array([label.reindex(index) for index in later])
         whole = np.isfinite(shifted).all(axis=0)
         within = np.abs(shifted - part.peak.to_numpy())[:, whole] < CLOSE
@@ -74,27 +64,23 @@ def label_shift(windows: Windows, reach: float = 12.0) -> pd.DataFrame:
 
 
 def window_length(windows: Windows) -> pd.DataFrame:
-    """Per set, whether its windows are 8 s at 25 Hz or a stretched 6.4 s (see wildppg.window_rate).
-
-    Columns dataset, ratio (median of spectral peak / label over clean windows), finding (a sentence).
-    """
-    rows = [
-        (dataset, *window_rate(gather(windows.signal, part.start), part.hr.to_numpy()))
-        for dataset, part in windows.table.groupby("dataset", sort=False)
-    ]
+    """Per set, whether its windows are 8 s at 25 Hz or a stretched 6.4 s (see wildppg.window_rate)."""
+    rows = []
+    for dataset, part in windows.table.groupby("dataset", sort=False):
+        rows.append((dataset, *window_rate(gather(windows.signal, part.start), part.hr.to_numpy())))
     return pd.DataFrame(rows, columns=["dataset", "ratio", "finding"])
 
 
 def example(windows: Windows) -> pd.DataFrame:
     """One window per set whose peak fits its label, from the middle of the set: dataset, hr (BPM), time (s), ppg (z)."""
     close = np.abs(windows.table.hr - _peaks(windows)) < CLOSE
-    by_set = windows.table[close].groupby("dataset", sort=False)
-    picked = pd.concat(part.iloc[[len(part) // 2]] for _, part in by_set)
-    signals = gather(windows.signal, picked.start.to_numpy())
-    return pd.concat(
-        pd.DataFrame({"dataset": row.dataset, "hr": row.hr, "time": np.arange(len(ppg)) / RATE, "ppg": ppg})
-        for row, ppg in zip(picked.itertuples(), signals)
-    )
+    tables = []
+    for dataset, part in windows.table[close].groupby("dataset", sort=False):
+        row = part.iloc[len(part) // 2]
+        (ppg,) = gather(windows.signal, np.array([row.start]))
+        time = np.arange(len(ppg)) / RATE
+        tables.append(pd.DataFrame({"dataset": dataset, "hr": row.hr, "time": time, "ppg": ppg}))
+    return pd.concat(tables)
 
 
 def _peaks(windows: Windows) -> np.ndarray:

@@ -13,11 +13,9 @@ from ppglib.windows import Recording
 
 
 def spc2015(folder: Path) -> Iterator[Recording]:
-    """IEEE Signal Processing Cup 2015 (Zhang, Pi & Liu 2015): 125 Hz, two PPG channels.
-
-    Reads the training part and, where they are there, the extra and the test part. S04 of the
-    extra part and S04 of the test part are one person, as are T01 and T02 of one S number.
-    """
+    """IEEE Signal Processing Cup 2015 (Zhang, Pi & Liu 2015): 125 Hz, two PPG channels. Reads the training
+    part and, where they are there, the extra and the test part. S04 of the extra part and S04 of the test
+    part are one person, as are T01 and T02 of one S number."""
     parts = [  # folder and names of signal files, what names the label file, person, rows of `sig`, first PPG row
         ("Training_data", r"DATA_\d\d_TYPE0[12]\.mat", (".mat", "_BPMtrace.mat"), "train", 6, 1),
         ("Extra_TrainingData", r"DATA_S\d\d_T\d\d\.mat", ("DATA_", "BPM_"), "test", 6, 1),
@@ -35,10 +33,8 @@ def spc2015(folder: Path) -> Iterator[Recording]:
 
 
 def bami1(folder: Path) -> Iterator[Recording]:
-    """BAMI-1 (Lee, Chung & Lee 2018): 50 Hz, three PPG channels, HR beat by beat from a Holter ECG.
-
-    HR of a window is the mean of the beats in it; fewer than two beats = no label.
-    """
+    """BAMI-1 (Lee, Chung & Lee 2018): 50 Hz, three PPG channels, HR beat by beat from a Holter ECG. HR of a
+    window is the mean of the beats in it; fewer than two beats = no label."""
     for path in _files(folder, r"Subject_[1-9]\d*\.mat", "bami1"):
         shapes = {"sigPPG": (3, None), "timeECG": (None, 1), "bpmECG": (None, 1)}
         ppg, beat_time, beat_hr = read_mat(path, shapes)
@@ -52,10 +48,8 @@ def bami1(folder: Path) -> Iterator[Recording]:
 
 def bami2(folder: Path) -> Iterator[Recording]:
     """BAMI-2 (Chung et al. 2020): 50 Hz, three PPG channels, one label per window but the last.
-
-    `bpm_proposed` is the authors' own estimate and never a label. The first label of files 7-12
-    is an edge artefact (37-47 BPM), so window 0 of every file goes without a label.
-    """
+    `bpm_proposed` is the authors' own estimate and never a label. The first label of files 7-12 is an edge
+    artefact (37-47 BPM), so window 0 of every file goes without a label."""
     for path in _files(folder, r"BAMI2_[1-9]\d*\.mat", "bami2"):
         ppg, labels = read_mat(path, {"rawPPG": (3, None), "bpm_ecg": (None, 1)})
         windows = window_count(ppg.shape[1], 50)

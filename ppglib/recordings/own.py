@@ -1,8 +1,7 @@
 """Your own recordings: for each person NAME a table NAME.ppg.csv and a table NAME.hr.csv (or .parquet).
 
 NAME.ppg has the columns `time` (seconds) and `ppg`; NAME.hr the columns `time` (the same clock) and `hr`
-(BPM, from an ECG or a chest strap, at any spacing).
-"""
+(BPM, from an ECG or a chest strap, at any spacing)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,8 +45,7 @@ def _recording(person: str, ppg_file: archives.Member, hr_file: archives.Member)
         found = f"{rate:.3g} samples a second over {hours:.3g} h"
         needed = f"at least {LOWEST_RATE:g} are needed and `time` must be in seconds"
         raise InputError(f"{ppg_file.name} has {found}: {needed}.")
-    origin, time = time[0], time - time[0]
-    mean_rate = (len(time) - 1) / time[-1]
+    origin, time, mean_rate = time[0], time - time[0], (len(time) - 1) / (time[-1] - time[0])
     even = np.abs(time - np.arange(len(time)) / mean_rate).max() * mean_rate < EVEN
     windows = window_count(time[-1] + 1 / rate, 1.0)
     labels = mean_in_windows(hr_time - origin, hr, windows, fewest=1)

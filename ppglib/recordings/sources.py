@@ -35,20 +35,15 @@ def published(group: str) -> list[Source]:
 
 def how_to_get(dataset: str) -> str:
     """Half a sentence for error messages: the command that fetches `dataset`."""
-    command = ""
-    for group in LISTS:
-        if dataset in {source.dataset for source in published(group)}:
-            command = f"get the set with `python -m ppglib fetch {group} --only {dataset}` or "
-    return f"{command}name with --data the folder that holds {dataset}/"
+    there = [group for group in LISTS if dataset in {source.dataset for source in published(group)}]
+    commands = [f"get the set with `python -m ppglib fetch {group} --only {dataset}` or " for group in there]
+    return f"{''.join(commands)}name with --data the folder that holds {dataset}/"
 
 
 def verify(dataset: str, root: str | Path) -> None:
-    """Check that the files of an open set in `root`/`dataset` are the published ones, byte for byte.
-
-    Optional parts are checked where they are there. The paper's sets come in several forms, so
-    their readers check what they find and `ppglib.fetch` checks what it gets.
-    Raises InputError that names the missing files, or the altered one with both hashes.
-    """
+    """Check that the files of an open set in `root`/`dataset` are the published ones, byte for byte. Optional
+    parts are checked where they are there; the paper's sets come in several forms, so not here. Raises
+    InputError that names the missing files, or the altered one with both hashes."""
     folder = Path(root) / dataset
     sources = [source for source in published("open") if source.dataset == dataset]
     needed = [s.file for s in sources if not s.file.startswith(OPTIONAL.get(dataset, ()))]

@@ -1,8 +1,7 @@
 """WildPPG (Meier, Demirel & Holz 2024): 16 people, a day each; wrist PPG, heart rate from the chest ECG.
 
 Two published forms: one MAT file per person (raw, 128 Hz), alone or in a zip, and one MAT file with all
-people (Hugging Face: windows of 200 samples, 8 s apart, with labels).
-"""
+people (Hugging Face: windows of 200 samples, 8 s apart, with labels)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,13 +77,11 @@ def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
         raise InputError(f"{member.name}: {ppg_key} and {HR_KEY} are not cells, one for each participant.")
     ppg, hr = [], []
     for number, (windows, labels) in enumerate(zip(ppg_cells, hr_cells), start=1):
-        if not (
-            is_numeric(windows) and is_numeric(labels) and windows.shape == (np.size(labels), CELL_LENGTH)
-        ):
+        fits = np.shape(windows) == (np.size(labels), CELL_LENGTH)
+        if not (fits and is_numeric(windows) and is_numeric(labels)):
             shapes = f"windows of shape {np.shape(windows)} and {np.size(labels)} labels"
-            raise InputError(
-                f"{member.name}: participant {number} has {shapes}, expected n x {CELL_LENGTH} and n."
-            )
+            expected = f"expected n x {CELL_LENGTH} and n"
+            raise InputError(f"{member.name}: participant {number} has {shapes}, {expected}.")
         ppg.append(windows)
         hr.append(np.where(np.ravel(labels) > 0, np.ravel(labels), np.nan).astype(np.float64))
     finding = window_rate(np.concatenate(ppg), np.concatenate(hr))[1]
@@ -98,12 +95,9 @@ def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
 
 
 def window_rate(windows: np.ndarray, hr: np.ndarray) -> tuple[float, str]:
-    """Median of (spectral peak at a nominal 25 Hz / label) over clean windows, and what it says.
-
-    windows: (N, 200); hr: (N,) BPM, NaN = no label. Near 1.0 the windows are 8 s at 25 Hz; near 0.8 they
-    are the middle 6.4 s stretched to 200 samples (31.25 Hz), as the public preprocessing makes them.
-    Clean are the windows whose ratio is near either: motion puts the peak anywhere.
-    """
+    """Median of (spectral peak at a nominal 25 Hz / label) over clean windows, and what it says. windows: (N,
+    200); hr: (N,) BPM, NaN = no label. Near 1.0 the windows are 8 s at 25 Hz; near 0.8 the middle 6.4 s
+    stretched to 200 samples, as the public preprocessing makes them. Clean windows are near either."""
     with np.errstate(all="ignore"):  # constant and non-finite windows become NaN, and drop out below
         scaled = (windows - windows.mean(axis=1, keepdims=True)) / windows.std(axis=1, keepdims=True)
         ratio = spectral_peak(scaled, CELL_RATE) / hr

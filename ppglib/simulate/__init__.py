@@ -1,8 +1,6 @@
 """Simulated people: heart beats, and the wrist PPG that goes with them.
 
-A plausible signal, not a model of the body: it lets the demo and the tests run without any recording.
-Everything follows from the seed of the person, so two calls give the same signal.
-"""
+A plausible signal, not a model of the body; all of it follows from the seed of the person."""
 
 from dataclasses import dataclass
 
@@ -26,22 +24,20 @@ TRANSIT = 0.2  # seconds from the R-peak to the foot of the pulse at the wrist
 
 @dataclass(frozen=True)
 class Person:
-    """seed; seconds of recording; spans (start s, stop s, activity); hr (BPM at GRID Hz);
-    r_peaks (s); steps (phase in steps at GRID Hz); moving (bool at GRID Hz)."""
+    """What a simulated person does; arrays at GRID Hz, but for the R-peaks."""
 
     seed: int
     seconds: float
-    spans: tuple[tuple[float, float, str], ...]
-    hr: np.ndarray
-    r_peaks: np.ndarray
-    steps: np.ndarray
-    moving: np.ndarray
+    spans: tuple[tuple[float, float, str], ...]  # start s, stop s, activity
+    hr: np.ndarray  # BPM
+    r_peaks: np.ndarray  # s
+    steps: np.ndarray  # phase in steps
+    moving: np.ndarray  # bool
 
 
 def person(seed: int, minutes: float, activities: tuple[str, ...] = PROTOCOL) -> Person:
     """A person who goes through `activities` (keys of ACTIVITIES) in `minutes`, in about equal parts."""
-    rng = np.random.default_rng([1, seed])
-    seconds = minutes * 60.0
+    rng, seconds = np.random.default_rng([1, seed]), minutes * 60.0
     share = rng.uniform(0.8, 1.2, len(activities))
     ends = np.round(seconds * np.cumsum(share) / share.sum(), 2)
     spans = tuple(zip((0.0, *ends[:-1]), ends, activities))
@@ -55,8 +51,7 @@ def person(seed: int, minutes: float, activities: tuple[str, ...] = PROTOCOL) ->
     decay = np.exp(-1 / (GRID * LAG))
     slow, _ = lfilter([1 - decay], [1, -decay], target, zi=[decay * target[0]])
     hr = np.clip(slow + 2.5 * _smooth(rng, t, 20.0), 42, 195)
-    breath = rng.uniform(0.18, 0.3)
-    beat_hr = hr + 0.025 * hr * np.sin(2 * np.pi * breath * t)  # respiratory sinus arrhythmia
+    beat_hr = hr + 0.025 * hr * np.sin(2 * np.pi * rng.uniform(0.18, 0.3) * t)  # respiratory sinus arrhythmia
     beats = np.cumsum(beat_hr) / (60 * GRID)
     r_peaks = np.interp(np.arange(np.ceil(beats[0]), beats[-1]), beats, t)
     r_peaks = np.sort(r_peaks + rng.normal(0, 0.004, len(r_peaks)))
@@ -106,25 +101,21 @@ def window_hr(person: Person, windows: int, step: float = STEP_SECONDS) -> np.nd
 
 def load_demo(people: int = 10, minutes: float = 4.0, seed: int = 0) -> Windows:
     """Windows of simulated people, made in memory in seconds: `ppglib.load_demo`. No person was measured."""
-
-    def recordings():
-        for number in range(people):
-            one = person(1000 * seed + number, minutes)
-            count = int((one.seconds - WINDOW_SECONDS) / STEP_SECONDS) + 1
-            name = f"{number + 1:02d}"
-            yield Recording("demo", name, name, ppg(one, 50.0), 50.0, window_hr(one, count), simulated=True)
-
-    return build(recordings())
+    count, made = int((minutes * 60 - WINDOW_SECONDS) / STEP_SECONDS) + 1, []
+    for number in range(people):
+        one, name = person(1000 * seed + number, minutes), f"{number + 1:02d}"
+        series = ppg(one, 50.0), 50.0, window_hr(one, count)
+        made.append(Recording("demo", name, name, *series, simulated=True))
+    return build(made)
 
 
 def _gait(person: Person, rng, t: np.ndarray) -> np.ndarray:
     """Motion locked to the steps, (2, n): arm swing, step and harmonic, in phase and a quarter off."""
     grid = np.arange(len(person.steps)) / GRID
     phase = 2 * np.pi * np.interp(t, grid, person.steps)
-    moving = np.interp(t, grid, person.moving)
     swing, second, lag = rng.uniform(0.2, 0.7), rng.uniform(0.2, 0.5), rng.uniform(0, 2 * np.pi, 2)
     waves = np.cos(phase) + swing * np.cos(phase / 2 + lag[0]) + second * np.cos(2 * phase + lag[1])
-    return moving * np.array([waves, np.sin(phase)])
+    return np.interp(t, grid, person.moving) * np.array([waves, np.sin(phase)])
 
 
 def _smooth(rng, t: np.ndarray, scale: float) -> np.ndarray:

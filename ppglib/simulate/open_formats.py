@@ -1,15 +1,11 @@
-"""Simulated recordings in the published formats of SPC 2015, BAMI-1 and BAMI-2.
+"""Simulated recordings in the published formats of SPC 2015, BAMI-1 and BAMI-2, for the readers of the real ones.
 
-Variable names, types, shapes and label counts are those of the published files, so that the demo
-goes through the readers of the real ones. PPG, people and heart rates are simulated; the channels
-that no reader takes (ECG, motion) are zero.
-"""
+Variable names, types, shapes and label counts are as published; channels that no reader takes are zero."""
 
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,35 +21,23 @@ SPC_ACTIVITIES = ("rest", "run", "recover", "run", "rest")
 
 def write(root: str | Path, datasets: Mapping[str, int], minutes: float = 6.0, seed: int = 0) -> None:
     """Write simulated people into `root`, e.g. datasets={"spc2015": 12, "bami1": 24}, all or nothing.
-
-    `minutes` is the length of each recording. A `root` that is there and not empty is refused with InputError.
-    """
+    `minutes` is the length of each recording. A `root` that is there and not empty is refused with
+    InputError."""
     for dataset, people in datasets.items():
         if dataset not in WRITERS:
             raise InputError(f"No simulated form of {dataset!r}: choose from {', '.join(WRITERS)}.")
         if people < 1 or minutes * 60 < 12:
             raise InputError(
-                f"{people} people of {dataset}, {minutes} minutes each: at least 1 and 0.2 are needed."
+                f"{people} people of {dataset}, {minutes} minutes: at least 1 and 0.2 are needed."
             )
-    with simulated_root(root) as folder:
-        for number, dataset in enumerate(sorted(datasets)):
-            for n in range(1, datasets[dataset] + 1):  # no two people of one root are alike
-                save(folder / dataset, WRITERS[dataset](n, 100_000 * seed + 1_000 * number + n, minutes))
-
-
-@contextmanager
-def simulated_root(root: str | Path) -> Iterator[Path]:
-    """A folder to write simulated sets into, which becomes `root` only if all went well.
-
-    A `root` that is there and not empty is refused with InputError.
-    """
     root = Path(root)
     beside = root.with_name(f".{root.name}.{uuid.uuid4().hex[:8]}")
     try:
         if root.exists():
             root.rmdir()
-        beside.mkdir(parents=True)
-        yield beside
+        for number, dataset in enumerate(sorted(datasets)):
+            for n in range(1, datasets[dataset] + 1):  # no two people of one root are alike
+                save(beside / dataset, WRITERS[dataset](n, 100_000 * seed + 1_000 * number + n, minutes))
         (beside / SIMULATED).write_text("Simulated by ppglib.simulate. No person was measured.\n")
         os.replace(beside, root)
     except OSError as error:
@@ -86,29 +70,20 @@ def bami1(n: int, seed: int, minutes: float) -> dict[str, dict]:
     """`sigPPG`, `sigAcc`, `sigGyro` 3 x samples uint16 at 50 Hz; `timeECG` (s), `bpmECG` (beats, 1)."""
     person = simulate.person(seed, minutes)
     ppg = np.clip(40_000 + 1_500 * simulate.ppg(person, 50, 3), 0, 65_535).round().astype(np.uint16)
-    beats, hr = person.r_peaks[1:, None], 60 / np.diff(person.r_peaks)[:, None]
+    beats = {"timeECG": person.r_peaks[1:, None], "bpmECG": 60 / np.diff(person.r_peaks)[:, None]}
     still = np.zeros_like(ppg)
-    variables = {"sigPPG": ppg, "sigAcc": still, "sigGyro": still, "timeECG": beats, "bpmECG": hr}
-    return {f"Subject_{n}.mat": variables}
+    return {f"Subject_{n}.mat": {"sigPPG": ppg, "sigAcc": still, "sigGyro": still} | beats}
 
 
 def bami2(n: int, seed: int, minutes: float) -> dict[str, dict]:
-    """`rawPPG`, `rawAcc` 3 x samples uint16 at 50 Hz, PPG of 12 bits; `bpm_ecg`, `bpm_proposed` (windows - 1, 1).
-
-    As published, the first label of files 7 to 12 is an edge artefact.
-    """
+    """`rawPPG`, `rawAcc` 3 x samples uint16 at 50 Hz, PPG of 12 bits; `bpm_ecg`, `bpm_proposed` (windows - 1, 1)."""
     person = simulate.person(seed, minutes)
     ppg = np.clip(2_048 + 250 * simulate.ppg(person, 50, 3), 0, 4_095).round().astype(np.uint16)
     hr = _labels(person, ppg.shape[1], 50)[:-1]
-    if 7 <= n <= 12:
+    if 7 <= n <= 12:  # an edge artefact, as published
         hr[0] = 37.0 + n - 7
-    variables = {
-        "rawPPG": ppg,
-        "rawAcc": np.zeros_like(ppg),
-        "bpm_ecg": hr,
-        "bpm_proposed": np.zeros_like(hr),
-    }
-    return {f"BAMI2_{n}.mat": variables}
+    still = {"rawAcc": np.zeros_like(ppg), "bpm_proposed": np.zeros_like(hr)}
+    return {f"BAMI2_{n}.mat": {"rawPPG": ppg, "bpm_ecg": hr} | still}
 
 
 WRITERS = {"spc2015": spc2015, "bami1": bami1, "bami2": bami2}

@@ -8,25 +8,25 @@ import pandas as pd
 from formats import dalia_files, galaxy_files, wildppg_files
 from ppglib import simulate
 from ppglib.files import InputError
-from ppglib.simulate.open_formats import simulated_root
+from ppglib.recordings import SIMULATED
 
 MOST = 15  # people with data in the smallest set, PPG-DaLiA
 
 
 def write(root: str | Path, people: int = 5, minutes: float = 8.0, seed: int = 0) -> None:
-    """Write `people` simulated people of each of PPG-DaLiA, WildPPG and GalaxyPPG, all or nothing.
-
-    A `root` that is there and not empty is refused.
-    """
+    """Write `people` simulated people of each of PPG-DaLiA, WildPPG and GalaxyPPG into a new folder."""
     if not 1 <= people <= MOST or minutes * 60 < 30:
         raise InputError(
             f"{people} people and {minutes} minutes: choose 1 to {MOST} people and at least 0.5."
         )
     first = 100_000 * seed + 50_000  # other people than those of the open sets' formats
-    with simulated_root(root) as folder:
-        dalia_files.write(folder / "ppg_dalia", dalia_files.people(people, minutes, first))
-        wildppg_files.write(folder / "wildppg", wildppg_files.people(people, minutes, first + 100))
-        galaxy_files.write(folder / "galaxyppg", galaxy_files.people(people, minutes, first + 200))
+    root = Path(root)
+    if root.exists() and any(root.iterdir()):
+        raise InputError(f"Cannot write {root} (it is not empty): choose another folder.")
+    dalia_files.write(root / "ppg_dalia", dalia_files.people(people, minutes, first))
+    wildppg_files.write(root / "wildppg", wildppg_files.people(people, minutes, first + 100))
+    galaxy_files.write(root / "galaxyppg", galaxy_files.people(people, minutes, first + 200))
+    (root / SIMULATED).touch()
 
 
 def write_own(

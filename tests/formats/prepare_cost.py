@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from formats import dalia_files, galaxy_files, wildppg_files
-from ppglib import files, recordings, windows
+from ppglib import recordings, windows
 from ppglib.files import write_table
+from ppglib.study.machine import versions
 
 DALIA_MINUTES, WILDPPG_MINUTES, GALAXY_MINUTES = 150.0, 810.0, 60.0  # of one person, as published
 PEOPLE = (1, 2, 4)
@@ -42,7 +43,7 @@ def main(out: Path) -> pd.DataFrame:
         ]
         seconds, peak = (np.median([one[key] for one in found]) for key in ("seconds", "peak_gib"))
         print(f"{form:32s} {people:6d} {hours:6.1f} {size:10.2f} {seconds:8.2f} {peak:9.2f}", flush=True)
-    table = pd.DataFrame(rows).assign(**files.versions())
+    table = pd.DataFrame(rows).assign(**versions())
     _print_growth(table)
     write_table(out / "prepare.csv", table)
     return table
