@@ -60,10 +60,7 @@ def test_table2_is_at_the_largest_teacher_with_the_controls(conditions):
     table = tables.table2(conditions, "public")
     shown = [name for name, row in STRATEGIES.items() if name in OFFSETS and row.group != "beyond"]
     assert set(table.teacher) == {0, 12} and list(dict.fromkeys(table.strategy)) == shown
-    text = tables.wide(table)
-    dkd = table[(table.strategy == "dkd") & (table.student == 4)].iloc[0]
-    assert text.loc["dkd", 4] == f"{dkd.mae:.2f} [{dkd.low:.2f}, {dkd.high:.2f}]"
-    assert text.loc["soft", 12] == "-"
+    assert all(rows.student.is_monotonic_increasing for _, rows in table.groupby("strategy"))
 
 
 def test_a_strategy_added_at_run_time_is_in_every_table(tmp_path, monkeypatch):

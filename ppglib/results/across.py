@@ -1,6 +1,5 @@
 """Across datasets: networks that never saw a set's recordings beside networks that saw some of its people."""
 
-import numpy as np
 import pandas as pd
 
 from ppglib.results import bootstrap
@@ -10,7 +9,6 @@ from ppglib.results.controls import compare, frame
 from ppglib.results.tables import BASELINES, Results
 
 PREFIX = "without-"
-LIMITS = ("", "_low", "_high")
 
 
 def held_out(results: Results, recipe: str) -> list[str]:
@@ -30,19 +28,17 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
     for dataset in held_out(results, recipe):
         runs = own[own.split.isin([PREFIX + dataset, "person"]) & ~own.strategy.isin(BASELINES)]
         people = results.people[(results.people.dataset == dataset) & results.people.run_id.isin(runs.run_id)]
-        inside = people[people.run_id.isin(runs[runs.split == "person"].run_id)].person.unique()
+        known = people[people.run_id.isin(runs[runs.split == "person"].run_id)].person.unique()
         every = bootstrap.draws(runs, people)
-        both = bootstrap.draws(runs, people[people.person.isin(inside)]) if len(inside) else every
-        for key in every.index:
-            if key[1] == "person" or key[4] not in (0, own.teacher.max()):
-                continue
-            values, other = [every.loc[key], both.loc[key]], (recipe, "person", *key[2:])
-            values += [both.loc[other], both.loc[key] - both.loc[other]] if other in both.index else []
-            limits = [float(limit) for value in values for limit in interval(value)]
-            rows.append((dataset, *key[2:], people.person.nunique(), len(inside), *limits))
+        both = bootstrap.draws(runs, people[people.person.isin(known)]) if len(known) else every
+        for key in (k for k in every.index if k[1] != "person" and k[4] in (0, own.teacher.max())):
+            inside = both.reindex([(recipe, "person", *key[2:])]).iloc[0]  # NaN if it was not run
+            values = every.loc[key], both.loc[key], inside, both.loc[key] - inside
+            limits = [limit for value in values for limit in interval(value)]
+            rows.append((dataset, *key[2:], people.person.nunique(), len(known), *limits))
     columns = ["dataset", "strategy", "student", "teacher", "people", "both"]
-    columns += [name + end for name in ("everyone", "held_out", "in_domain", "gap") for end in LIMITS]
-    rows = [(*row, *[np.nan] * (len(columns) - len(row))) for row in rows]
+    values = ("everyone", "held_out", "in_domain", "gap")
+    columns += [name + end for name in values for end in ("", "_low", "_high")]
     return pd.DataFrame(rows, columns=columns).assign(simulated=bool(results.name))
 
 

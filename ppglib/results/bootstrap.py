@@ -68,8 +68,8 @@ def interval(values) -> tuple:
     """(estimate, low, high) of (..., 1 + draws): 95 % percentiles; NaN limits if there are no draws."""
     values = np.asarray(values, float)
     if values.shape[-1] == 1 or np.isnan(values[..., 1:]).all():
-        return values[..., 0], *np.full((2, *values.shape[:-1]), np.nan)
-    return values[..., 0], *np.nanpercentile(values[..., 1:], [2.5, 97.5], axis=-1)
+        return values[..., 0][()], *np.full((2, *values.shape[:-1]), np.nan)
+    return values[..., 0][()], *np.nanpercentile(values[..., 1:], [2.5, 97.5], axis=-1)
 
 
 def spread(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.DataFrame:

@@ -14,19 +14,8 @@ from ppglib.results.bootstrap import interval
 from ppglib.results.claims_of_laws import decay, exponential_is_best, predictable, saturates
 from ppglib.results.claims_of_sizes import larger_teachers_help, size_helps, too_large_teachers_harm
 from ppglib.results.evidence import Evidence, beside, mean_gap, ours, pairs, printed, top
-from ppglib.results.outcome import (
-    CANNOT,
-    CONTROL,
-    NO,
-    TOLERANCE,
-    YES,
-    Outcome,
-    cannot,
-    effect_text,
-    finding,
-    significant,
-    span,
-)  # fmt: skip
+from ppglib.results.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome
+from ppglib.results.outcome import cannot, effect_text, finding, significant, span
 from ppglib.results.tables import Paper, Results, recipes
 
 FOUR = ("hard", "soft", "dkd", "feature")
@@ -130,7 +119,7 @@ def costs_little(evidence: Evidence, number: float) -> Outcome:
     if large not in mae.index:
         needed = mae.loc[small, 0] / (1 + number / 100)
         return cannot(f"The 12-block MAE is not given; {number:.0f} % would need it to be {needed:.2f} BPM.")
-    effect, low, high = map(float, interval(100 * (mae.loc[small] / mae.loc[large] - 1)))
+    effect, low, high = interval(100 * (mae.loc[small] / mae.loc[large] - 1))
     why = f"1 block (DKD) has an MAE of {mae.loc[small, 0]:.2f} BPM, 12 from scratch of "
     why += f"{mae.loc[large, 0]:.2f}: {effect_text(effect, low, high, form='+.0f')} %."
     return Outcome(YES if effect <= number + TOLERANCE else NO, why, effect, low, high)
@@ -138,10 +127,9 @@ def costs_little(evidence: Evidence, number: float) -> Outcome:
 
 def agrees_with_prior_work(evidence: Evidence, number: float) -> Outcome:
     """8 blocks from scratch on the recordings of the prior work, against its number."""
-    row = ("scratch", 8, 0)
-    if row not in evidence.mae.index:
+    if (row := ("scratch", 8, 0)) not in evidence.mae.index:
         return cannot("The MAE of an 8-block network from scratch is not there.")
-    effect, low, high = map(float, interval(evidence.mae.loc[row]))
+    effect, low, high = interval(evidence.mae.loc[row])
     verdict, why = CANNOT, "The paper prints neither its own number nor that of the prior work."
     if "wildppg" not in evidence.datasets:
         why = f"The prior work's recordings (WildPPG) are not among {', '.join(evidence.datasets)}."
@@ -194,10 +182,9 @@ def verdicts(evidence: Evidence, claims: pd.DataFrame) -> pd.DataFrame:
 
 def judge(results: Results, paper: Paper, measured: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
     """`verdicts` of "paper's tables" and of every recipe; measured: cost of one window, see `costs.one_window`."""
-    judged = {"paper's tables": verdicts(printed(paper), paper.claims)}
-    for recipe in recipes(results.runs):
-        judged[recipe] = verdicts(ours(results, recipe, measured=measured), paper.claims)
-    return judged
+    every = {"paper's tables": printed(paper)}
+    every |= {recipe: ours(results, recipe, measured=measured) for recipe in recipes(results.runs)}
+    return {name: verdicts(evidence, paper.claims) for name, evidence in every.items()}
 
 
 def _how(outcome: Outcome, kind: str, supported_by: str) -> str:

@@ -10,18 +10,8 @@ from ppglib import scaling
 from ppglib.results import laws
 from ppglib.results.bootstrap import interval
 from ppglib.results.evidence import Evidence, top
-from ppglib.results.outcome import (
-    CANNOT,
-    CONTROL,
-    NO,
-    TOLERANCE,
-    YES,
-    Outcome,
-    cannot,
-    effect_text,
-    finding,
-    significant,
-)  # fmt: skip
+from ppglib.results.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome
+from ppglib.results.outcome import cannot, effect_text, finding, significant
 
 SATURATED = 6  # blocks, from where the paper sees saturation
 
@@ -35,7 +25,7 @@ def exponential_is_best(evidence: Evidence) -> Outcome:
     errors = {name: laws.leave_one_out(form, blocks, y, weights) for name, form in scaling.FORMS.items()}
     own = errors.pop("exponential")
     rival = min(errors, key=lambda name: errors[name][0])
-    difference = tuple(map(float, interval(own - errors[rival])))
+    difference = interval(own - errors[rival])
     live, now = laws.parameters(blocks), y[:, :1]
     in_parameters = {k: laws.leave_one_out(f, live, now, weights)[0] for k, f in scaling.FORMS.items()}
     best = min(in_parameters, key=in_parameters.get)
@@ -58,9 +48,8 @@ def predictable(evidence: Evidence) -> Outcome:
     blocks, y = laws.curve(evidence.mae, "soft", top(evidence.mae))
     small = blocks <= laws.SMALL
     vague = (table.high - table.low).max() > np.ptp(y[small, 0])
-    error = tuple(map(float, interval(gap.mean(axis=0))))
     missed, naive = (np.abs(g).mean(axis=0) for g in (gap, y[~small] - y[small][-1]))
-    gain = tuple(map(float, interval(missed - naive)))
+    error, gain = interval(gap.mean(axis=0)), interval(missed - naive)
     why = f"{table.inside.sum()} of {len(table)} larger students lie in the forecast's 95 % interval"
     why += ", which is wider than the curve that it was fitted to" if vague else ""
     why += f"; the mean of observed less forecast is {finding(*error, side=0)}. "
@@ -98,7 +87,7 @@ def _gain(evidence: Evidence, large: int, small: int, teacher: int) -> tuple:
     rows = [("soft", size, teacher) for size in (large, small)]
     ratio = evidence.mae.loc[rows[0]] / evidence.mae.loc[rows[1]]
     relative = (evidence.seed_variance / evidence.mae[0] ** 2)[rows].sum(skipna=False)
-    return *map(float, interval(100 * (1 - ratio))), float(100 * ratio[0] * np.sqrt(relative))
+    return *interval(100 * (1 - ratio)), float(100 * ratio[0] * np.sqrt(relative))
 
 
 def decay(evidence: Evidence, strategy: str, faster: bool = False) -> Outcome:

@@ -1,5 +1,6 @@
 """Controls that the paper lacks: what else could make a student better than one from scratch."""
 
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -36,8 +37,7 @@ class Row(NamedTuple):
         """Whether the first is significantly better or worse (`outcome.significant`)."""
         if np.isnan(self.effect):
             return "not run"
-        sign = significant(self.effect, self.low, self.high, self.seed_sd)
-        return {-1: "better", 0: "not distinguishable", 1: "worse"}[sign]
+        return {-1: "better", 0: "not distinguishable", 1: "worse"}[significant(*self[3:])]
 
 
 def table(results: Results, recipe: str) -> pd.DataFrame:
@@ -103,12 +103,12 @@ def _leak(results: Results, recipe: str) -> list[Row]:
     look better than it is, and this control cannot distinguish the two.
     """
     chosen = (results.runs.recipe == recipe) & (results.runs.split == "person")
-    who = pd.MultiIndex.from_frame(results.people[["dataset", "person"]])
-    tested = who[results.people.run_id.isin(results.runs.run_id[chosen])]
-    own, rows = _side_by_side(results, results.people[who.isin(tested)]), []
+    tested = results.people[results.people.run_id.isin(results.runs.run_id[chosen])]
+    both = results.people.merge(tested[["dataset", "person"]].drop_duplicates())
+    own, rows = _side_by_side(results, both), []
     for strategy in ("scratch", "soft"):
-        found = [k for k in own.mae.index if k[:4] == (recipe, "shuffled", strategy, 8)]
-        found = [(k, (recipe, "person", *k[2:])) for k in found]
+        keys = [k for k in own.mae.index if k[:4] == (recipe, "shuffled", strategy, 8)]
+        found = [(k, (recipe, "person", *k[2:])) for k in keys]
         rows.append(compare(own, LEAK, f"shuffled - person, {strategy}", found))
     return rows
 
@@ -119,24 +119,21 @@ def _recipes(results: Results, recipe: str) -> list[Row]:
     if recipe != first or not others:
         return []
     own, rows = _side_by_side(results, results.people), []
-    for other in others:
-        for strategy in ("scratch", "soft", "dkd", "gaussian"):
-            found = [((other, *k[1:]), k) for k in own.mae.index if k[:3] == (recipe, "person", strategy)]
-            rows.append(compare(own, "what a recipe is worth", f"{other} - {recipe}, {strategy}", found))
+    for other, strategy in product(others, ("scratch", "soft", "dkd", "gaussian")):
+        found = [((other, *k[1:]), k) for k in own.mae.index if k[:3] == (recipe, "person", strategy)]
+        rows.append(compare(own, "what a recipe is worth", f"{other} - {recipe}, {strategy}", found))
     return rows
 
 
 def _decoders(results: Results, recipe: str) -> list[Row]:
     """Expectation and median over bins against argmax, networks of Table 2 and beyond (equal weights)."""
     mae = {name: tables.draws(results, name) for name in DECODERS}
-    index = mae["argmax"].index
-    networks = [k for k in index if k[:2] == (recipe, "person") and k[3]]
+    networks = [k for k in mae["argmax"].index if k[:2] == (recipe, "person") and k[3]]
     keys = [k for k in networks if k[4] in (0, max(teacher for *_, teacher in networks))]
     rows = []
     for name in ("expectation", "median"):
         gap = (mae[name].loc[keys] - mae["argmax"].loc[keys]).to_numpy().mean(axis=0)
-        limits = map(float, interval(gap))
-        rows.append(Row("decoding the same network", f"{name} - argmax", len(keys), *limits))
+        rows.append(Row("decoding the same network", f"{name} - argmax", len(keys), *interval(gap)))
     return rows
 
 
@@ -152,15 +149,15 @@ def by_relation(own: Evidence) -> pd.DataFrame:
     Rows teacher ("smaller", "as large" or "larger" than the student), pairs, worse (in how many the student
     is the worse network), effect (mean difference in BPM) to reading as a Row's.
     """
-    mae, kinds = own.mae[0], {"smaller": [], "as large": [], "larger": []}
-    for strategy, student, teacher in mae.index:
-        if strategy == "soft" and ("scratch", student, 0) in mae.index:
-            kind = "smaller" if teacher < student else "as large" if teacher == student else "larger"
-            kinds[kind].append(((strategy, student, teacher), ("scratch", student, 0)))
-    kinds = {name: found for name, found in kinds.items() if found}
-    rows = [compare(own, name, "scratch", found) for name, found in kinds.items()]
+    mae, rows, worse = own.mae[0], [], []
+    both = [(k, ("scratch", k[1], 0)) for k in mae.index if k[0] == "soft"]
+    both = [pair for pair in both if pair[1] in mae.index]
+    for sign, name in ((-1, "smaller"), (0, "as large"), (1, "larger")):
+        if found := [pair for pair in both if np.sign(pair[0][2] - pair[0][1]) == sign]:
+            rows.append(compare(own, name, "scratch", found))
+            worse.append(sum(mae[one] > mae[other] for one, other in found))
     table = frame(rows, "teacher", n="pairs").drop(columns="compared")
-    table.insert(2, "worse", [sum(mae[one] > mae[other] for one, other in found) for found in kinds.values()])
+    table.insert(2, "worse", worse)
     return table
 
 
@@ -194,10 +191,9 @@ def teacher_strength(own: Evidence, taught_by: pd.Series) -> tuple[pd.DataFrame,
 def strength_shape(slopes: dict) -> str:
     """One's slopes of `teacher_strength` in words."""
     ends = significant(*slopes["strongest"]), significant(*slopes["weakest"])
-    if ends == (-1, 1):
-        return "a U: the best teacher lies between the strongest and the weakest"
-    if ends == (1, -1):
-        return "an upside-down U: teachers between the strongest and the weakest are worst"
-    if ends in ((1, 1), (-1, -1)):
-        return f"no U: {'stronger' if ends[0] > 0 else 'weaker'} teachers are better throughout"
-    return "no significant U: the slope at one end or both is not distinguishable from 0"
+    return {
+        (-1, 1): "a U: the best teacher lies between the strongest and the weakest",
+        (1, -1): "an upside-down U: teachers between the strongest and the weakest are worst",
+        (1, 1): "no U: stronger teachers are better throughout",
+        (-1, -1): "no U: weaker teachers are better throughout",
+    }.get(ends, "no significant U: the slope at one end or both is not distinguishable from 0")

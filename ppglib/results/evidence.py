@@ -39,12 +39,10 @@ def pairs(mae: pd.DataFrame, better: str, worse: str, teachers=None, students=No
     """Pairs of conditions, same student (and teacher, if `worse` has one), student below its teacher."""
     found = []
     for strategy, student, teacher in mae.index:
-        too_large = teacher and student >= teacher  # a student is smaller than its teacher
-        if strategy != better or too_large or (teachers and teacher not in teachers):
-            continue
-        other = beside(mae, worse, student, teacher)
-        if other and (students is None or student in students):
-            found.append(((strategy, student, teacher), other))
+        wanted = (not teachers or teacher in teachers) and (not students or student in students)
+        if strategy == better and wanted and (not teacher or student < teacher):
+            other = beside(mae, worse, student, teacher)
+            found += [((strategy, student, teacher), other)] if other else []
     return sorted(found)
 
 
@@ -68,8 +66,8 @@ def weighted(evidence: Evidence, rows, weight) -> tuple:
     weight = np.bincount(evidence.mae.index.get_indexer(rows), weight, len(evidence.mae))
     used = np.flatnonzero(weight)
     variance = evidence.seed_variance.reindex(evidence.mae.index).to_numpy()[used]
-    limits = map(float, interval(weight[used] @ evidence.mae.to_numpy()[used]))
-    return *limits, float(np.sqrt(weight[used] ** 2 @ variance))
+    effect = interval(weight[used] @ evidence.mae.to_numpy()[used])
+    return *effect, float(np.sqrt(weight[used] ** 2 @ variance))
 
 
 def slope_weights(x, groups, degree: int) -> np.ndarray:
@@ -104,9 +102,7 @@ def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
     return variance
 
 
-def ours(
-    results: Results, recipe: str, split: str = "person", measured=None, decoder: str = "argmax"
-) -> Evidence:
+def ours(results: Results, recipe: str, split="person", measured=None, decoder="argmax") -> Evidence:
     """Every complete condition of one recipe and split, with draws over people.
 
     measured: COMPUTE columns of devices, as `ppglib.costs.one_window` gives them; none = no device.

@@ -86,10 +86,8 @@ def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
     index = mae.index.to_frame(index=False, name=["strategy", "student", "teacher"])
     keep = ((index.strategy == strategy) & (index.student < index.teacher)).to_numpy()
     size, y = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float)
-    teachers = len(set(size[1]))
-    return _tried(
-        GRID_FORMS, size, y, size[0], "" if teachers > 2 else f"needs three teachers, has {teachers}"
-    )
+    few = f"needs three teachers, has {n}" if (n := len(set(size[1]))) < 3 else ""
+    return _tried(GRID_FORMS, size, y, size[0], few)
 
 
 def _tried(forms: dict[str, Form], size, y: np.ndarray, groups, few: str = "") -> pd.DataFrame:
@@ -100,7 +98,7 @@ def _tried(forms: dict[str, Form], size, y: np.ndarray, groups, few: str = "") -
             law = scaling.fit(form, x[..., :0], []) if few else scaling.fit(form, x, y[:, 0], weights(y))
             note, error = few or law.note, [np.nan] * 3
             if not note:
-                error = map(float, interval(leave_one_out(form, x, y, weights(y), groups)))
+                error = interval(leave_one_out(form, x, y, weights(y), groups))
             rows.append((name, axis, form.text, len(y), law.r2, law.aicc, *error, note))
     return pd.DataFrame(rows, columns=TRIED)
 

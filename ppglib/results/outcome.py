@@ -8,7 +8,6 @@ import pandas as pd
 
 YES, NO, CONTROL, CANNOT = "reproduced", "not reproduced", "explained by a control", "cannot be tested here"
 VERDICTS = (YES, NO, CONTROL, CANNOT)
-KINDS = ("gap", "slope", "law", "cost", "external")  # of claims, as in data/paper/claims.csv
 TOLERANCE = 5.0  # points of per cent within which a percentage agrees, or a gain counts as none
 
 # All ways to a verdict, [verdict, rule], and what the words mean, [word, meaning]: the CSVs beside this file.

@@ -129,13 +129,6 @@ def baselines(table: pd.DataFrame) -> pd.DataFrame:
     return table[table.strategy.isin(BASELINES) & (table.split == "person")].drop_duplicates("strategy")
 
 
-def wide(table: pd.DataFrame, rows: str = "strategy", columns: str = "student") -> pd.DataFrame:
-    """Text table of `mae [low, high]`, one cell a condition, "-" where there is none."""
-    cells = [f"{r.mae:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in table.itertuples()]
-    grid = table.assign(cell=cells).pivot(index=rows, columns=columns, values="cell").fillna("-")
-    return grid.reindex(sorted(grid.index, key=_rank))
-
-
 def against_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """Paper, ours, difference (BPM) for each strategy and student of Table 2 that both have."""
     ours = table[["strategy", "student", "mae", "low", "high", "simulated"]].rename(columns={"mae": "ours"})
@@ -149,8 +142,7 @@ def quality(results: Results, recipe: str) -> pd.DataFrame:
     Pooled over the windows of the folds, mean of seeds within a fold. Limits are over people, NaN where a
     record does not keep the measures per person; ece, a mean over folds, has none.
     """
-    runs = _whole(results, recipe)
-    runs = runs.assign(squared=runs.rmse**2)
+    runs = _whole(results, recipe).assign(squared=lambda runs: runs.rmse**2)
     by, columns = ["strategy", "student", "teacher"], [column for column, _ in QUALITY.values()]
     folds = runs.groupby([*by, "fold"])[[*columns, "ece", "n_test"]].mean()
     n, table = folds.n_test.groupby(by).sum(), pd.DataFrame(index=folds.groupby(by).size().index)
@@ -177,26 +169,17 @@ def reliability(results: Results, recipe: str, student: int) -> pd.DataFrame:
 
 
 def _whole(results: Results, recipe: str) -> pd.DataFrame:
-    """Networks of the split by person at the largest teacher, of conditions that have every fold.
-
-    A condition that lacks one is over other people.
-    """
-    runs = results.runs[(results.runs.recipe == recipe) & (results.runs.split == "person")]
-    runs = runs[runs.student > 0]
+    """Networks of the split by person at the largest teacher, of conditions that have every fold."""
+    runs = results.runs.query("recipe == @recipe and split == 'person' and student > 0")
     folds = runs.groupby(["strategy", "student", "teacher"]).fold.transform("nunique")
     runs = runs[folds == runs.fold.nunique()]
     return runs[runs.teacher.isin([0, runs.teacher.max()])]
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    return table.sort_values(["strategy", "student"], key=lambda column: column.map(_rank), kind="stable")
-
-
-def _rank(value):
-    """Sort key: strategies in the order of their table, others after them by name, numbers as they are."""
-    every = [*BASELINES, *STRATEGIES]
-    place = every.index(value) if value in every else len(every)
-    return f"{place:02d} {value}" if isinstance(value, str) else value
+    """By strategy in the order of their table, others after them by name; then by student."""
+    order = list(dict.fromkeys([*BASELINES, *STRATEGIES, *sorted(table.strategy)]))
+    return table.iloc[np.lexsort([table.student, table.strategy.map(order.index)])]
 
 
 def tuning(folder: Path) -> pd.DataFrame:
