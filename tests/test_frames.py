@@ -117,3 +117,19 @@ def test_constants_that_were_tried_are_short(tmp_path):
     shown = frames.tuning(tmp_path).shown
     assert shown.rate.tolist() == ["0.0005", "0.1"] and shown["mean"].tolist() == ["1.50", "3.50"]
     assert shown.chosen.tolist() == ["no", "yes"]
+
+
+def test_a_number_takes_what_belongs_to_it():
+    data = {
+        "effect": [-1.0, np.nan],
+        "low": [-1.3, np.nan],
+        "high": [-0.7, np.nan],
+        "seed_sd": [0.4 / 1.96] * 2,
+    }
+    data |= {"a": [2.0, np.nan], "a_se": [0.5, np.nan], "b": [2.0, 3.0], "b_low": [1.0, np.nan]}
+    data = pd.DataFrame(data | {"b_high": [4.0, np.nan], "simulated": False})
+    shown = frames.captioned(data, "C.").shown
+    assert shown.to_dict("list") == {
+        "effect": ["-1.00 [-1.50, -0.50]", ""], "a": ["2.00 +- 0.50", ""], "b": ["2.00 [1.00, 4.00]", "3.00"],
+    }  # fmt: skip
+    assert list(frames.captioned(data, "C.", "b effect", effect="gain").shown) == ["b", "gain"]

@@ -1,4 +1,4 @@
-"""The tables as people read them: a function a table, over all recipes, with its first words as the caption."""
+"""The tables as people read them: a function a table, over all recipes, captioned by its docstring."""
 
 import textwrap
 from collections.abc import Callable
@@ -19,7 +19,9 @@ from ppglib.task import DECODERS
 WIDTH = 105  # characters of a line of text
 LAW = f"MAE = {scaling.FORMS['exponential'].text} in the student's blocks x"
 LAWS = {"n": "points", "x": "size in", "r2": "R2", "aicc": "AICc"}  # names of columns as people read them
-LIMITS = {"effect": ["low", "high", "seed_sd"]} | dict.fromkeys(("mae", "ours", "predicted"), ["low", "high"])
+LIMITS = {name: ["low", "high"] for name in ("mae", "ours", "predicted")} | {
+    "effect": ["low", "high", "seed_sd"]
+}
 SIGNED = ("effect", "gap", "difference", "line", "strongest", "weakest")  # differences and slopes
 
 
@@ -91,7 +93,7 @@ def worded(data: pd.DataFrame) -> pd.DataFrame:
         if own or (name in SIGNED and data[name].dtype == float):
             form, rows = "+.2f" if name in SIGNED else ".2f", data[[name, *own]].astype(float).to_numpy()
             told = (effect_text(*(row if own else [*row, np.nan, np.nan]), form=form) for row in rows)
-            text[name] = [each if value == value else "" for each, value in zip(told, data[name])]
+            text[name] = pd.Series(told, data.index, dtype=object).where(data[name].notna(), "")
         elif (error := f"{name}_se") in data:
             text[name], own = (text[name] + " +- " + text[error]).where(data[name].notna(), ""), [error]
         used += own
@@ -158,8 +160,8 @@ def by_teacher(results: Results) -> Table:
     """Soft - scratch (BPM) for each teacher, mean over the students smaller than it."""
 
     def table(own):
-        found = {t: evidence.pairs(own.mae, "soft", "scratch", {t}) for t in sorted({k[2] for k in own.mae.index})}
-        rows = [controls.compare(own, teacher, "soft - scratch", some) for teacher, some in found.items() if some]
+        found = {t: evidence.pairs(own.mae, "soft", "scratch", {t}) for *_, t in sorted(own.mae.index)}
+        rows = [controls.compare(own, t, "soft - scratch", found[t]) for t in sorted(found) if found[t]]
         return controls.frame(rows, control="teacher", n="students")
 
     data = by_evidence(results, table)
@@ -167,7 +169,7 @@ def by_teacher(results: Results) -> Table:
 
 
 def teacher_strength(results: Results) -> Table:
-    """Slope of soft students' MAE over their teacher's own MAE, BPM per BPM, each student on its own level: of
+    """Slope of soft students' MAE over their teacher's, BPM per BPM, each student on its own level: of
     a line, and of a parabola at the strongest and at the weakest teacher; needs four teachers. A U (Busbridge
     et al. 2025) falls at the strongest and rises at the weakest."""
     slopes, first = ("line", "strongest", "weakest"), tables.first_seed(results)
@@ -221,7 +223,8 @@ def other_decoders(results: Results, paper: Paper) -> Table:
     first, before = next(iter(DECODERS)), f"verdict by {next(iter(DECODERS))}"
 
     def table(recipe):
-        judged = {d: claims.verdicts(evidence.ours(results, recipe, decoder=d), paper.claims) for d in DECODERS}
+        own = {decoder: evidence.ours(results, recipe, decoder=decoder) for decoder in DECODERS}
+        judged = {decoder: claims.verdicts(one, paper.claims) for decoder, one in own.items()}
         was = judged.pop(first).verdict
         changed = stacked({d: t.assign(**{before: was}) for d, t in judged.items()}, "decoded by")
         return changed[(changed.verdict != changed[before]) & (changed.kind != "cost")]
@@ -318,8 +321,8 @@ def _curves(results: Results, paper: Paper, table) -> dict[str, pd.DataFrame]:
 
 
 def rivals(results: Results, paper: Paper) -> Table:
-    """Laws of soft students' MAE: AICc, and the mean error at a size left out of the fit (BPM) with its interval
-    over people; lower is better in both."""
+    """Laws of soft students' MAE: AICc, and the mean error at a size left out of the fit (BPM) with its
+    interval over people; lower is better in both."""
     data = stacked(_curves(results, paper, laws.rivals), "recipe")
     return captioned(data, rivals.__doc__, "recipe law x n r2 aicc left_out note", **LAWS)
 
@@ -377,11 +380,7 @@ def transfer(results: Results) -> Table:
     return captioned(data, transfer.__doc__, "recipe dataset strategy student effect reading")
 
 
-def rules() -> Table:
-    """How a verdict is reached."""
-    return captioned(pd.DataFrame(outcome.RULES, columns=["verdict", "rule"]), rules.__doc__)
-
-
-def glossary() -> Table:
-    """Words."""
-    return captioned(pd.DataFrame(outcome.GLOSSARY, columns=["word", "meaning"]), glossary.__doc__)
+rules = partial(
+    captioned, pd.DataFrame(outcome.RULES, columns=["verdict", "rule"]), "How a verdict is reached."
+)
+glossary = partial(captioned, pd.DataFrame(outcome.GLOSSARY, columns=["word", "meaning"]), "Words.")
