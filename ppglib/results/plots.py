@@ -6,16 +6,13 @@ Functions of `results` take what `tables.load` gives and draw a panel a recipe; 
 
 import io
 import textwrap
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 from PIL import Image
 
 from ppglib import files, scaling, task
@@ -28,14 +25,13 @@ from ppglib.strategies import STRATEGIES, Strategy
 from ppglib.windows import gather
 
 INK, ACCENT, PAPER = "#444444", "#332288", "#882255"  # what belongs to no strategy
-# Verdict: colour (Tol's "muted", apart from every strategy's), symbol, and the colour of text on it.
+# Verdict: colour (Tol's "muted", apart from every strategy's), symbol, short, and the colour of text on it.
 VERDICTS = {
-    outcome.YES: ("#44aa99", "✓", "black"),
-    outcome.NO: (PAPER, "✗", "white"),
-    outcome.CONTROL: ("#ddcc77", "≈", "black"),
-    outcome.CANNOT: ("#dddddd", "–", "0.25"),
+    outcome.YES: ("#44aa99", "✓", "reproduced", "black"),
+    outcome.NO: (PAPER, "✗", "not reproduced", "white"),
+    outcome.CONTROL: ("#ddcc77", "≈", "control explains", "black"),
+    outcome.CANNOT: ("#dddddd", "–", "not testable", "0.25"),
 }
-SHORT = {outcome.CONTROL: "control explains", outcome.CANNOT: "not testable"}
 SIGNIFICANT = ("better", "worse")  # readings of an effect that is
 FILLS = ("auto", "white")  # of the first recipe's marker, and of the second's
 MARKS = {verdict: {"color": color} for verdict, (color, *_) in VERDICTS.items()}  # of an effect
@@ -56,11 +52,9 @@ class Plot:
         for ax in fig.axes:
             ax.spines[["top", "right"]].set_visible(False)
             ax.tick_params(labelsize=11)
-            ax.xaxis.label.set_size(12), ax.yaxis.label.set_size(12)
-            for handle, of in zip(*ax.get_legend_handles_labels() if not ax.get_legend() else ()):
-                found.setdefault(of, handle)
-        columns = max(1, int(fig.get_figwidth() / (1 + 0.09 * max(map(len, found), default=0))))
+            found |= {} if ax.get_legend() else dict(zip(*ax.get_legend_handles_labels()[::-1]))
         if found:
+            columns = max(1, int(fig.get_figwidth() / (1 + 0.09 * max(map(len, found)))))
             style = {"ncols": columns, "fontsize": 11, "frameon": False}
             fig.legend(found.values(), found, loc="outside lower center", **style)
         lines = textwrap.fill(self.title, int(8.4 * fig.get_figwidth()))
@@ -74,15 +68,15 @@ class Plot:
     def _repr_png_(self, kind: str = "png", dpi: int = 100, **options) -> bytes:
         content = io.BytesIO()
         self.fig.savefig(content, format=kind, dpi=dpi, bbox_inches="tight", **options)
-        if kind == "png" and not any(ax.get_label() == "<colorbar>" for ax in self.fig.axes):
+        if kind == "png":  # in 256 colours: a third of the size
             few = Image.open(content).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
-            few.save(content := io.BytesIO(), "png", optimize=True)  # a third of the size
+            few.save(content := io.BytesIO(), "png", optimize=True)
         return content.getvalue()
 
     def save(self, out) -> "Plot":
         """Write figures/NAME.png, .pdf and .csv below `out`, each whole or not at all."""
         folder = Path(out) / "figures"
-        files.write(folder / f"{self.name}.png", self._repr_png_(dpi=150))
+        files.write(folder / f"{self.name}.png", self._repr_png_(dpi=130))
         files.write(folder / f"{self.name}.pdf", self._repr_png_("pdf", metadata={"CreationDate": None}))
         tables.save(self.data, folder, self.name)
         return self
@@ -111,23 +105,35 @@ def _dots(ax, at, rows: pd.DataFrame, middle: str, low="low", high="high", flat=
     values, low, high = (rows[name].astype(float) for name in (middle, low, high))
     style = {"ls": "", "marker": "o", "elinewidth": 2.2, "mew": 1.4, "ms": 6} | style
     if middle == "effect":
-        ends = outcome.widened(values, low, high, rows.seed_sd)
-        (ax.hlines if flat else ax.vlines)(at, *ends, color=style["color"], lw=0.9)
+        lowest, highest = outcome.widened(values, low, high, rows.seed_sd)
+        (ax.hlines if flat else ax.vlines)(at, lowest, highest, color=style["color"], lw=0.9)
+        for x, top in () if flat else zip(at, highest.where(rows.reading.isin(SIGNIFICANT))):
+            ax.text(x, top, "*", ha="center", weight="bold", size=14)
     limits = {"xerr" if flat else "yerr": np.nan_to_num([values - low, high - values]).clip(0)}
     ax.errorbar(*((values, at) if flat else (at, values)), **limits, **style)
 
 
+def _beside(ax, students: list, series, step: float) -> None:
+    """Series, each (rows, names of their columns, style), side by side at each student."""
+    for i, (rows, columns, style) in enumerate(series):
+        at = rows.student.map(students.index) + step * (i - (len(series) - 1) / 2)
+        _dots(ax, at, rows, *columns, **style)
+    _categories(ax, students, STUDENT)
+
+
 def _shades(groups) -> zip:
-    """A colour from light to dark, a marker and a line for each group of rows: not those of strategies."""
+    """(name, rows), a colour from light to dark, a marker and a line of each group: not those of strategies."""
     groups = list(groups)
     colors = colormaps["viridis_r"](np.linspace(0.2, 1, len(groups)))
-    return zip(colors, cycle("s^Dvp*XP<>"), cycle(["-", "--", "-.", ":"]), groups)
+    return zip(groups, colors, cycle("s^Dvp*XP<>"), cycle(["-", "--", "-.", ":"]))
 
 
 def _lines(ax, data: pd.DataFrame, by: str, x: str, y: str, **axis) -> None:
-    for color, marker, _, (name, rows) in _shades(data.groupby(by, sort=False)):
-        color = "black" if name.startswith("paper") else color
-        ax.plot(rows[x], rows[y], color=color, marker=marker, label=name)
+    """y over x, a line for each group of rows; crosses are the paper's."""
+    for (name, rows), color, marker, _ in _shades(data.groupby(by, sort=False)):
+        style = look(name) if by == "strategy" else {"color": color, "marker": marker}
+        style |= {"color": "black", "marker": "x", "ms": 9, "ls": "--"} if name.startswith("paper") else {}
+        ax.plot(rows[x], rows[y], label=name, **style)
     ax.set(**axis)
 
 
@@ -159,19 +165,18 @@ def verdicts(judged: dict[str, pd.DataFrame], label: str = "") -> Plot:
     """Every claim (rows) and its verdict by each column's evidence, as `claims.judge` gives it."""
     data = pd.concat(judged, names=["recipe"]).reset_index("recipe")
     stated = data.drop_duplicates("id").set_index("id").claim
-    fig, [ax] = _figure(1, 1, 6.5 + 1.95 * len(judged), 0.7 + 0.47 * len(stated))
-    edge, middle = 3.23, {"ha": "center", "va": "center", "size": 11}  # the claims are as wide as 3.23 cells
+    edge, middle = 3.2, {"ha": "center", "va": "center", "size": 12}  # the claims are as wide as 3.2 cells
+    fig, [ax] = _figure(1, 1, 1.75 * (edge + len(judged)), 0.1 + 0.47 * len(stated))
     for row, (number, claim) in enumerate(stated.items()):
-        ax.text(0.18 - edge, row, number, ha="right", va="center", weight="bold", size=12)
-        ax.text(0.25 - edge, row, textwrap.fill(claim, 72), va="center", size=11, linespacing=1.05)
-    for column, name in enumerate(judged):
+        ax.text(0.19 - edge, row, number, ha="right", va="center", weight="bold", size=12)
+        ax.text(0.26 - edge, row, textwrap.fill(claim, 55), va="center", size=12, linespacing=1.0)
+    for column, (name, table) in enumerate(judged.items()):
         ax.text(column + 0.475, -0.75, name, weight="bold", **middle)
-    for found in data.itertuples():
-        color, symbol, ink = VERDICTS[found.verdict]
-        row, column = stated.index.get_loc(found.id), list(judged).index(found.recipe)
-        ax.barh(row, 0.95, 0.88, left=column, color=color, label=f"{symbol} {found.verdict}")
-        word = found.how or SHORT.get(found.verdict, found.verdict)
-        ax.text(column + 0.475, row, f"{symbol} {word}", color=ink, **middle)
+        for found in table.itertuples():
+            color, symbol, word, ink = VERDICTS[found.verdict]
+            row = stated.index.get_loc(found.id)
+            ax.barh(row, 0.95, 0.88, left=column, color=color)
+            ax.text(column + 0.475, row, f"{symbol} {found.how or word}", color=ink, **middle)
     ax.set(xlim=(-edge, len(judged)), ylim=(len(stated) - 0.4, -1.2))
     ax.set_axis_off()
     held = _said(data, lambda rows: (rows.verdict == outcome.YES).sum())
@@ -183,33 +188,30 @@ def _gains(own: ev.Evidence) -> pd.DataFrame:
     rows, names = [], set(own.mae.index.get_level_values("strategy")) - {"scratch", *tables.beyond()}
     for name in _ordered(names):
         found = ev.pairs(own.mae, name, "scratch", {0, ev.top(own.mae)})
-        chosen = {pair[0][1]: [pair] for pair in found} | ({"mean": found} if found else {})
-        rows += [compared.compare(own, student, name, pairs) for student, pairs in chosen.items()]
+        chosen = [(pair[0][1], [pair]) for pair in found] + [("mean", found)] * bool(found)
+        rows += [compared.compare(own, student, name, pairs) for student, pairs in chosen]
     return compared.frame(rows, "student", "strategy")
 
 
 def gains(results) -> Plot:
     """Paired difference of MAE from scratch by student size, a panel a strategy, recipes side by side."""
     data = by_recipe(results, lambda recipe: _gains(ev.ours(results, recipe)))
-    recipes, students = [*dict.fromkeys(data.recipe)], [*sorted({*data.student} - {"mean"}), "mean"]
+    fills = dict(zip(data.recipe.unique(), cycle(FILLS)))
+    students = [*sorted({*data.student} - {"mean"}), "mean"]
     fig, panels = _panels(data, "strategy", 3.2, 3.5, sharey=True)
-    for i, (ax, rows) in enumerate(panels):
+    for ax, rows in panels:
         ax.axhline(0, color="0.5", lw=1)
         ax.axvline(len(students) - 1.5, color="0.85", lw=1)
-        for j, recipe in enumerate(recipes):
-            own, fill = rows[rows.recipe == recipe], FILLS[j % 2]
-            x = own.student.map(students.index) + 0.36 * (j - (len(recipes) - 1) / 2)
-            _dots(ax, x, own, "effect", mfc=fill, **look(rows.strategy.iloc[0]))
-            ax.plot([], [], "o", color=INK, mfc=fill, label=f"recipe {recipe}")
-            tops = outcome.widened(own.effect, own.low, own.high, own.seed_sd)[1]
-            for at, top in zip(x, tops.where(own.reading.isin(SIGNIFICANT))):
-                ax.text(at, top, "*", ha="center", weight="bold", size=14)
-        _categories(ax, [*students[:-1], "\nmean"], STUDENT)
-        ax.set_ylabel("" if i % 4 else EFFECT)
-    ax.plot([], [], color=INK, lw=2.2, label="95 % interval over people")
-    ax.plot([], [], color=INK, lw=0.9, label="with other seeds, where repeated (*: significant)")
-    better = data[data.student == "mean"].assign(better=lambda rows: rows.reading == "better")
-    better = _said(better, lambda rows: " and ".join(rows.strategy[rows.better]) or "none")
+        style = look(rows.strategy.iloc[0]) if len(rows) else {}
+        parts = [(rows[rows.recipe == name], ["effect"], style | {"mfc": fills[name]}) for name in fills]
+        _beside(ax, students, parts, 0.36)
+        ax.set_xticks(range(len(students)), [*students[:-1], "\nmean"])
+    for name, fill in fills.items():
+        ax.plot([], [], "o", color=INK, mfc=fill, label=f"recipe {name}")
+    ax.plot([], [], color=INK, lw=0.9, label="95 % interval, thin with other seeds; *: significant")
+    fig.supylabel(EFFECT, size=12)
+    means = data[data.student == "mean"]
+    better = _said(means, lambda rows: " and ".join(rows.strategy[rows.reading == "better"]) or "none")
     return Plot(fig, data, "05_gains", f"Significantly better than scratch, mean over sizes: {better}")
 
 
@@ -222,14 +224,12 @@ def cost(results) -> Plot:
     data = data.assign(mmacs=[macs(int(blocks)) / 1e6 for blocks in data.student])
     fig, panels = _panels(data, "recipe", 5.6, 4.2, sharey=True)
     for ax, rows in panels:
-        for name, line in rows.groupby("strategy", sort=False):
-            ax.plot(line.mmacs, line.mae, lw=1.2, ms=5, label=name, **look(name))
+        _lines(ax, rows, "strategy", "mmacs", "mae", xscale="log", xlabel="10⁶ multiply-accumulates [blocks]")
         scratch = rows[rows.strategy == "scratch"]
         _dots(ax, scratch.mmacs, scratch, "mae", elinewidth=1.3, **look("scratch"))
         texts = [f"{m:.2g}\n[{blocks}]" for m, blocks in zip(scratch.mmacs, scratch.student)]
-        ax.set(xscale="log", xlabel="Million multiply-accumulates a window (log) [blocks]")
         ax.set_xticks(scratch.mmacs, texts)
-        ax.xaxis.set_minor_locator(NullLocator())
+        ax.minorticks_off()
     panels[0][0].set_ylabel(f"{MAE}\nbars: scratch, 95 % interval")
     best = data.groupby(["recipe", "student"], sort=False).mae.min().reset_index().sort_values("student")
     best = _said(best, lambda rows: f"{rows.mae.iloc[-1]:.1f} to {rows.mae.iloc[0]:.1f} BPM")
@@ -237,66 +237,59 @@ def cost(results) -> Plot:
     return Plot(fig, data, "07_cost", f"With {share:.0f} % of the arithmetic the lowest MAE goes from {best}")
 
 
-def _grid(data: pd.DataFrame) -> tuple[Figure, list]:
-    """Panels as wide as each recipe has teachers; rows with their places x and y, scratch = teacher 0."""
+def _grid(data: pd.DataFrame, value: str, size: pd.Series, ends, cmap: str, label: str) -> Figure:
+    """Discs by teacher (0 = scratch) and student: colour is `value` between `ends`, below it its text, in ink."""
     students = sorted(data.student.unique())
+    data = data.assign(area=np.interp(size, [size.min(), size.max()], AREAS))
     widths = [max(2.9, 1.2 + 0.8 * n) for n in data.groupby("recipe", sort=False).teacher.nunique()] or [4]
     share = {"width_ratios": widths, "sharey": True}
-    fig, panels = _panels(data, "recipe", np.mean(widths), 1.5 + 0.56 * max(4, len(students)), **share)
-    for i, (ax, rows) in enumerate(panels):
+    fig, panels = _panels(data, "recipe", np.mean(widths), 1.5 + 0.6 * max(4, len(students)), **share)
+    colors = {"cmap": colormaps[cmap].resampled(24), "vmin": ends[0], "vmax": ends[1]}
+    for ax, rows in panels:
         teachers = sorted(rows.teacher.unique())
-        panels[i] = ax, rows.assign(x=rows.teacher.map(teachers.index), y=rows.student.map(students.index))
+        x, y = rows.teacher.map(teachers.index), rows.student.map(students.index)
+        dots = ax.scatter(x, y + 0.12, rows.area, rows[value], edgecolors="0.6", lw=0.5, **colors)
+        for at, up, text, ink in zip(x, y, rows.text, rows.ink):
+            weight = "bold" if "*" in text else "normal"
+            ax.text(at, up - 0.21, text, ha="center", va="top", size=10, color=ink, weight=weight)
         _categories(ax, [teacher or "scratch" for teacher in teachers], "Teacher (blocks)")
     panels[0][0].set(yticks=range(len(students)), yticklabels=students, ylabel=STUDENT)
     panels[0][0].set_ylim(-0.75, len(students) - 0.4)
-    return fig, panels
+    fig.colorbar(dots, ax=fig.axes, pad=0.01, fraction=0.05, label=label)
+    return fig
 
 
 def figure1(results) -> Plot:
     """MAE of every student and teacher, "scratch" left-most; colour and size of a disc are MAE (Figure 1)."""
     conditions = tables.conditions(results)
     data = by_recipe(results, lambda recipe: tables.figure1(conditions, recipe))
-    fig, panels = _grid(data)
-    low, high = data.mae.min(), data.mae.max()
-    for ax, rows in panels:
-        area = np.interp(rows.mae, [low, high], AREAS)
-        dots = ax.scatter(rows.x, rows.y + 0.1, area, rows.mae, cmap="viridis_r", vmin=low, vmax=high)
-        for row, size in zip(rows.itertuples(), area):
-            style = {"textcoords": "offset points", "ha": "center", "va": "top", "size": 9.5}
-            ax.annotate(f"{row.mae:.2f}", (row.x, row.y + 0.1), (0, -1 - (size / np.pi) ** 0.5), **style)
-        ax.axvline(0.5, color="0.8", lw=1)
-    fig.colorbar(dots, ax=fig.axes, label=MAE, pad=0.01, fraction=0.05)
+    drawn = data.assign(text=data.mae.map("{:.2f}".format), ink="black")
+    fig = _grid(drawn, "mae", data.mae, (data.mae.min(), data.mae.max()), "viridis_r", MAE)
     best = data.loc[data.groupby("recipe", sort=False).mae.idxmin()].astype({"mae": object})
     best = _said(best, lambda rows: "{0.mae:.2f} by {0.student} taught by {0.teacher}".format(rows.iloc[0]))
     text = f"Lowest MAE (BPM), in blocks: {best.replace('taught by 0', 'from scratch')}"
     return Plot(fig, data, "04_figure1", text)
 
 
-def _differences(own: ev.Evidence) -> pd.DataFrame:
-    """Every soft student of every teacher against the same network from scratch."""
-    pairs = [(key, ("scratch", key[1], 0)) for key in own.mae.index if key[0] == "soft"]
-    rows = [compared.compare(own, *pair[0][1:], [pair]) for pair in pairs if pair[1] in own.mae.index]
-    return compared.frame(rows, "student", "teacher")
-
-
 def figure1_gain(results) -> Plot:
-    """Figure 1 as difference from scratch; hatched: students at least as large as their teacher."""
-    data = by_recipe(results, lambda recipe: _differences(ev.ours(results, recipe)))
-    fig, panels = _grid(data)
-    reach = max([*data.effect.abs(), 1e-9])
-    colors = ScalarMappable(TwoSlopeNorm(0, -reach, reach), "RdBu_r")
-    for ax, rows in panels:
-        for row in rows.itertuples():
-            apart, star = row.student >= row.teacher, "*" if row.reading in SIGNIFICANT else ""
-            hatch = {"hatch": "////", "edgecolor": "0.75", "alpha": 0.5} if apart else {}
-            ax.bar(row.x, 0.94, 0.94, row.y - 0.47, color=colors.to_rgba(row.effect), lw=0, **hatch)
-            ink = "white" if abs(row.effect) > 0.65 * reach and not apart else "black"
-            style = {"ha": "center", "va": "center", "size": 10.5, "weight": "bold" if star else "normal"}
-            ax.text(row.x, row.y, f"{row.effect:+.2f}{star}".replace("-", "−"), color=ink, **style)
-    fig.colorbar(colors, ax=fig.axes, pad=0.01, fraction=0.05, label=EFFECT)
-    fig.supxlabel("Blue: better; *: significant\nHatched: student at least as large as its teacher", size=11)
+    """Figure 1 as difference from scratch; in grey: students at least as large as their teacher."""
+
+    def differences(recipe):
+        own = ev.ours(results, recipe)
+        pairs = [(key, ("scratch", key[1], 0)) for key in own.mae.index if key[0] == "soft"]
+        rows = [compared.compare(own, *pair[0][1:], [pair]) for pair in pairs if pair[1] in own.mae.index]
+        return compared.frame(rows, "student", "teacher")
+
+    data = by_recipe(results, differences)
+    reach, star = data.effect.abs().max(), np.where(data.reading.isin(SIGNIFICANT), "*", "")
+    text = data.effect.map("{:+.2f}".format).str.replace("-", "−") + star
+    drawn = data.assign(text=text, ink=np.where(data.student < data.teacher, "black", "0.45"))
+    fig = _grid(drawn, "effect", data.effect.abs(), (-reach, reach), "RdBu_r", EFFECT)
+    fig.supxlabel("Blue: better; *: significant; grey: student at least as large as its teacher", size=11)
     below = data[data.student < data.teacher]
-    better, worse = (_said(below, lambda rows: _count(rows.reading == word)) for word in SIGNIFICANT)
+    better, worse = (
+        _said(below.assign(hit=below.reading == w), lambda t: _count(t.hit)) for w in SIGNIFICANT
+    )
     text = f"Soft students of larger teachers, significantly better than scratch: {better}; worse: {worse}"
     return Plot(fig, data, "04_figure1_gain", text)
 
@@ -311,19 +304,18 @@ def figure2(results) -> Plot:
 
     data = by_recipe(results, points)
     fig, panels = _panels(data, "recipe", 6.2, 4.9)
-    shades = {teacher: color for color, *_, (teacher, _) in _shades(data.groupby("teacher"))}
+    shades = {teacher: color for (teacher, _), color, *_ in _shades(data.groupby("teacher"))}
     for ax, own in panels:
         for i, (teacher, rows) in enumerate(own.groupby("teacher")):
-            law, color = rows.iloc[0], shades[teacher]
-            grid = np.linspace(rows.student.min(), rows.student.max(), 200)
+            law, style = rows.iloc[0], {"color": shades[teacher], "marker": "o"}
             text = ", ".join(f"{name} {law[name]:.2f}" for name in sorted(form.names))
-            text = law.note.split(":")[0] or text
             x = rows.student + 0.07 * (i - (own.teacher.nunique() - 1) / 2)
-            _dots(ax, x, rows, "mae", elinewidth=0.9, ms=5, color=color)
+            _dots(ax, x, rows, "mae", elinewidth=0.9, ms=5, **style)
+            grid = np.linspace(rows.student.min(), rows.student.max(), 200)
             values = scaling.predict(form, law[[*form.names]].astype(float), grid)  # NaN without a law
-            ax.plot(grid, values, marker="o", markevery=[], color=color, label=f"{teacher}: {text}")
+            ax.plot(grid, values, markevery=[], label=f"{teacher}: {law.note.split(':')[0] or text}", **style)
         ax.set(xlabel=STUDENT, xticks=sorted(own.student.unique()), ylabel=MAE)
-        ax.legend(title=f"Teacher: {form.text}", fontsize=10, frameon=False)
+        ax.legend(*ax.get_legend_handles_labels(), title=f"Teacher: {form.text}", fontsize=10, frameon=False)
     fitted = _said(data.drop_duplicates(["recipe", "teacher"]), lambda rows: _count(rows.note == ""))
     return Plot(fig, data, "06_figure2", f"Teachers whose students determine a scaling law: {fitted}")
 
@@ -333,57 +325,53 @@ def forecast(forecasts: dict[str, pd.DataFrame], label: str = "") -> Plot:
     made = {name: table for name, table in forecasts.items() if len(table)} or forecasts
     data = pd.concat(made, names=["recipe"]).reset_index("recipe")
     fig, panels = _panels(data, "recipe", 4.2, 3.9)
+    made = {"color": "0.55", "marker": "s", "label": "forecast (95 % prediction interval)"}
+    seen = {"color": ACCENT, "label": "observed (95 % interval over people)"}
+    columns = ["observed", "observed_low", "observed_high"]
     for ax, rows in panels:
-        x, seen = np.arange(len(rows)), ("observed", "observed_low", "observed_high")
-        style = {"color": "0.55", "marker": "s", "label": "forecast (95 % prediction interval)"}
-        _dots(ax, x - 0.1, rows, "predicted", capsize=4, **style)
-        style = {"color": ACCENT, "label": "observed (95 % interval over people)"}
-        _dots(ax, x + 0.1, rows, *seen, capsize=4, **style)
-        _categories(ax, rows.student.astype(int), STUDENT)
+        _beside(ax, [*rows.student.astype(int)], [(rows, ["predicted"], made), (rows, columns, seen)], 0.2)
     panels[0][0].set_ylabel(MAE)
-    text = f"Students larger than {laws.SMALL} blocks inside their prediction interval: "
-    return Plot(fig, data, "06_forecast", text + _said(data, lambda rows: _count(rows.inside)), label)
+    inside = _said(data, lambda rows: _count(rows.inside))
+    text = f"Students larger than {laws.SMALL} blocks inside their prediction interval: {inside}"
+    return Plot(fig, data, "06_forecast", text, label)
 
 
-def effects(data: pd.DataFrame, name: str, text: str, yes: str, label: str = "") -> Plot:
-    """Effects (BPM) with 95 % intervals, thin where other seeds are added; a panel a recipe.
+def _effects(data: pd.DataFrame, what: pd.Series, mark, name: str, text: str, label: str = "") -> Plot:
+    """Forest of effects (BPM) with 95 % intervals, thin where other seeds are added; a panel a recipe.
 
-    data: recipe, heading ("" for none), what, mark (in MARKS), and effect to seed_sd of a `controls.Row`.
-    The title is `text` and how many have the mark `yes`.
+    what: the line of each row. mark: in MARKS; the title counts what is reproduced or significant.
     """
-    data, lines = data.dropna(subset=["effect"]), []  # (heading, what), top to bottom
-    for heading, rows in data.groupby("heading", sort=False):
-        lines += [(heading, "")] * bool(heading) + [(heading, what) for what in dict.fromkeys(rows.what)]
-    ticks = [textwrap.fill(what or heading, 46) for heading, what in lines]
+    shown = data.assign(what=what, mark=mark).dropna(subset="effect")
+    lines = [*dict.fromkeys(shown.what)]
+    ticks = [textwrap.fill(line, 46) if "\n" not in line else line for line in lines]
     height = 1.2 + sum(0.34 + 0.17 * tick.count("\n") for tick in ticks)
-    fig, panels = _panels(data, "recipe", 6, height, sharey=True)
+    fig, panels = _panels(shown, "recipe", 6, height, sharey=True)
     for ax, rows in panels:
         ax.axvline(0, color="0.5", lw=1)
-        for mark, part in rows.groupby("mark", sort=False):
-            y = [lines.index(line) for line in zip(part.heading, part.what)]
-            _dots(ax, y, part, "effect", flat=True, label=mark, **MARKS[mark])
+        for of, part in rows.groupby("mark", sort=False):
+            _dots(ax, part.what.map(lines.index), part, "effect", flat=True, label=of, **MARKS[of])
         ax.set(xlabel="Effect (BPM; below 0: lower MAE), own scale", ylim=(len(lines) - 0.4, -0.6))
     panels[0][0].set_yticks(range(len(lines)), ticks)
-    for tick, (_, what) in zip(panels[0][0].get_yticklabels(), lines):
-        tick.set_weight("normal" if what else "bold")
-    counted = _said(data, lambda rows: _count(rows.mark == yes))
-    return Plot(fig, data.drop(columns=["heading", "what", "mark"]), name, f"{text}: {counted}", label)
+    said = _said(shown, lambda rows: _count(rows.mark.isin([outcome.YES, "significant"])))
+    return Plot(fig, data.dropna(subset="effect"), name, f"{text}: {said}", label)
 
 
 def claim_effects(judged: dict[str, pd.DataFrame], label: str = "") -> Plot:
     """Effects of the claims that are differences of MAE, coloured by verdict; see `claims.judge`."""
     data = pd.concat([t.assign(recipe=name) for name, t in judged.items() if name != "paper's tables"])
     data = data[(data.kind == "gap") & (data.unit == "BPM")]
-    data = data.assign(heading="", what=data.id.astype(str) + ". " + data.claim, mark=data.verdict)
-    return effects(data, "08_effects", "Reproduced, of the claims drawn", outcome.YES, label)
+    what = data.id.astype(str) + ". " + data.claim
+    return _effects(data, what, data.verdict, "08_effects", "Reproduced, of the claims drawn", label)
 
 
 def controls(results) -> Plot:
     """The controls that the paper lacks, under their questions; filled where significant."""
-    data = by_recipe(results, lambda recipe: compared.table(results, recipe))
+    data = by_recipe(results, lambda recipe: compared.table(results, recipe)).dropna(subset="effect")
+    data = data.iloc[pd.factorize(data.control)[0].argsort(kind="stable")]
+    first = data.compared.where(data.control.duplicated(), data.control + "\n" + data.compared)
+    names = dict(zip(data.compared[::-1], first[::-1]))
     mark = np.where(data.reading.isin(SIGNIFICANT), "significant", "not significant")
-    data = data.assign(heading=data.control, what=data.compared, mark=mark)
-    return effects(data, "08_controls", "Significant effects", "significant")
+    return _effects(data, data.compared.map(names), mark, "08_controls", "Significant effects")
 
 
 def reliability(results) -> Plot:
@@ -393,16 +381,14 @@ def reliability(results) -> Plot:
     data = data[data.n >= ENOUGH]
     fig, panels = _panels(data, "recipe", 4.6, 4.4, sharey=True, sharex=True)
     end = min(1, 1.12 * max([0.1, *data.confidence, *data.accuracy]))
+    axis = {"xlabel": "Confidence (largest probability)", "xlim": (0, end), "ylim": (0, end)}
     for ax, rows in panels:
         ax.plot([0, 1], [0, 1], color="0.7", lw=1, label="calibrated")
-        for name in _ordered(rows.strategy):
-            line = rows[rows.strategy == name]
-            ax.plot(line.confidence, line.accuracy, label=name, **look(name))
-        ax.set(xlabel="Confidence (largest probability)", xlim=(0, end), ylim=(0, end))
+        rows = rows.sort_values("strategy", key=lambda names: names.map(_ordered(names).index), kind="stable")
+        _lines(ax, rows, "strategy", "confidence", "accuracy", **axis)
     panels[0][0].set_ylabel("Share of windows in the right bin")
     over = data.assign(excess=(data.confidence - data.accuracy) * data.n)
-    over = over.groupby(["recipe", "strategy"], sort=False).excess.sum().reset_index()
-    over = _said(over, lambda rows: _count(rows.excess > 0))
+    over = _said(over, lambda rows: _count(rows.groupby("strategy").excess.sum() > 0))
     return Plot(fig, data, "08_reliability", f"Strategies whose smallest networks are overconfident: {over}")
 
 
@@ -414,17 +400,14 @@ def across(results) -> Plot:
     data = by_recipe(results, lambda recipe: elsewhere.table(results, recipe))
     data = data[data.student.isin(data.student[data.teacher > 0])]
     students, names = sorted(data.student.unique()), _ordered(data.strategy)
+    kinds = [*zip(("held_out", "in_domain"), FILLS)]
     fig, panels = _panels(data, ["recipe", "dataset"], 3.9, 4, 3, sharey=True)
     for ax, rows in panels:
-        for i, name in enumerate(names):
-            line = rows[rows.strategy == name]
-            x = line.student.map(students.index) + 0.26 * (i - (len(names) - 1) / 2)
-            for kind, fill in zip(("held_out", "in_domain"), FILLS):
-                style = {"elinewidth": 1.4, "mfc": fill, "label": f"{name}, {kind.replace('_', ' ')}"}
-                columns = kind, f"{kind}_low", f"{kind}_high"
-                at = x + (0.045 if kind == "in_domain" else -0.045)
-                _dots(ax, at, line, *columns, **style, **look(name))
-        _categories(ax, students, STUDENT)
+        series = []
+        for name, (kind, fill) in product(names, kinds):
+            style = look(name) | {"mfc": fill, "label": f"{name}, {kind.replace('_', ' ')}"}
+            series.append((rows[rows.strategy == name], [kind, f"{kind}_low", f"{kind}_high"], style))
+        _beside(ax, students, series, 0.12)
     panels[0][0].set(ylabel=MAE, ylim=(0, None))
     gap = data.dropna(subset="gap")
     text = f"A set not in training costs {gap.gap.median():.1f} BPM in the median, significantly so for"
@@ -434,7 +417,7 @@ def across(results) -> Plot:
 def heart_rates(table: pd.DataFrame, label: str = "") -> Plot:
     """How often each heart rate is: the windows' table with columns dataset, person, hr."""
     fig, [ax] = _figure(1, 1, 8.5, 3.9)
-    for color, _, line, (dataset, rows) in _shades(table.groupby("dataset", sort=False)):
+    for (dataset, rows), color, _, line in _shades(table.groupby("dataset", sort=False)):
         style = {"histtype": "step", "lw": 2.2, "label": f"{dataset} ({len(rows):,} windows)"}
         ax.hist(rows.hr, np.arange(*task.HR_RANGE, 5), density=True, color=color, ls=line, **style)
     ax.set(xlabel="Heart rate (BPM)", ylabel="Share of windows per BPM")
@@ -470,26 +453,23 @@ def examples(drawn: pd.DataFrame, label: str = "") -> Plot:
 def table1(table: pd.DataFrame) -> Plot:
     """Size and arithmetic: blocks, paper and as_in_paper (parameters), live (those in use), mmacs."""
     fig, [left, right] = _figure(1, 2, 4.9, 3.9)
-    style = {"xlabel": "Blocks", "xticks": table.blocks}
-    left.semilogy(table.blocks, table.as_in_paper / 1e3, "o-", color=INK, label="ours, all as in the paper")
-    left.semilogy(table.blocks, table.paper / 1e3, "x", color=PAPER, ms=10, mew=2, label="paper")
-    left.semilogy(table.blocks, table.live / 1e3, "s:", color="0.55", ms=5, label="ours, in use")
-    left.set(ylabel="Thousand parameters (log)", **style)
+    names = {"live": "ours, in use", "as_in_paper": "ours, all as in the paper", "paper": "paper"}
+    sizes = table.rename(columns=names).melt("blocks", names.values())
+    axis = {"xlabel": "Blocks", "xticks": table.blocks}
+    _lines(left, sizes, "variable", "blocks", "value", ylabel="Parameters (log)", yscale="log", **axis)
     right.plot(table.blocks, table.mmacs, "o-", color=INK)
-    right.set(ylabel="10⁶ multiply-accumulates a window", ylim=(0, None), **style)
+    right.set(ylabel="10⁶ multiply-accumulates a window", ylim=(0, None), **axis)
     times, equal = table.iloc[-1] / table.iloc[0], _count(table.paper == table.as_in_paper)
     text = f"Parameters equal the paper's at {equal} sizes; those in use grow {times.live:.0f}-fold"
     return Plot(fig, table, "02_table1", f"{text}, arithmetic {times.mmacs:.0f}-fold")
 
 
 def training_curves(curves: pd.DataFrame, label: str = "") -> Plot:
-    """Training loss: index epoch, a column a network ("1 blocks, fold 0"), a colour a size."""
+    """Training loss: index epoch, a column a network ("1 blocks, fold 0")."""
     fig, [ax] = _figure(1, 1, 8.5, 4.2)
-    for color, _, _, (kind, part) in _shades(curves.T.groupby(lambda name: name.split(",")[0], sort=False)):
-        for (name, line), style in zip(part.iterrows(), cycle(["-", "--", ":", "-."])):
-            ax.plot(line.index, line, style, color=color, marker=".", label=kind)
-    ax.set(xlabel="Epoch", ylabel="Training loss (nats)")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    long = curves.rename_axis("epoch").reset_index().melt("epoch", var_name="network")
+    ticks = curves.index[:: 1 + len(curves) // 12]
+    _lines(ax, long, "network", "epoch", "value", xlabel="Epoch", ylabel="Training loss (nats)", xticks=ticks)
     last = curves.iloc[-1].sort_values().iloc[[-1, 0]]
     ends = " to ".join(f"{value:.2f} ({name})" for name, value in last.items())
     text = f"Training loss after {len(curves)} epochs: {ends}"
@@ -499,13 +479,11 @@ def training_curves(curves: pd.DataFrame, label: str = "") -> Plot:
 def table3(time: pd.DataFrame, memory: pd.DataFrame) -> Plot:
     """Time (device, blocks, seconds) and memory (device, parameters_mb, memory_mb)."""
     time = time.assign(relative=time.seconds / time.groupby("device").seconds.transform("last"))
-    fig, [left, right] = _figure(1, 2, 6.2, 5.6)
+    fig, [left, right] = _figure(1, 2, 6.2, 5)
     axis = {"xlabel": "Blocks", "xticks": time.blocks.unique(), "ylabel": "Time of a call (largest = 1)"}
     _lines(left, time, "device", "blocks", "relative", ylim=(0, None), **axis)
     axis = {"xlabel": "Parameters in use (MB)", "ylabel": "Peak memory (MB), no framework"}
     _lines(right, memory, "device", "parameters_mb", "memory_mb", ylim=(0, None), **axis)
-    for ax in (left, right):
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=10, frameon=False)
     saved = 100 * (1 - time.relative[time.blocks == time.blocks.min()])
     text = f"The smallest network saves {saved.min():.0f} to {saved.max():.0f} % of the largest's time"
     return Plot(fig, pd.concat([time, memory], ignore_index=True), "07_table3", text)
@@ -516,36 +494,31 @@ def training_cost(speed: pd.DataFrame, sweep: pd.DataFrame) -> Plot:
     speed = speed.reindex(columns=["blocks", "plain", "ours", "ratio"])
     sweep = sweep.reindex(columns=["varied", "value", "seconds", "expected"])
     fig, [left, right] = _figure(1, 2, 5.2, 4)
-    left.plot(speed.blocks, speed.plain, "s-", color="0.55", label="plain training loop")
-    left.plot(speed.blocks, speed.ours, "o-", color=ACCENT, label="ours")
-    left.set(xlabel="Blocks", ylabel="Windows a second", ylim=(0, None), xticks=speed.blocks)
+    loops = speed.rename(columns={"plain": "plain training loop"}).drop(columns="ratio").melt("blocks")
+    axis = {"xlabel": "Blocks", "ylabel": "Windows a second", "xticks": speed.blocks}
+    _lines(left, loops, "variable", "blocks", "value", ylim=(0, None), **axis)
     times = sweep.assign(times=sweep.value / sweep.groupby("varied").value.transform("min"))
-    _lines(
-        right, times, "varied", "times", "seconds", xlabel="Times the smallest", ylabel="Time of a sweep (s)"
-    )
-    right.set_ylim(0)
-    right.xaxis.get_major_locator().set_params(integer=True)
-    for _, rows in times.groupby("varied"):
-        right.plot(rows.times, rows.expected, ":", color="0.5", label="in proportion")
-    low, high = speed.ratio.min(), speed.ratio.max()
-    text = f"Our training loop is {low:.1f} to {high:.1f} times as fast as the plain one"
+    axis = {"xlabel": "Times the smallest", "ylabel": "Time of a sweep (s)", "xticks": times.times.unique()}
+    _lines(right, times, "varied", "times", "seconds", ylim=(0, None), **axis)
+    right.plot(times.times, times.expected, "_", color="0.3", ms=16, label="in proportion")
+    text = f"Our training loop is {speed.ratio.min():.1f} to {speed.ratio.max():.1f} times as fast as the plain one"
     return Plot(fig, pd.concat([speed, sweep]), "07_training", text)
 
 
 def window_and_distribution(windows, row: int, probability, label: str = "") -> Plot:
     """A window, a row of `windows.table`, the distribution (180,) predicted for it, and its true rate."""
     about, (decoded,) = windows.table.iloc[row], task.decode(np.asarray(probability)[None])
-    [ppg], time = gather(windows.signal, [about.start]), np.arange(task.LENGTH) / task.RATE
+    ppg, time = gather(windows.signal, [about.start])[0], np.arange(task.LENGTH) / task.RATE
     fig, [above, below] = _figure(2, 1, 8.5, 2.6)
     above.plot(time, ppg, color=INK)
     above.set(xlabel="Time (s)", ylabel="PPG (z)")
     below.bar(task.CENTRES, probability, 1.0, color="0.7")
-    below.axvline(about.hr, color="black", label=f"true heart rate, {about.hr:.1f} BPM")
-    style = {"color": PAPER, "ms": 11, "label": f"decoded by argmax, {decoded:.1f} BPM"}
-    below.plot(decoded, 1.08 * np.max(probability), "v", **style)
+    below.axvline(about.hr, color="black", label="true heart rate")
+    below.plot(decoded, 1.08 * np.max(probability), "v", color=PAPER, ms=11, label="decoded by argmax")
     below.set(xlabel="Heart rate (BPM)", ylabel="Probability", xlim=task.HR_RANGE)
-    data = pd.DataFrame({"bpm": task.CENTRES, "probability": probability})
-    data = pd.DataFrame({"time": time, "ppg": ppg}).join(data)
-    data = data.assign(hr=about.hr, decoded=decoded, simulated=about.simulated)
+    data = pd.DataFrame({"time": time, "ppg": ppg, "hr": about.hr, "decoded": decoded})
+    data = data.assign(simulated=about.simulated).join(
+        pd.DataFrame({"bpm": task.CENTRES, "probability": probability})
+    )
     text = f"From {task.WINDOW_SECONDS:g} s of pulse: decoded {decoded:.1f} BPM, true {about.hr:.1f} BPM"
     return Plot(fig, data, "00_window", text, label)
