@@ -7,8 +7,7 @@
     student = ppg.train(ppg.ResNet1D(1), windows, train, "dkd", teacher=teacher, alpha=1, beta=8)
     ppg.evaluate(student, windows, test)["mae"]
 
-Reproduces "Towards Characterizing Knowledge Distillation of PPG Heart Rate Estimation Models".
-"""
+Reproduces "Towards Characterizing Knowledge Distillation of PPG Heart Rate Estimation Models"."""
 
 from importlib import import_module
 

@@ -1,7 +1,6 @@
 """What is not in the paper: four more distillation losses, and windows at any offset between two labels.
 
-Losses are pure functions of logits (N, C), computed in float32 at least, and the mean over the batch.
-"""
+Losses are pure functions of logits (N, C), computed in float32 at least, and the mean over the batch."""
 
 import numpy as np
 import pandas as pd
@@ -30,8 +29,7 @@ def window_dkd(
 def cdf(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
     """Squared distance between the cumulative distributions, in BPM: half the squared energy distance.
 
-    Unlike a divergence it knows that neighbouring bins are close (Szekely & Rizzo 2013, equation 2.5).
-    """
+    Unlike a divergence it knows that neighbouring bins are close (Szekely & Rizzo 2013, equation 2.5)."""
     return _cumulative_gap(student_logits, teacher_logits).square().sum(1).mean()
 
 
@@ -43,8 +41,7 @@ def wasserstein(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
 def dist(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
     """1 - Pearson correlation of the probabilities, over bins plus over the batch (Huang et al. 2022, eq. 9).
 
-    Both weights and the temperature are 1, the public defaults.
-    """
+    Both weights and the temperature are 1, the public defaults."""
     student, teacher = (F.softmax(exact(x), dim=1) for x in (student_logits, teacher_logits))
     return 2 - _pearson(student, teacher).mean() - _pearson(student.T, teacher.T).mean()
 
@@ -52,8 +49,7 @@ def dist(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
 def dense(windows: Windows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Starts and HR of the windows between each row and its successor: two (len(rows) * OFFSETS,) arrays.
 
-    The heart rate is interpolated. A row whose successor is missing or not in `rows` repeats itself.
-    """
+    The heart rate is interpolated. A row whose successor is missing or not in `rows` repeats itself."""
     table = windows.table.iloc[rows]
     start, hr = table.start.to_numpy(), table.hr.to_numpy()
     recording = pd.factorize(table.dataset + "/" + table.person + "/" + table.recording)[0]

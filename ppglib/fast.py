@@ -16,8 +16,7 @@ class Dropout(nn.Module):
     """True dropout with cheap random numbers: as many bits an element as its type has, on a CPU.
 
     `F.dropout` draws 53 bits an element there, more than half of the training time of these networks.
-    The rate is met within 2**-15 (bfloat16) or 2**-31.
-    """
+    The rate is met within 2**-15 (bfloat16) or 2**-31."""
 
     def __init__(self, rate: float):
         super().__init__()
@@ -34,8 +33,7 @@ class Dropout(nn.Module):
 def keep_mask(x: Tensor, rate: float) -> Tensor:
     """Mask like `x` in shape, layout and type: 0 with probability `rate`, else 1 / (1 - rate).
 
-    All in integers, because comparing and casting to a float type costs three times as much.
-    """
+    All in integers, because comparing and casting to a float type costs three times as much."""
     integer = torch.iinfo(BITS[x.dtype])
     scale = torch.tensor(1 / (1 - rate), dtype=x.dtype).view(BITS[x.dtype])
     draws = torch.empty(-(-x.numel() * x.itemsize // 8), dtype=torch.int64).random_(-(2**63), None)
@@ -77,8 +75,7 @@ def keep_memory() -> None:
     """Let this process reuse the pages of freed tensors instead of returning them to the system.
 
     By default glibc maps every tensor beyond a moving threshold anew, and the system clears it page by page
-    at first touch: at a batch of 4,096 as much work as the network itself. Other allocators: no change.
-    """
+    at first touch: at a batch of 4,096 as much work as the network itself. Other allocators: no change."""
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -28,8 +28,7 @@ def sha256(path: str | Path) -> str:
 def write(path: str | Path, content: bytes) -> None:
     """Write the whole file or nothing: beside it first, then renamed over it. Makes its folder.
 
-    Raises InputError where the file cannot be written.
-    """
+    Raises InputError where the file cannot be written."""
     path = Path(path)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:

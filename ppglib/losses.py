@@ -1,7 +1,6 @@
 """The paper's four distillation losses and the Gaussian control, as pure functions of logits (N, C).
 
-All compute in float32 at least, also under autocast, and return the mean over the batch.
-"""
+All compute in float32 at least, also under autocast, and return the mean over the batch."""
 
 import torch
 import torch.nn.functional as F
@@ -33,8 +32,7 @@ def dkd(student_logits: Tensor, teacher_logits: Tensor, target: Tensor, temperat
     """T^2 * (alpha * TCKD + beta * NCKD) (Zhao et al. 2022, equation 7; the paper: alpha 1, beta 8).
 
     target: (N,) int64, the true bin y. TCKD is the KL divergence of [p_y, 1 - p_y], NCKD that of
-    the softmax over the other bins, so that KL = TCKD + (1 - p_y of the teacher) * NCKD.
-    """
+    the softmax over the other bins, so that KL = TCKD + (1 - p_y of the teacher) * NCKD."""
     student, student_others = _decouple(exact(student_logits) / temperature, target)
     teacher, teacher_others = _decouple(exact(teacher_logits) / temperature, target)
     return temperature**2 * (alpha * _kl(teacher, student) + beta * _kl(teacher_others, student_others))
@@ -44,8 +42,7 @@ def feature_kd(student_map: Tensor, teacher_map: Tensor, regressor) -> Tensor:
     """Mean squared error between feature maps (N, C, 1, L) (Romero et al. 2015, equation 3).
 
     regressor: a 1x1 convolution from the student's channels to the teacher's, trained along.
-    The longer time axis is averaged down to the shorter one.
-    """
+    The longer time axis is averaged down to the shorter one."""
     shape = 1, min(student_map.shape[-1], teacher_map.shape[-1])
     with torch.autocast(student_map.device.type, enabled=False):
         student_map, teacher_map = (
@@ -57,8 +54,7 @@ def feature_kd(student_map: Tensor, teacher_map: Tensor, regressor) -> Tensor:
 def gaussian(student_logits: Tensor, hr: Tensor, sigma: float) -> Tensor:
     """Cross-entropy to a Gaussian over the bins around the true heart rate: soft labels, no teacher.
 
-    hr: (N,) BPM, continuous. sigma: BPM. The control for "richer labels" (paper, section 3).
-    """
+    hr: (N,) BPM, continuous. sigma: BPM. The control for "richer labels" (paper, section 3)."""
     centres = torch.as_tensor(CENTRES, dtype=torch.float32, device=hr.device)
     target = F.softmax(-0.5 * ((centres - hr[:, None].float()) / sigma) ** 2, dim=1)
     return F.cross_entropy(exact(student_logits), target)
@@ -77,8 +73,7 @@ def _decouple(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Log-probabilities of [y, not y], (N, 2), and of the other bins given not y, (N, C - 1).
 
     The target is taken out by indexing, and log(1 - p_y) is logsumexp(others) - logsumexp(all):
-    both stay finite, with finite gradients, however confident the network is.
-    """
+    both stay finite, with finite gradients, however confident the network is."""
     n, bins = logits.shape
     column = torch.arange(bins - 1, device=logits.device).expand(n, -1)
     others = logits.gather(1, column + (column >= target[:, None]))

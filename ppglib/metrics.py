@@ -23,8 +23,7 @@ def measure(probabilities: np.ndarray, table: pd.DataFrame) -> dict:
     """Metrics of (N, 180) test probabilities against the windows' `table` (hr, dataset, person, activity).
 
     Returns mae, mae_expectation, mae_median, rmse (BPM), within5 (share of windows), nll (nats),
-    ece, `people` and `reliability` (lists of rows).
-    """
+    ece, `people` and `reliability` (lists of rows)."""
     hr = table.hr.to_numpy()
     truth = to_bin(hr)
     at_truth = probabilities[np.arange(len(hr)), truth]
@@ -38,8 +37,7 @@ def measure(probabilities: np.ndarray, table: pd.DataFrame) -> dict:
 def measures(errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What a mean over windows is taken of, from absolute errors (BPM) of each decoder.
 
-    `squared` (BPM^2) and `within5` (0 or 1) are of the argmax.
-    """
+    `squared` (BPM^2) and `within5` (0 or 1) are of the argmax."""
     by_decoder = {DECODERS[how]: error for how, error in errors.items()}
     return by_decoder | {"squared": errors["argmax"] ** 2, "within5": errors["argmax"] <= 5}
 

@@ -49,8 +49,7 @@ class ResNet1D(nn.Module):
     """Heart-rate classifier: windows (N, 1, 200) -> logits (N, 180).
 
     blocks: number of residual blocks, one of the paper's nine sizes or any other >= 1.
-    dropout: rate before every convolution but the first two (0.5 in the public model).
-    """
+    dropout: rate before every convolution but the first two (0.5 in the public model)."""
 
     def __init__(self, blocks: int, dropout: float = 0.5):
         super().__init__()
@@ -88,8 +87,7 @@ def live_parameters(blocks: int) -> int:
 def paper_parameters(blocks: int) -> int:
     """Parameters as the paper's Table 1 counts them: the public WildPPG model carries two idle parts.
 
-    They are an unused second Linear(channels, 200), and a batch norm in the first block.
-    """
+    They are an unused second Linear(channels, 200), and a batch norm in the first block."""
     width = channels(blocks - 1)
     return live_parameters(blocks) + (width * 200 + 200) + 2 * WIDTH
 

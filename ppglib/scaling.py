@@ -1,8 +1,7 @@
 """Scaling laws, MAE against network size: the paper's exponential (Figure 2) and its rivals.
 
 A law is linear in some parameters (amplitudes, floor), not in others (rates). Rates are searched on a grid,
-where least squares gives the rest exactly, for many draws at once; `fit` refines the best point.
-"""
+where least squares gives the rest exactly, for many draws at once; `fit` refines the best point."""
 
 import warnings
 from collections.abc import Callable
@@ -63,8 +62,7 @@ def fit_exponential(blocks, mae, weights=None) -> Fit:
 def fit(form: Form, x, y, weights=None) -> Fit:
     """Weighted least squares of one law over x, (n,) sizes or (2, n) students and teachers, and y (n,) BPM.
 
-    weights: (n,) inverse variances, of which only the ratios matter.
-    """
+    weights: (n,) inverse variances, of which only the ratios matter."""
     x, y, n, p = np.asarray(x, float), np.asarray(y, float), len(y), len(form.names)
     weights = np.ones(n) if weights is None else np.asarray(weights, float)
     nothing = Fit(form, np.full(p, np.nan), np.full((p, p), np.nan), n, np.nan, np.nan, np.nan, "")

@@ -17,8 +17,7 @@ def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray
     leaking people into the test would claim.
     "part1" to "part4" divide the fold's training people: test on one part, train on the others.
     The last part of fold 0 has test people of neither fold; it trains on people whom fold 1 tests.
-    "without-DATASET" trains on all other sets and tests on that one; both folds are the same.
-    """
+    "without-DATASET" trains on all other sets and tests on that one; both folds are the same."""
     if fold not in (0, 1):
         raise InputError(f"Fold {fold} does not exist: there are folds 0 and 1.")
     if kind not in ("person", "shuffled", *PARTS) and not kind.startswith("without-"):

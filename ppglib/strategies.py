@@ -1,7 +1,6 @@
 """The strategies, one row each: the total loss that a student minimizes, and what it needs for that.
 
-A new strategy is a loss and one row, from anywhere: `ppglib.STRATEGIES["mine"] = Strategy(...)`.
-"""
+A new strategy is a loss and one row, from anywhere: `ppglib.STRATEGIES["mine"] = Strategy(...)`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -67,8 +66,7 @@ class Strategy:
 
     constants: names in `Constants`. teacher: what it asks of one: "" nothing, "logits", "map" (logits and
     feature map) or "out of fold" (logits of teachers who never saw the person). group: paper, control or
-    beyond. beside: the strategies that it is a variation of.
-    """
+    beyond. beside: the strategies that it is a variation of."""
 
     text: str
     loss: Callable

@@ -26,8 +26,7 @@ def to_bin(hr: np.ndarray) -> np.ndarray:
 def decode(probabilities: np.ndarray, how: str = "argmax") -> np.ndarray:
     """BPM (N,) from probabilities (N, 180): bin centre of the largest (the paper), expectation or median.
 
-    The median minimizes the expected absolute error; it is interpolated in its bin. ValueError for others.
-    """
+    The median minimizes the expected absolute error; it is interpolated in its bin. ValueError for others."""
     if how == "argmax":
         return CENTRES[probabilities.argmax(axis=1)]
     if how == "expectation":

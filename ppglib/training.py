@@ -38,8 +38,7 @@ def train(
     with the mean loss (nats) of each epoch; by default a bar in a terminal. constants: those of `Constants`
     that training or the strategy depends on, such as epochs, rate or alpha. On the GPU if there is one.
     Raises InputError for an unknown strategy or constant, too few windows, a missing teacher, and a loss
-    that diverges.
-    """
+    that diverges."""
     c, where = constants_of(strategy, constants), device()
     if len(rows) < c.batch:
         few = f"There are {len(rows)} training windows, fewer than one batch of {c.batch}"
@@ -103,8 +102,7 @@ def make_loss(network, strategy: str, c: Constants, hr: np.ndarray, said: dict) 
     """The strategy's total as a function (x, positions in `hr`, epoch) -> loss, and its extra parameters.
 
     hr: (n,) BPM of every sample. said: what the teacher predicts, arrays of n rows. Where the strategy
-    has a `warm_up`, its ramp grows linearly over that share of the epochs.
-    """
+    has a `warm_up`, its ramp grows linearly over that share of the epochs."""
     row, where = STRATEGIES[strategy], next(network.parameters()).device
     if missing := {"": set(), "map": {"logits", "map"}}.get(row.teacher, {"logits"}) - set(said):
         raise InputError(f"{strategy} needs a teacher's {' and '.join(sorted(missing))}: give it a teacher.")
@@ -145,8 +143,7 @@ def make_optimizer(c: Constants, parameters: list, steps: int):
 def teach(network: ResNet1D, windows: Windows, rows: np.ndarray, strategy: str) -> dict[str, np.ndarray]:
     """What a teacher predicts for a strategy's samples: "logits" (n, 180), and "map" (n, C, 1, L) if asked.
 
-    InputError for a strategy that asks for more than one teacher.
-    """
+    InputError for a strategy that asks for more than one teacher."""
     asked = STRATEGIES[strategy].teacher
     if asked == "out of fold":
         raise InputError(f"{strategy} needs several teachers, one for each part: run it as a study.")

@@ -32,8 +32,7 @@ class Recording:
     breaks: sample indices at which the signal starts anew (not continuous with what is before).
     activity: (windows,) str, or None where none is published.
     simulated: True if the files were written by `ppglib.simulate`.
-    notes: what the reader found worth telling (faults, gaps, guesses), one sentence each.
-    """
+    notes: what the reader found worth telling (faults, gaps, guesses), one sentence each."""
 
     dataset: str
     person: str
@@ -78,8 +77,7 @@ class Windows:
 def build(recordings: Iterable[Recording]) -> Windows:
     """Filter, resample, cut and label; drop and count what cannot be used (see REASONS).
 
-    Raises InputError if a person ends up without a single valid window.
-    """
+    Raises InputError if a person ends up without a single valid window."""
     signals, tables, dropped, read, offset = [], [], [], [], 0
     for recording in recordings:
         signal, *masks = even_signal(recording)
@@ -110,8 +108,7 @@ def even_signal(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarra
     """Signal at 25 Hz, filtered: (samples,) float64, masks of gap and non-finite, and how often it changed.
 
     Channels of one sensor head are averaged (the filter is linear). Missing stretches are bridged by a line
-    so that the filter can run, and marked, so that no window uses them.
-    """
+    so that the filter can run, and marked, so that no window uses them."""
     with np.errstate(invalid="ignore", over="ignore"):
         raw = recording.ppg.mean(axis=0)
         broken = ~(np.abs(raw) < LARGEST)  # NaN and infinity too

@@ -22,8 +22,7 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
 
     At the largest teacher. everyone: all people of the set. in_domain: the same condition under the
     split by person, where other people of the set were trained on. held_out and gap = held_out -
-    in_domain are over the people (`both` of them) whom both were tested on, paired.
-    """
+    in_domain are over the people (`both` of them) whom both were tested on, paired."""
     own, rows = results.runs[results.runs.recipe == recipe], []
     for dataset in held_out(results, recipe):
         runs = own[own.split.isin([PREFIX + dataset, "person"]) & ~own.strategy.isin(BASELINES)]
@@ -46,8 +45,7 @@ def gains(results: Results, recipe: str) -> pd.DataFrame:
     """What a teacher is worth on a set that neither it nor its student has seen: strategy - scratch (BPM).
 
     One row per held-out set, strategy and student, and one for "all" n of them, paired by person, with the
-    effect to reading of a `controls.Row`. Seeds are those of the recipe's repeated networks.
-    """
+    effect to reading of a `controls.Row`. Seeds are those of the recipe's repeated networks."""
     rows, students = [], []
     for dataset in held_out(results, recipe):
         own = ev.ours(results, recipe, PREFIX + dataset)

@@ -5,8 +5,7 @@ is tested in one fold; seeds are averaged within a person first. Every condition
 of people, so the difference of two rows is a paired difference. Those whom the split by person tests
 are drawn apart from the others: every draw has as many test people as the study, and does not depend
 on what other splits test. Column 0 is the observed value and the columns after it are the draws: any
-formula in MAEs keeps its interval by itself.
-"""
+formula in MAEs keeps its interval by itself."""
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,7 @@ KEY = ["recipe", "split", "strategy", "student", "teacher"]
 def resample(apart) -> np.ndarray:
     """(people, 1 + DRAWS) how often each person counts: once in column 0, as drawn in the others.
 
-    apart: (people,) bool; those where it is true and the others are drawn by themselves.
-    """
+    apart: (people,) bool; those where it is true and the others are drawn by themselves."""
     apart = np.asarray(apart, bool)
     counts = np.ones((len(apart), 1 + DRAWS))
     for group in {*apart.tolist()}:
@@ -33,8 +31,7 @@ def resample(apart) -> np.ndarray:
 def by_person(runs: pd.DataFrame, people: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sums over windows of `column` and numbers of windows: two (conditions, people) tables.
 
-    `column` is a mean over windows of people.csv, such as mae. Seeds are averaged within person and fold.
-    """
+    `column` is a mean over windows of people.csv, such as mae. Seeds are averaged within person and fold."""
     rows = people.merge(runs[["run_id", *KEY, "fold", "seed"]], on="run_id", validate="many_to_one")
     rows = rows.assign(error=rows[column] * rows.n)
     keys = [*KEY, "fold", "dataset", "person"]
@@ -49,8 +46,7 @@ def draws(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.D
 
     A condition that lacks test people which others of its recipe and split have (a fold not run yet)
     is left out: its MAE would be over other people. A draw without any of its people is NaN, and so are
-    all draws of one person, who has no spread over people.
-    """
+    all draws of one person, who has no spread over people."""
     error, n = by_person(runs, people, column)
     tested = n.notna()
     expected = tested.groupby(level=["recipe", "split"]).transform("any")
@@ -75,8 +71,7 @@ def interval(values) -> tuple:
 def spread(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.DataFrame:
     """Standard deviation between seeds of the MAE pooled over folds, and the number of seeds (index KEY).
 
-    Only seeds with every fold count; one seed has no spread (NaN). Not an interval.
-    """
+    Only seeds with every fold count; one seed has no spread (NaN). Not an interval."""
     rows = people.merge(runs[["run_id", *KEY, "fold", "seed"]], on="run_id", validate="many_to_one")
     sums = rows.assign(error=rows[column] * rows.n).groupby([*KEY, "seed"])
     pooled = sums.error.sum() / sums.n.sum()

@@ -3,8 +3,7 @@
 A claim is its row there and its function in CLAIMS, from `Evidence` and the row's number to `Outcome`.
 The same functions judge our runs and the paper's own printed tables, which are evidence without draws:
 there a sign is all that can be asked for. Effects are written so that the claim says which side of 0,
-or of the paper's number, they lie on.
-"""
+or of the paper's number, they lie on."""
 
 import numpy as np
 import pandas as pd
@@ -61,8 +60,7 @@ def _explained(evidence: Evidence, found: list[tuple], control: str) -> tuple[bo
     """Whether `control` is significantly better than the second of each pair and not worse than the first.
 
     Means over the pairs with the largest teacher where the control was run; and a sentence on it. Not worse:
-    the first is not significantly better.
-    """
+    the first is not significantly better."""
     largest = top(evidence.mae)
     trios = [(*pair, beside(evidence.mae, control, *pair[0][1:])) for pair in found if pair[0][2] == largest]
     trios = [trio for trio in trios if trio[2]]
@@ -95,8 +93,7 @@ def saving(evidence: Evidence, column: str, number: float) -> Outcome:
     """What 1 block saves on 12, in per cent: at least the paper's number, give or take TOLERANCE.
 
     A GPU decides if one was measured, because the paper's number is a GPU's; every device is named.
-    Without one, time is judged on what there is; memory is not: the paper's is a GPU's peak.
-    """
+    Without one, time is judged on what there is; memory is not: the paper's is a GPU's peak."""
     wide = evidence.compute.pivot(index=["device", "gpu"], columns="blocks", values=column)
     if not {1, 12} <= set(wide.columns) or wide[[1, 12]].dropna().empty:
         return cannot("No device was measured at 1 and 12 blocks.")
@@ -168,8 +165,7 @@ def verdicts(evidence: Evidence, claims: pd.DataFrame) -> pd.DataFrame:
     claims: rows of data/paper/claims.csv, all or some. `paper` is the number that is printed,
     `supported_by` where the effect would have to lie, `notebook` the two digits of the one that shows the
     claim, and `how` what a "not reproduced" is: reversed, not significant, too small, or only in part.
-    InputError where a claim has no function.
-    """
+    InputError where a claim has no function."""
     if unknown := sorted(set(claims["name"]) - set(CLAIMS)):
         raise InputError(f"The claims {', '.join(unknown)} have no function in ppglib.claims.CLAIMS.")
     outcomes = [CLAIMS[row.name](evidence, row.number) for row in claims.itertuples()]

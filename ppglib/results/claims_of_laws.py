@@ -1,7 +1,6 @@
 """The claims about scaling laws: how soft students' MAE goes with their size, and what that forecasts.
 
-Where an interval leaves both answers open, the claim cannot be tested, and the reason says so.
-"""
+Where an interval leaves both answers open, the claim cannot be tested, and the reason says so."""
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -40,8 +39,7 @@ def predictable(evidence: Evidence) -> Outcome:
 
     A forecast fails where an observation lies outside its interval and the mean error is significant, and
     says nothing where its interval is wider than the whole curve that it was fitted to. It must be better
-    than the last fitted student's MAE, repeated.
-    """
+    than the last fitted student's MAE, repeated."""
     table, gap, note = laws.forecast(evidence.mae, "soft", top(evidence.mae))
     if note:
         return cannot(f"Soft students of 1 to {laws.SMALL} blocks give no forecast: {note}.")
@@ -65,8 +63,7 @@ def saturates(evidence: Evidence) -> Outcome:
     """What the largest student gains on the 6-block one, in per cent: significantly less than TOLERANCE.
 
     On the student before it must gain significantly more: it decides whether saturation begins at 6 or
-    was there before.
-    """
+    was there before."""
     teacher = top(evidence.mae)
     blocks = laws.curve(evidence.mae, "soft", teacher)[0].astype(int)
     if SATURATED not in blocks[1:-1]:
@@ -94,8 +91,7 @@ def decay(evidence: Evidence, strategy: str, faster: bool = False) -> Outcome:
     """The exponential's b of a strategy less that of soft over the sizes of both, with the fits' interval.
 
     The same: not significantly another, and the interval excludes half of soft's more or less. Faster:
-    significantly above soft's; it is not where the interval excludes half as much again.
-    """
+    significantly above soft's; it is not where the interval excludes half as much again."""
     curves = [laws.curve(evidence.mae, k, top(evidence.mae)) for k in (strategy, "soft")]
     both = np.intersect1d(curves[0][0], curves[1][0])
     y = [errors[np.isin(blocks, both)] for blocks, errors in curves]

@@ -40,8 +40,7 @@ def larger_teachers_help(evidence: Evidence) -> Outcome:
 def too_large_teachers_harm(evidence: Evidence) -> Outcome:
     """A parabola over log2(blocks) of the teacher: effect is its slope at the largest, significantly above 0.
 
-    It must significantly fall at the smallest: where every larger teacher is worse, none is "too" large.
-    """
+    It must significantly fall at the smallest: where every larger teacher is worse, none is "too" large."""
     rows = _by_teacher(evidence)
     if (teachers := rows.teacher.nunique()) < 3:
         return cannot(FEW.format(teachers))

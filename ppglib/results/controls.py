@@ -100,8 +100,7 @@ def _leak(results: Results, recipe: str) -> list[Row]:
     """The shuffled split against the split by person, over the people whom the latter tests; 8 blocks.
 
     In the former, people are in training and test, and so are windows that overlap: both make a network
-    look better than it is, and this control cannot distinguish the two.
-    """
+    look better than it is, and this control cannot distinguish the two."""
     chosen = (results.runs.recipe == recipe) & (results.runs.split == "person")
     tested = results.people[results.people.run_id.isin(results.runs.run_id[chosen])]
     both = results.people.merge(tested[["dataset", "person"]].drop_duplicates())
@@ -147,8 +146,7 @@ def by_relation(own: Evidence) -> pd.DataFrame:
     """Figure 1's students against the same network from scratch, by what their teacher is to them.
 
     Rows teacher ("smaller", "as large" or "larger" than the student), pairs, worse (in how many the student
-    is the worse network), effect (mean difference in BPM) to reading as a Row's.
-    """
+    is the worse network), effect (mean difference in BPM) to reading as a Row's."""
     mae, rows, worse = own.mae[0], [], []
     both = [(k, ("scratch", k[1], 0)) for k in mae.index if k[0] == "soft"]
     both = [pair for pair in both if pair[1] in mae.index]
@@ -168,8 +166,7 @@ def teacher_strength(own: Evidence, taught_by: pd.Series) -> tuple[pd.DataFrame,
     student, teacher, teacher_mae, mae; and slopes with intervals, BPM per BPM of the teacher, of "all"
     students, each on its own level, and of every student with four teachers: "line", and a parabola's at
     the "strongest" and the "weakest" teacher. In a U both a stronger and a weaker teacher than the best
-    are worse: below 0 at the strongest, above 0 at the weakest. No slopes below four teachers.
-    """
+    are worse: below 0 at the strongest, above 0 at the weakest. No slopes below four teachers."""
     rows = [
         (s, t, taught_by["scratch", t, 0], own.mae.loc[(k, s, t), 0])
         for k, s, t in own.mae.index

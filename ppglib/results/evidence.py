@@ -21,8 +21,7 @@ class Evidence(NamedTuple):
     """mae: index (strategy, student, teacher), column 0 observed and then draws over people.
 
     seed_variance: same index, BPM^2 that other seeds would move a row's MAE by; NaN = not known.
-    compute: device, gpu, blocks, seconds, memory_mb. datasets: whose recordings these are.
-    """
+    compute: device, gpu, blocks, seconds, memory_mb. datasets: whose recordings these are."""
 
     mae: pd.DataFrame
     seed_variance: pd.Series
@@ -55,8 +54,7 @@ def mean_gap(evidence: Evidence, found: list[tuple]) -> tuple:
     """Mean of the differences of pairs (BPM): effect, low, high over people, and its sd between seeds.
 
     The sd takes seeds of two networks as independent. Networks of one seed share their first weights and
-    the order of windows, so it is rather too large than too small.
-    """
+    the order of windows, so it is rather too large than too small."""
     weight = np.tile([1.0, -1.0], len(found)) / len(found)
     return weighted(evidence, [row for pair in found for row in pair], weight)
 
@@ -73,8 +71,7 @@ def weighted(evidence: Evidence, rows, weight) -> tuple:
 def slope_weights(x, groups, degree: int) -> np.ndarray:
     """(degree, n) weights: weights @ y are the coefficients of x, x^2, ... in y, with a free level a group.
 
-    With students as groups: how MAE moves with the teacher once the student's own size is taken out.
-    """
+    With students as groups: how MAE moves with the teacher once the student's own size is taken out."""
     x, groups = np.asarray(x, float), np.asarray(groups)
     powers = np.stack([x ** (d + 1) for d in range(degree)], -1)
     same = groups == groups[:, None]
@@ -88,8 +85,7 @@ def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
     How far one network of one fold moves is taken from a recipe's repeated conditions, all strategies of a
     size together: at 1 block it can be several times what it is at 8. Its standard deviation is interpolated
     in log(blocks), and taken to be alike beyond and in other splits. A mean over n networks, seeds and folds
-    together, has the n-th part of the variance.
-    """
+    together, has the n-th part of the variance."""
     networks = results.runs[results.runs.student > 0].groupby(KEY).fold.agg(["size", "nunique"])
     spread = bootstrap.spread(results.runs, results.people, DECODERS[decoder]).seed_sd
     repeated = (spread**2 * networks["nunique"]).dropna()
@@ -106,8 +102,7 @@ def ours(results: Results, recipe: str, split="person", measured=None, decoder="
     """Every complete condition of one recipe and split, with draws over people.
 
     measured: COMPUTE columns of devices, as `ppglib.costs.one_window` gives them; none = no device.
-    decoder: how the predicted distributions are decoded, one of `DECODERS`.
-    """
+    decoder: how the predicted distributions are decoded, one of `DECODERS`."""
     mae = _pick(draws(results, decoder), recipe, split)
     variance = _pick(seed_variance(results, decoder), recipe, split).reindex(mae.index)
     used = results.runs[results.runs.recipe == recipe].run_id
@@ -119,8 +114,7 @@ def ours(results: Results, recipe: str, split="person", measured=None, decoder="
 def printed(paper: Paper) -> Evidence:
     """Table 2 (soft, hard, DKD, feature at 12 blocks), Table 3, and Figure 2's laws of the other teachers.
 
-    The 8- and 10-block teachers' soft students are the printed laws at the paper's sizes below them.
-    """
+    The 8- and 10-block teachers' soft students are the printed laws at the paper's sizes below them."""
     rows = {(r.strategy, r.student, TEACHER): r.mae for r in paper.strategies.itertuples()}
     form, sizes = scaling.FORMS["exponential"], paper.strategies.student.unique()
     for law in paper.laws[paper.laws.teacher < TEACHER].itertuples():

@@ -28,8 +28,7 @@ SIGNED = ("effect", "gap", "difference", "line", "strongest", "weakest")  # diff
 class Table(pd.DataFrame):
     """A tidy frame that is saved, with its caption and with what people are shown of it, as text.
 
-    Anything that is computed from it is a plain DataFrame again.
-    """
+    Anything that is computed from it is a plain DataFrame again."""
 
     _metadata = ["caption", "shown"]
 
@@ -68,8 +67,7 @@ class Table(pd.DataFrame):
 def captioned(data: pd.DataFrame, caption: str, columns: str | pd.DataFrame = "", **names: str) -> Table:
     """A Table that shows these columns of the data (by default all), or another frame, as `worded`.
 
-    A first column that repeats itself is left empty there; names: of columns as people read them.
-    """
+    A first column that repeats itself is left empty there; names: of columns as people read them."""
     table, other = Table(data), isinstance(columns, pd.DataFrame)
     text = worded(columns if other else data).reset_index(drop=True)
     text = text if other or not columns else text[columns.split()]
@@ -84,8 +82,7 @@ def worded(data: pd.DataFrame) -> pd.DataFrame:
     """The data as texts: floats to two decimals, yes and no, nothing for what is missing.
 
     A number takes its interval, the one that decides where seed_sd is known, or its standard error to
-    itself: the columns of LIMITS, or those of its own name and _low, _high, _seed_sd or _se.
-    """
+    itself: the columns of LIMITS, or those of its own name and _low, _high, _seed_sd or _se."""
     text, used = data.map(_cell).astype(object), ["simulated"]
     for name in data:
         own = LIMITS.get(name) or [f"{name}_{end}" for end in ("low", "high", "seed_sd")]

@@ -1,8 +1,7 @@
 """Figure 2's tables: the law of every teacher, its rivals, and what small students forecast of large ones.
 
 All take `mae`, the draws of one recipe and split: index (strategy, student, teacher), column 0
-observed, then bootstrap draws; the paper's printed tables have the same shape with column 0 alone.
-"""
+observed, then bootstrap draws; the paper's printed tables have the same shape with column 0 alone."""
 
 from functools import cache
 from itertools import product
@@ -81,8 +80,7 @@ def rivals(mae: pd.DataFrame, strategy: str, teacher: int) -> pd.DataFrame:
 def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
     """Laws over the whole grid of students and teachers (student below teacher), in blocks and parameters.
 
-    With fewer than three teachers nothing can be said of what a teacher's size does: a note says so.
-    """
+    With fewer than three teachers nothing can be said of what a teacher's size does: a note says so."""
     index = mae.index.to_frame(index=False, name=["strategy", "student", "teacher"])
     keep = ((index.strategy == strategy) & (index.student < index.teacher)).to_numpy()
     size, y = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float)
@@ -108,8 +106,7 @@ def forecast(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFra
 
     predicted has the 95 % prediction interval of the weighted fit, observed its interval over people.
     gap = observed - predicted, fit and observation from the same draw of people. Empty
-    without a law, and then the note says why.
-    """
+    without a law, and then the note says why."""
     columns = ["student", "predicted", "low", "high", "observed", "observed_low", "observed_high"]
     columns += ["gap", "gap_low", "gap_high", "inside"]
     blocks, y = curve(mae, strategy, teacher)
@@ -130,8 +127,7 @@ def forecast(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[pd.DataFra
 def prediction_interval(law: Fit, x, weights=1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Predicted (n,), low, high in BPM: 95 % for a new point, from the fit's covariance and its noise.
 
-    weights: of the new points, (n,) or one for all, where the mean weight of the fitted points is 1.
-    """
+    weights: of the new points, (n,) or one for all, where the mean weight of the fitted points is 1."""
     x, value = np.asarray(x, float), predict(law.form, law.values, x)
     steps = np.diag(1e-6 * np.maximum(np.abs(law.values), 1e-3))
     slope = np.stack([(predict(law.form, law.values + s, x) - value) / s.sum() for s in steps], -1)  # (n, p)
@@ -143,8 +139,7 @@ def prediction_interval(law: Fit, x, weights=1.0) -> tuple[np.ndarray, np.ndarra
 def leave_one_out(form: Form, x, y, weights, groups=None) -> np.ndarray:
     """(draws,) mean absolute error of y (n, draws) at each size that is predicted from all the others.
 
-    groups (n,) of points are left out whole, by default every point alone.
-    """
+    groups (n,) of points are left out whole, by default every point alone."""
     groups, errors = np.arange(len(y)) if groups is None else groups, np.empty_like(y)
     for group in np.unique(groups):
         out = groups == group

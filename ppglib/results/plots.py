@@ -1,8 +1,7 @@
 """All figures: each function draws its table and returns a `Plot`, which a notebook shows and `save` writes.
 
 Functions of `results` take what `tables.load` gives and draw a panel a recipe; the others take frames, and a
-`label` ("simulated recordings") for what a frame does not say. Titles are computed from what is drawn.
-"""
+`label` ("simulated recordings") for what a frame does not say. Titles are computed from what is drawn."""
 
 import io
 import textwrap
@@ -339,8 +338,7 @@ def forecast(forecasts: dict[str, pd.DataFrame], label: str = "") -> Plot:
 def _effects(data: pd.DataFrame, what: pd.Series, mark, name: str, text: str, label: str = "") -> Plot:
     """Forest of effects (BPM) with 95 % intervals, thin where other seeds are added; a panel a recipe.
 
-    what: the line of each row. mark: in MARKS; the title counts what is reproduced or significant.
-    """
+    what: the line of each row. mark: in MARKS; the title counts what is reproduced or significant."""
     shown = data.assign(what=what, mark=mark).dropna(subset="effect")
     lines = [*dict.fromkeys(shown.what)]
     ticks = [textwrap.fill(line, 46) if "\n" not in line else line for line in lines]
@@ -395,8 +393,7 @@ def reliability(results) -> Plot:
 def across(results) -> Plot:
     """MAE on a set not in training (filled) and with other people of it in training (hollow), a panel a set.
 
-    The same people behind both, with 95 % intervals over them.
-    """
+    The same people behind both, with 95 % intervals over them."""
     data = by_recipe(results, lambda recipe: elsewhere.table(results, recipe))
     data = data[data.student.isin(data.student[data.teacher > 0])]
     students, names = sorted(data.student.unique()), _ordered(data.strategy)

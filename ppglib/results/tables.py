@@ -140,8 +140,7 @@ def quality(results: Results, recipe: str) -> pd.DataFrame:
     """rmse (BPM), within5, nll (nats) with low and high, and ece, of every strategy at the largest teacher.
 
     Pooled over the windows of the folds, mean of seeds within a fold. Limits are over people, NaN where a
-    record does not keep the measures per person; ece, a mean over folds, has none.
-    """
+    record does not keep the measures per person; ece, a mean over folds, has none."""
     runs = _whole(results, recipe).assign(squared=lambda runs: runs.rmse**2)
     by, columns = ["strategy", "student", "teacher"], [column for column, _ in QUALITY.values()]
     folds = runs.groupby([*by, "fold"])[[*columns, "ece", "n_test"]].mean()

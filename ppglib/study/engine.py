@@ -2,8 +2,7 @@
 
 A sweep can be killed at any moment and started again, and two sweeps can work in one folder: a
 run is claimed by a file lock that the system releases when its holder dies, and it counts as
-done only when its record stands whole under its final name.
-"""
+done only when its record stands whole under its final name."""
 
 import importlib
 import sys
@@ -41,8 +40,7 @@ def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str
     """Train every run of `study` that has no record in `folder`; then all tables can be made.
 
     jobs: processes of one thread each. dask: address of a scheduler whose workers see `folder`.
-    Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written.
-    """
+    Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written."""
     complete(study.name, runs(study), windows, folder, jobs, dask)
 
 
@@ -124,8 +122,7 @@ def train_run(run: Run, windows: Windows, taught: dict | None) -> tuple[ResNet1D
     """Seed, network, train, record: the trained network, and what is kept of it.
 
     taught: what the teacher predicts for this fold's training samples, see `teachers.outputs`. The test
-    windows are seen once, at the end.
-    """
+    windows are seen once, at the end."""
     started = time.perf_counter()
     rows, test = split(windows, run.fold, run.split)
     constants, curve, where = dict(run.constants), [], device()

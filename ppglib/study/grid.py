@@ -77,8 +77,7 @@ def make_run(study: Study, split, strategy, student, teacher, fold, seed) -> Run
 def teachers_of(run: Run) -> list[Run]:
     """The runs that trained this run's teacher: from scratch, seed 0, same fold, split and recipe.
 
-    One, or for out-of-fold logits one for each part of the training people.
-    """
+    One, or for out-of-fold logits one for each part of the training people."""
     if run.teacher == 0:
         return []
     splits = PARTS if STRATEGIES[run.strategy].teacher == "out of fold" else (run.split,)

@@ -45,8 +45,7 @@ def recordings_folder(study: Study, data: Path | str | None, out: Path) -> Path:
 def study_windows(study: Study, data: Path | str | None, out: Path) -> w.Windows:
     """Windows of all datasets of the study, kept in `out`/windows.
 
-    Raises InputError for missing or damaged recordings and a folder that cannot be written to.
-    """
+    Raises InputError for missing or damaged recordings and a folder that cannot be written to."""
     return prepare(study.datasets, recordings_folder(study, data, out), out / "windows")
 
 
@@ -55,8 +54,7 @@ def prepare(datasets: Sequence[str], root: str | Path, folder: str | Path) -> w.
 
     A set is built anew when one of its files, a parameter or the kept copy itself has changed.
     Raises InputError for what `ppglib.recordings.load` and `ppglib.windows.build` refuse, and if
-    `folder` cannot be written.
-    """
+    `folder` cannot be written."""
     if not datasets:
         raise InputError("No datasets to prepare: name at least one.")
     return _join([_one(dataset, Path(root), Path(folder)) for dataset in datasets])

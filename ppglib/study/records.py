@@ -56,8 +56,7 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
     """runs, people, reliability and timing of all finished runs of the study, in a fixed order.
 
     The same records give the same tables, in whatever order and by however many processes they
-    were made; what varies between repetitions (seconds) is in `timing` alone.
-    """
+    were made; what varies between repetitions (seconds) is in `timing` alone."""
     digest = windows.digest()
     found = [read(folder, run.id(digest)) for run in runs(study)]
     finished = baselines(study, windows) + [record for record in found if record]

@@ -39,8 +39,7 @@ def read(name: str) -> Study:
     """The study of that name that comes with the library, or the study file at that path.
 
     Raises InputError for an unknown name, an unreadable file, an unknown key, a wrong type or
-    an impossible value, in it or in a study that it takes along.
-    """
+    an impossible value, in it or in a study that it takes along."""
     study = _read(name)
     members(study)
     return study
@@ -115,8 +114,7 @@ def members(study: Study) -> list[Study]:
     """The study and those that it takes along.
 
     Raises InputError if one is on other recordings, or has the recipe and a split of another: what
-    they train would not be told apart in the tables.
-    """
+    they train would not be told apart in the tables."""
     found, recordings = [study], lambda s: (s.datasets, s.simulate_people, s.simulate_minutes)
     for name in study.also:
         other = _read(name)

@@ -44,8 +44,7 @@ def predicted(teacher: Run, what: str, windows: Windows, digest: str, folder: Pa
 
     what: "logits" (n, 180) or "map" (n, C, 1, L) of its fold's training windows, logits of their "dense"
     samples (n * OFFSETS, 180), or logits of the windows "left_out" of its training. All processes share
-    the pages. The file is keyed by the teacher's run, and so by its windows.
-    """
+    the pages. The file is keyed by the teacher's run, and so by its windows."""
     teacher_id = teacher.id(digest)
     path = folder / "teachers" / f"{teacher_id}.{what}.npy"
     try:

@@ -5,8 +5,7 @@ network over the people of `splits.TUNING`: a fourth of fold 0's training people
 fold. (Some of those whom the candidates are trained on are tested in fold 1; no choice sees how well.)
 Rate, dropout and epochs are chosen with networks from scratch and are then the same for all.
 More than 20 epochs are no candidate, so that both recipes cost the same. Rates, temperatures,
-sigmas and the noise of dense windows go on until the error rises again.
-"""
+sigmas and the noise of dense windows go on until the error rises again."""
 
 from dataclasses import replace
 from itertools import product
@@ -38,8 +37,7 @@ MEASURED = ["mae", "mae_expectation", "mae_median", "nll"]
 def tune(study: Study, windows: Windows, folder: Path, jobs: int, dask: str | None = None) -> pd.DataFrame:
     """One row per step, setting and size, with `chosen`: the recipe is what the chosen rows say.
 
-    study: gives everything that is not tuned; its own recipe stands in the table for comparison.
-    """
+    study: gives everything that is not tuned; its own recipe stands in the table for comparison."""
     if not study.teachers:
         raise InputError(f"Study {study.name} has no teachers, so there is no temperature to tune.")
     where = windows, folder, jobs, dask
