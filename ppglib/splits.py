@@ -13,8 +13,7 @@ def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray
     """Row numbers of (training, test) windows: 80/20 by person within each dataset, fold 0 or 1.
 
     The test people of the two folds are disjoint. Other kinds:
-    "shuffled" deals windows instead of people with the same shares: it exists only to show what
-    leaking people into the test would claim.
+    "shuffled" deals windows instead of people: it exists only to show what leaking people would claim.
     "part1" to "part4" divide the fold's training people: test on one part, train on the others.
     The last part of fold 0 has test people of neither fold; it trains on people whom fold 1 tests.
     "without-DATASET" trains on all other sets and tests on that one; both folds are the same."""

@@ -53,9 +53,9 @@ class Recording:
 class Windows:
     """Windows of one or more sets: continuous signals, and where each window starts in them.
 
-    signal: (samples,) float32, the filtered 25-Hz signals of all recordings, end to end.
-    table: one row a window: start (index into `signal`), hr (BPM), dataset, person, recording,
-        activity ("" = none published), second (start within its recording), simulated.
+    signal: (samples,) float32, the filtered 25-Hz signals of all recordings, end to end. table: one row a
+    window: start (index into `signal`), hr (BPM), dataset, person, recording, activity ("" = none
+    published), second (start within its recording), simulated.
     dropped: one row per recording and reason: dataset, person, recording, reason, windows.
     recordings: one row a recording: dataset, person, recording, simulated, samples (25 Hz), step (s), notes.
     """

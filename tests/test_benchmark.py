@@ -246,25 +246,6 @@ def test_both_loops_are_timed_and_weighed(kind, monkeypatch):
     assert rate > 100 and 100 < memory < 1e5
 
 
-def test_the_growth_of_a_sweep_is_measured_against_proportion(monkeypatch):
-    monkeypatch.setattr(training, "SWEEP_ROUNDS", 2)
-    seconds = lambda runs, windows, processes: runs * windows / processes  # noqa: E731
-    monkeypatch.setattr(training, "sweep_seconds", seconds)
-    table = training.growth(4)
-    assert table[table.varied == "runs"].value.tolist() == [4, 8, 16]
-    assert table[table.varied == "processes"].value.tolist() == [1, 4]
-    assert table.expected.tolist() == table.seconds.tolist() and (table.n == 2).all()
-
-
-def test_a_sweep_of_noise_trains_what_it_says(capsys, monkeypatch):
-    trained = []
-    monkeypatch.setattr(training, "complete", lambda *what: trained.append(what) or complete(*what))
-    assert training.sweep_seconds(2, 400, 1) > 0
-    ((_, runs, windows, _, jobs),) = trained
-    assert (len(set(runs)), len(windows.table), jobs) == (2, 400, 1)
-    assert capsys.readouterr().out == ""
-
-
 def test_both_loops_learn_the_same(simulated_windows, monkeypatch):
     monkeypatch.setattr(training, "SIZES", (1,))
     monkeypatch.setattr(training, "EPOCHS", 12)

@@ -9,7 +9,7 @@ from ppglib.results import bootstrap, claims, frames, tables
 
 MAKERS = {
     "summary": frames.summary, "figure1": frames.figure1, "by_relation": frames.by_relation,
-    "by_teacher": frames.by_teacher, "teacher_strength": frames.teacher_strength, "table2": frames.table2,
+    "teacher_strength": frames.teacher_strength, "table2": frames.table2,
     "table2_by_set": frames.table2_by_set, "baselines": frames.baselines, "seeds": frames.seeds,
     "all_controls": frames.all_controls, "by_size": frames.by_size, "beyond": frames.beyond,
     "law_table": frames.law_table, "grid_rivals": frames.grid_rivals, "quality": frames.quality,
@@ -22,7 +22,6 @@ PAPER = {
     "paper_laws": lambda _, paper: frames.paper_laws(paper),
     "verdicts": lambda results, paper: frames.verdicts(claims.judge(results, paper)),
     "overview": lambda results, paper: frames.overview(claims.judge(results, paper)),
-    "counts": lambda results, paper: frames.counts(claims.judge(results, paper)),
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from ppglib.bench.memory import measure_memory
 from ppglib.fast import keep_memory
 from ppglib.files import InputError
 from ppglib.resnet1d import SIZES, ResNet1D
-from ppglib.study.machine import device_name, processor_name
+from ppglib.study.records import device_name, processor_name
 from ppglib.task import LENGTH
 
 # Timed calls of each network, by batch; n is in every row.

@@ -1,4 +1,4 @@
-"""What training costs: the loop that one would write first beside ours, and how a sweep grows.
+"""What training costs: the loop that one would write first beside ours.
 
 The plain loop has 1-D layers, float32 and one process with all threads; ours has a process and thread a core.
 """
@@ -8,9 +8,7 @@ import tempfile
 import time
 import timeit
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
 from dataclasses import replace
-from io import StringIO
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,10 +26,10 @@ from ppglib.metrics import evaluate
 from ppglib.resnet1d import KERNEL, Block, ResNet1D, macs
 from ppglib.splits import split
 from ppglib.study import studies
-from ppglib.study.engine import complete, train_run
+from ppglib.study.engine import train_run
 from ppglib.study.grid import Run, make_run
-from ppglib.study.machine import versions
 from ppglib.study.prepare import study_windows
+from ppglib.study.records import versions
 from ppglib.study.studies import Study
 from ppglib.task import LENGTH, to_bin
 from ppglib.training import train
@@ -39,17 +37,16 @@ from ppglib.windows import Windows, gather
 
 SIZES, LOOPS = (1, 4, 8, 12), ("plain", "ours")
 BATCH, STEPS, TIMED, ROUNDS = 128, 4, 3, 5  # windows a step, steps an epoch, epochs and rounds that are timed
-WINDOWS, SWEEP_ROUNDS = 10_000, 3  # windows while something else varies; rounds of all sweeps
 SEEDS, EPOCHS = 3, 3  # of the comparison of errors
 
 
 def main(out: Path, data: Path | None = None) -> None:
-    """Measure, print, and write training.csv and sweep.csv into `out`; with recordings also equality.csv.
+    """Measure, print, and write training.csv into `out`; with recordings also equality.csv.
     Raises InputError for recordings that are missing or damaged, before anything is measured."""
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # both loops on the processor
     cores, study, made = os.cpu_count() or 1, studies.read("open"), versions()
     title = f"windows per second at batch {BATCH}, {cores} processes of ours"
-    tables = {"training": (title, speed, cores), "sweep": ("seconds of a sweep", growth, cores)}
+    tables = {"training": (title, speed, cores)}
     if data:
         with tempfile.TemporaryDirectory() as folder:  # recordings are not to lie beside results
             windows = study_windows(study, data, Path(folder))
@@ -150,33 +147,6 @@ def windows_per_second(kind: str, blocks: int, threads: int) -> tuple[float, flo
     network, loop = (ResNet1D, train) if kind == "ours" else (PlainNetwork, train_plain)
     loop(network(blocks), noise_windows(len(rows)), rows, **what)
     return len(rows) / float(np.median(np.diff(ticks))), resident_peak() / 2**20
-
-
-def growth(cores: int) -> pd.DataFrame:
-    """Seconds of small sweeps (1 block, 2 epochs), medians of the rounds: one row per thing varied and value.
-    expected: the seconds of the first value, in proportion to the work of a process."""
-    cases = [("runs", n, (n, WINDOWS, cores)) for n in (cores, 2 * cores, 4 * cores)]
-    cases += [("windows", n, (2 * cores, n, cores)) for n in (WINDOWS // 2, WINDOWS, 2 * WINDOWS)]
-    cases += [("processes", n, (2 * cores, WINDOWS, n)) for n in (1, cores)]
-    rows = []
-    for _, (varied, value, (runs, windows, n)) in product(range(SWEEP_ROUNDS), cases):
-        sweep_seconds(n, 500, n)  # starts as many workers, which takes seconds
-        rows.append((varied, value, runs * windows / n, sweep_seconds(runs, windows, n)))
-    found = pd.DataFrame(rows, columns=["varied", "value", "work", "seconds"])
-    found = found.groupby(["varied", "value", "work"], sort=False).seconds
-    table = found.agg(seconds="median", low="min", high="max", n="count").reset_index()
-    first = table.groupby("varied").transform("first")
-    return table.assign(expected=first.seconds * table.pop("work") / first.work)
-
-
-def sweep_seconds(runs: int, windows: int, processes: int) -> float:
-    """Wall time of a sweep of `runs` 1-block networks on noise: nothing is learned, everything is done."""
-    study, noise = replace(studies.read("open"), epochs=2), noise_windows(windows)
-    every = [make_run(study, "person", "scratch", 1, 0, 0, seed) for seed in range(runs)]
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
-        begun = time.perf_counter()
-        complete("growth", every, noise, Path(folder), processes)
-        return time.perf_counter() - begun
 
 
 def noise_windows(n: int, people: int = 10) -> Windows:

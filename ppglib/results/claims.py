@@ -10,11 +10,11 @@ import pandas as pd
 
 from ppglib.files import InputError
 from ppglib.results.bootstrap import interval
-from ppglib.results.claims_of_laws import decay, exponential_is_best, predictable, saturates
-from ppglib.results.claims_of_sizes import larger_teachers_help, size_helps, too_large_teachers_harm
+from ppglib.results.claims_of_curves import decay, exponential_is_best, larger_teachers_help, predictable
+from ppglib.results.claims_of_curves import saturates, size_helps, too_large_teachers_harm
 from ppglib.results.evidence import Evidence, beside, mean_gap, ours, pairs, printed, top
-from ppglib.results.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome
-from ppglib.results.outcome import cannot, effect_text, finding, significant, span
+from ppglib.results.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot
+from ppglib.results.outcome import effect_text, finding, significant, span
 from ppglib.results.tables import Paper, Results, recipes
 
 FOUR = ("hard", "soft", "dkd", "feature")

@@ -153,18 +153,6 @@ def by_relation(results: Results) -> Table:
     return captioned(by_evidence(results, controls.by_relation), by_relation.__doc__)
 
 
-def by_teacher(results: Results) -> Table:
-    """Soft - scratch (BPM) for each teacher, mean over the students smaller than it."""
-
-    def table(own):
-        found = {t: evidence.pairs(own.mae, "soft", "scratch", {t}) for *_, t in sorted(own.mae.index)}
-        rows = [controls.compare(own, t, "soft - scratch", found[t]) for t in sorted(found) if found[t]]
-        return controls.frame(rows, control="teacher", n="students")
-
-    data = by_evidence(results, table)
-    return captioned(data, by_teacher.__doc__, "recipe teacher students effect reading")
-
-
 def teacher_strength(results: Results) -> Table:
     """Slope of soft students' MAE over their teacher's, BPM per BPM, each student on its own level: of
     a line, and of a parabola at the strongest and at the weakest teacher; needs four teachers. A U (Busbridge
@@ -206,13 +194,6 @@ def overview(judged: dict[str, pd.DataFrame]) -> Table:
     data = pd.DataFrame({name: table.verdict for name, table in text.items()})
     data.insert(0, "claim", next(iter(text.values())).claim)
     return captioned(data, overview.__doc__)
-
-
-def counts(judged: dict[str, pd.DataFrame]) -> Table:
-    """Number of claims by verdict."""
-    found = pd.DataFrame({name: table.verdict.value_counts() for name, table in judged.items()})
-    found = found.reindex(outcome.VERDICTS).fillna(0).astype(int)
-    return captioned(found.rename_axis("verdict").reset_index(), counts.__doc__)
 
 
 def other_decoders(results: Results, paper: Paper) -> Table:

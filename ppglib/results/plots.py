@@ -77,7 +77,7 @@ class Plot:
         folder = Path(out) / "figures"
         files.write(folder / f"{self.name}.png", self._repr_png_(dpi=130))
         files.write(folder / f"{self.name}.pdf", self._repr_png_("pdf", metadata={"CreationDate": None}))
-        tables.save(self.data, folder, self.name)
+        files.write_table(folder / f"{self.name}.csv", self.data)
         return self
 
 
@@ -411,18 +411,6 @@ def across(results) -> Plot:
     return Plot(fig, data, "09_across", f"{text} {_count(gap.gap_low > 0)} networks")
 
 
-def heart_rates(table: pd.DataFrame, label: str = "") -> Plot:
-    """How often each heart rate is: the windows' table with columns dataset, person, hr."""
-    fig, [ax] = _figure(1, 1, 8.5, 3.9)
-    for (dataset, rows), color, _, line in _shades(table.groupby("dataset", sort=False)):
-        style = {"histtype": "step", "lw": 2.2, "label": f"{dataset} ({len(rows):,} windows)"}
-        ax.hist(rows.hr, np.arange(*task.HR_RANGE, 5), density=True, color=color, ls=line, **style)
-    ax.set(xlabel="Heart rate (BPM)", ylabel="Share of windows per BPM")
-    low, high = table.hr.quantile([0.05, 0.95])
-    text = f"Nine windows of ten have a heart rate from {low:.0f} to {high:.0f} BPM"
-    return Plot(fig, table.filter(["dataset", "person", "hr", "simulated"]), "01_heart_rates", text, label)
-
-
 def label_shift(data: pd.DataFrame, label: str = "") -> Plot:
     """Share of windows whose spectrum fits the label of another moment, see `inspection.label_shift`."""
     fig, [ax] = _figure(1, 1, 8.5, 3.9)
@@ -486,20 +474,15 @@ def table3(time: pd.DataFrame, memory: pd.DataFrame) -> Plot:
     return Plot(fig, pd.concat([time, memory], ignore_index=True), "07_table3", text)
 
 
-def training_cost(speed: pd.DataFrame, sweep: pd.DataFrame) -> Plot:
-    """Windows a second (blocks, plain, ours, ratio); a sweep (varied, value, seconds, expected), or empty."""
+def training_cost(speed: pd.DataFrame) -> Plot:
+    """Windows a second of both loops: blocks, plain, ours, ratio; nothing if it was not measured."""
     speed = speed.reindex(columns=["blocks", "plain", "ours", "ratio"])
-    sweep = sweep.reindex(columns=["varied", "value", "seconds", "expected"])
-    fig, [left, right] = _figure(1, 2, 5.2, 4)
+    fig, [ax] = _figure(1, 1, 6.5, 4)
     loops = speed.rename(columns={"plain": "plain training loop"}).drop(columns="ratio").melt("blocks")
     axis = {"xlabel": "Blocks", "ylabel": "Windows a second", "xticks": speed.blocks}
-    _lines(left, loops, "variable", "blocks", "value", ylim=(0, None), **axis)
-    times = sweep.assign(times=sweep.value / sweep.groupby("varied").value.transform("min"))
-    axis = {"xlabel": "Times the smallest", "ylabel": "Time of a sweep (s)", "xticks": times.times.unique()}
-    _lines(right, times, "varied", "times", "seconds", ylim=(0, None), **axis)
-    right.plot(times.times, times.expected, "_", color="0.3", ms=16, label="in proportion")
+    _lines(ax, loops, "variable", "blocks", "value", ylim=(0, None), **axis)
     text = f"Our training loop is {speed.ratio.min():.1f} to {speed.ratio.max():.1f} times as fast as the plain one"
-    return Plot(fig, pd.concat([speed, sweep]), "07_training", text)
+    return Plot(fig, speed, "07_training", text)
 
 
 def window_and_distribution(windows, row: int, probability, label: str = "") -> Plot:

@@ -36,16 +36,14 @@ def page(results: Results, folder: Path, paper: Paper, measured: pd.DataFrame | 
     laws += [frames.grid_rivals(results), frames.forecast(frames.forecasts(results, paper))]
     found = {
         "What was run": of(frames.summary),
-        "Verdicts": [frames.counts(judged), frames.overview(judged), frames.other_decoders(results, paper)],
+        "Verdicts": [frames.overview(judged), frames.other_decoders(results, paper)],
         "Findings, one by one": [finding(judged, number) for number in range(len(paper.claims))],
         "Strategies": [frames.table2(results, decoder) for decoder in DECODERS],
         "Strategies and controls compared": of(frames.by_size, frames.all_controls, frames.beyond),
         "Strategies on each set and beyond MAE": of(frames.table2_by_set, frames.quality),
-        "Baselines, seeds and the paper": [
-            *of(frames.baselines, frames.seeds),
-            frames.against_paper(results, paper),
-        ],
-        "Teachers and students of every size": of(frames.figure1, frames.by_relation, frames.by_teacher),
+        "Baselines and seeds": of(frames.baselines, frames.seeds),
+        "Beside the paper": [frames.against_paper(results, paper)],
+        "Teachers and students of every size": of(frames.figure1, frames.by_relation),
         "What makes a good teacher": of(frames.teacher_strength, frames.teacher_confidence),
         "Scaling laws": laws,
         "Cost of one window": [] if measured is None else [cost(measured)],

@@ -66,11 +66,6 @@ def load(folder: Path) -> Results:
     return Results(runs, people, reliability, "simulated recordings" if runs.simulated.any() else "")
 
 
-def save(table: pd.DataFrame, folder: Path, name: str) -> None:
-    """Write name.csv whole or not at all; six significant digits."""
-    files.write_table(Path(folder) / f"{name}.csv", table)
-
-
 def load_paper(folder: Path = files.ROOT / "data" / "paper") -> Paper:
     """The paper's tables, typed once (data/README.md)."""
     names = ("table1_models", "table2_strategies", "table3_compute", "figure2_laws", "claims")

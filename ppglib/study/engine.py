@@ -26,7 +26,7 @@ from ppglib.splits import split
 from ppglib.strategies import STRATEGIES, Strategy
 from ppglib.study import records
 from ppglib.study.grid import Run, runs, teachers_of
-from ppglib.study.machine import device_name
+from ppglib.study.records import device_name
 from ppglib.study.studies import Study
 from ppglib.study.teachers import outputs, save_network, weights_path
 from ppglib.task import to_bin
@@ -177,10 +177,9 @@ def worker_deaths() -> tuple[type[Exception], ...]:
 def backend(dask: str | None, jobs: int, windows: Windows):
     """Where the runs go: this process, several, or a Dask cluster, each of whose workers gets the windows once."""
     if dask is None:
-        alone = jobs == 1 or torch.cuda.is_available()
-        return (
-            nullcontext() if alone else joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1)
-        )
+        if jobs == 1 or torch.cuda.is_available():
+            return nullcontext()
+        return joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1)
     from dask.distributed import Client
 
     try:

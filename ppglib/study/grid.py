@@ -44,9 +44,8 @@ def runs(study: Study) -> list[Run]:
     every = [run for member in members(study) for run in _grid(member)]
     teaching = {teacher for run in every for teacher in teachers_of(run)}
     rest = attrgetter("study", "split", "seed", "strategy", "teacher", "fold")
-    return sorted(
-        teaching.union(every), key=lambda r: (r.teacher > 0, r not in teaching, -r.student, rest(r))
-    )
+    place = lambda run: (run.teacher > 0, run not in teaching, -run.student, rest(run))  # noqa: E731
+    return sorted(teaching.union(every), key=place)
 
 
 def _grid(study: Study) -> list[Run]:
@@ -82,7 +81,5 @@ def teachers_of(run: Run) -> list[Run]:
         return []
     splits = PARTS if STRATEGIES[run.strategy].teacher == "out of fold" else (run.split,)
     constants = tuple((name, value) for name, value in run.constants if name in RECIPE)
-    return [
-        Run(run.study, run.recipe, split, "scratch", run.teacher, 0, run.fold, 0, constants)
-        for split in splits
-    ]
+    first, rest = (run.study, run.recipe), ("scratch", run.teacher, 0, run.fold, 0, constants)
+    return [Run(*first, split, *rest) for split in splits]

@@ -146,11 +146,7 @@ def _unpack(content: bytes) -> w.Windows:
 def _join(parts: list[w.Windows]) -> w.Windows:
     offsets = np.cumsum([0, *(len(part.signal) for part in parts)])
     tables = [part.table.assign(start=part.table.start + at) for part, at in zip(parts, offsets)]
-    return w.Windows(
-        np.concatenate([part.signal for part in parts]),
-        pd.concat(tables, ignore_index=True),
-        pd.concat(
-            [part.dropped for part in parts if len(part.dropped)] or [parts[0].dropped], ignore_index=True
-        ),
-        pd.concat([part.recordings for part in parts], ignore_index=True),
-    )
+    dropped = [part.dropped for part in parts if len(part.dropped)] or [parts[0].dropped]
+    frames = (tables, dropped, [part.recordings for part in parts])
+    signal = np.concatenate([part.signal for part in parts])
+    return w.Windows(signal, *(pd.concat(frame, ignore_index=True) for frame in frames))

@@ -1,12 +1,15 @@
-"""Finished runs on disk, one JSON each, and the tidy tables that are made from them."""
+"""Finished runs on disk, one JSON each, the tidy tables that are made from them, and what made a number."""
 
 import hashlib
 import json
+import os
+import platform
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from ppglib import files, metrics
 from ppglib.splits import split
@@ -66,16 +69,12 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
         name: pd.DataFrame([{"run_id": r["run_id"], **row} for r in finished for row in r.get(name, [])])
         for name in ("people", "reliability")
     }
-    timing = pd.DataFrame(
-        [{"run_id": r["run_id"], "seconds": round(r["seconds"], 2)} for r in finished if r["student"]],
-        columns=["run_id", "seconds"],
-    )
+    took = [(r["run_id"], round(r["seconds"], 2)) for r in finished if r["student"]]
+    timing = pd.DataFrame(took, columns=["run_id", "seconds"])
     order = {run_id: i for i, run_id in enumerate(runs_table.run_id)}
-    by_run = dict(ignore_index=True, kind="stable")
-    return {"runs": runs_table} | {
-        name: table.sort_values("run_id", key=lambda ids: ids.map(order), **by_run)
-        for name, table in (nested | {"timing": timing}).items()
-    }
+    by_run = dict(key=lambda ids: ids.map(order), ignore_index=True, kind="stable")
+    every = nested | {"timing": timing}
+    return {"runs": runs_table} | {name: every[name].sort_values("run_id", **by_run) for name in every}
 
 
 def save_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
@@ -113,3 +112,20 @@ def identity(run: Run) -> dict:
     """The columns of a record that say which network it is."""
     names = ("study", "recipe", "split", "strategy", "student", "teacher", "fold", "seed")
     return {name: getattr(run, name) for name in names} | dict(run.constants)
+
+
+def device_name() -> str:
+    """The GPU's name, or the processor's as its maker spells it."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name()
+
+
+def processor_name() -> str:
+    """The processor's name, as its maker spells it."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
+    return capabilities.get("cpu_name") or platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """python, torch, numpy, device and cores of this machine."""
+    installed = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+    return installed | {"device": device_name(), "cores": str(os.cpu_count())}

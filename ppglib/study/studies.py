@@ -81,15 +81,10 @@ def _typed(path: Path, key: str, value, kind):
 
 def _check(path: Path, study: Study) -> None:
     check(study, f"{path}: ")
-    choices = {
-        "datasets": (study.datasets, READERS),
-        "strategies": (study.strategies, STRATEGIES),
-        "swept": (study.swept, STRATEGIES),
-        "splits": (study.splits, ("person", "shuffled", *(f"without-{d}" for d in study.datasets))),
-        "folds": (study.folds, (0, 1)),
-    }
-    for key, (values, allowed) in choices.items():
-        for value in values:
+    choices = {"datasets": READERS, "strategies": STRATEGIES, "swept": STRATEGIES, "folds": (0, 1)}
+    choices["splits"] = ("person", "shuffled", *(f"without-{dataset}" for dataset in study.datasets))
+    for key, allowed in choices.items():
+        for value in getattr(study, key):
             if value not in allowed:
                 raise InputError(f"{path}: {key} has {value!r}; possible are {', '.join(map(str, allowed))}.")
     for key in ("datasets", "students", "folds", "strategies", "splits"):

@@ -63,13 +63,13 @@ def predicted(teacher: Run, what: str, windows: Windows, digest: str, folder: Pa
 
 
 def load_network(blocks: int, path: Path) -> ResNet1D:
+    """The network of that size with the weights in `path`; InputError if they are damaged."""
     network = ResNet1D(blocks)
     try:
         network.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}): remove it, and the teacher is trained again."
-        ) from None
+        said = f"{path} is damaged ({error}): remove it, and the teacher is trained again."
+        raise InputError(said) from None
     return network
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from formats import dalia_files, galaxy_files, wildppg_files
 from ppglib import recordings, windows
 from ppglib.files import write_table
-from ppglib.study.machine import versions
+from ppglib.study.records import versions
 
 DALIA_MINUTES, WILDPPG_MINUTES, GALAXY_MINUTES = 150.0, 810.0, 60.0  # of one person, as published
 PEOPLE = (1, 2, 4)
