@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import OptimizeWarning, curve_fit
+import scipy  # its parts are loaded when they are first used
 
 RATES = np.geomspace(0.01, 20, 300)[:, None]  # per block, or per 100,000 parameters
 PRECISELY = {"ftol": 1e-12, "xtol": 1e-12, "maxfev": 20_000}
@@ -74,10 +74,10 @@ def fit(form: Form, x, y, weights=None) -> Fit:
     start = fit_draws(form, x, y[:, None], weights)[:, 0]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", OptimizeWarning)  # the covariance could not be estimated
+            warnings.simplefilter("error", scipy.optimize.OptimizeWarning)  # no covariance could be found
             law = lambda x, *values: predict(form, values, x)  # noqa: E731
-            values, covariance = curve_fit(law, x, y, start, weights**-0.5, **PRECISELY)
-    except (RuntimeError, OptimizeWarning) as problem:
+            values, covariance = scipy.optimize.curve_fit(law, x, y, start, weights**-0.5, **PRECISELY)
+    except (RuntimeError, scipy.optimize.OptimizeWarning) as problem:
         return nothing._replace(note=f"did not converge: {' '.join(str(problem).split())}")
     rates = start[p - form.rates.shape[1] :]
     if not ((form.rates[0] < rates) & (rates < form.rates[-1])).all():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.signal import butter, resample_poly, sosfiltfilt
+import scipy  # its parts are loaded when they are first used
 
 from ppglib.files import InputError
 from ppglib.task import BAND, HR_RANGE, LENGTH, RATE, STEP_SECONDS
@@ -129,7 +129,7 @@ def even_signal(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarra
     filtered = [_bandpass(piece, recording.rate) for piece in pieces]
     if recording.rate != RATE:  # in thousandths of a Hz; up / down is reduced by the common divisor
         down = round(recording.rate * 1000)
-        filtered = [resample_poly(piece, RATE * 1000, down, axis=-1) for piece in filtered]
+        filtered = [scipy.signal.resample_poly(piece, RATE * 1000, down, axis=-1) for piece in filtered]
     signal = np.concatenate([piece.ravel() for piece in filtered])
     native = np.minimum(np.round(np.arange(len(signal)) * recording.rate / RATE).astype(int), len(raw) - 1)
     # The neighbours of a bad sample leak into the even grid, so masks are widened by one grid step.
@@ -151,9 +151,9 @@ def _from_stamps(recording, raw, gap, broken, moves):
 
 
 def _bandpass(signal: np.ndarray, rate: float) -> np.ndarray:
-    sos = butter(4, BAND, "bandpass", fs=rate, output="sos")
+    sos = scipy.signal.butter(4, BAND, "bandpass", fs=rate, output="sos")
     # odd padding of two periods of the lowest pass frequency, or what a short piece allows
-    return sosfiltfilt(sos, signal, padlen=min(signal.shape[-1] - 1, int(rate / BAND[0]) * 2))
+    return scipy.signal.sosfiltfilt(sos, signal, padlen=min(signal.shape[-1] - 1, int(rate / BAND[0]) * 2))
 
 
 def _widen(mask: np.ndarray, native: np.ndarray) -> np.ndarray:

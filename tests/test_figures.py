@@ -98,7 +98,7 @@ def test_what_cannot_be_written_is_one_sentence_and_leaves_nothing(tmp_path, fig
 
 def test_a_notebook_shows_a_plot_once_with_its_title_as_text(figure1):
     assert figure1._repr_png_().startswith(b"\x89PNG")
-    assert repr(figure1) == figure1.title == figure1.fig.get_suptitle().replace("\n", " ")
+    assert repr(figure1).replace("\n", " ") == figure1.title == figure1.fig.get_suptitle().replace("\n", " ")
     import matplotlib.pyplot as plt
 
     assert not plt.get_fignums() and plt.rcParams["font.size"] == 10  # nothing is left behind

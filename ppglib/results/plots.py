@@ -62,7 +62,7 @@ class Plot:
         fig.set_layout_engine("none")
 
     def __repr__(self) -> str:
-        return self.title
+        return textwrap.fill(self.title, 105)
 
     def _repr_png_(self, kind: str = "png", dpi: int = 100, **options) -> bytes:
         content = io.BytesIO()
@@ -233,7 +233,7 @@ def cost(results) -> Plot:
     best = data.groupby(["recipe", "student"], sort=False).mae.min().reset_index().sort_values("student")
     best = _said(best, lambda rows: f"{rows.mae.iloc[-1]:.1f} to {rows.mae.iloc[0]:.1f} BPM")
     share = 100 * data.mmacs.min() / data.mmacs.max()
-    return Plot(fig, data, "07_cost", f"With {share:.0f} % of the arithmetic the lowest MAE goes from {best}")
+    return Plot(fig, data, "05_cost", f"With {share:.0f} % of the arithmetic the lowest MAE goes from {best}")
 
 
 def _grid(data: pd.DataFrame, value: str, size: pd.Series, ends, cmap: str, label: str) -> Figure:
