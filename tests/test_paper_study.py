@@ -48,5 +48,6 @@ def test_networks_are_trained_and_told_to_be_simulated(out):
 def test_the_notebooks_show_it(out):
     assert {path.stem[:2] for path in (out / "notebooks").glob("*.html")} == {"01", "03", "05"}
     notebook = nbformat.read(out / "notebooks/05_table2_strategies.ipynb", as_version=4)
-    text = "".join(o.get("text", "") for cell in notebook.cells for o in cell.get("outputs", []))
-    assert "simulated recordings" in text and "wildppg" in text
+    shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    text = "".join(data.get("text/plain", "") for data in shown)
+    assert "Simulated recordings of" in text and "wildppg" in text and any("image/png" in data for data in shown)
