@@ -15,19 +15,19 @@ from importlib import import_module
 _FACE = {
     "load": "recordings", "load_demo": "simulate", "split": "splits", "ResNet1D": "resnet1d",
     "STRATEGIES": "strategies", "Strategy": "strategies", "train": "training", "predict": "training",
-    "evaluate": "metrics", "fit_exponential": "scaling", "plots": "results",
+    "evaluate": "metrics", "fit_exponential": "scaling",
 }  # fmt: skip
 _MODULES = "beyond fast files losses metrics resnet1d scaling splits strategies task training windows".split()
 _FOLDERS = "bench recordings results simulate study".split()
-__all__ = [*_FACE, "losses", "results"]
+__all__ = [*_FACE, "losses", "results", "plots"]
 
 
 def __getattr__(name: str):
     if name in _FACE:
         return getattr(import_module(f"ppglib.{_FACE[name]}"), {"load": "windows_of"}.get(name, name))
-    if name in (*_MODULES, *_FOLDERS):
-        return import_module(f"ppglib.{name}")
-    raise AttributeError(f"ppglib has no {name!r}: it has {', '.join(__all__)}")
+    if name in (*_MODULES, *_FOLDERS, "plots"):
+        return import_module("ppglib.results.plots" if name == "plots" else f"ppglib.{name}")
+    raise AttributeError(f"ppglib has no {name!r}: it has {', '.join(__dir__())}")
 
 
 def __dir__() -> list[str]:

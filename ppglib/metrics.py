@@ -15,7 +15,7 @@ POINTS, CHUNK = 4096, 4096  # of the zero-padded transform (0.37 BPM at 25 Hz); 
 
 
 def evaluate(network, windows: Windows, rows: np.ndarray) -> dict:
-    """Metrics of a network on the windows at `rows` (n,), of people whom it has not seen: see `measure`."""
+    """Metrics of a network on the windows at `rows` (n,), use people whom it has not seen: see `measure`."""
     return measure(predict(network, windows, rows), windows.table.iloc[rows])
 
 

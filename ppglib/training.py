@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 import numpy as np
 import torch
@@ -40,6 +41,9 @@ def train(
     Raises InputError for an unknown strategy or constant, too few windows, a missing teacher, and a loss
     that diverges."""
     c, where = constants_of(strategy, constants), device()
+    rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
+    if teacher is not None and not STRATEGIES[strategy].teacher:
+        raise InputError(f"{strategy} takes no teacher: name a strategy that does, or leave it out.")
     if len(rows) < c.batch:
         few = f"There are {len(rows)} training windows, fewer than one batch of {c.batch}"
         raise InputError(f"{few}: add recordings or choose a smaller batch.")
@@ -85,6 +89,10 @@ def constants_of(strategy: str, given: dict) -> Constants:
     for name in given:
         if name not in known:
             raise InputError(f"{strategy} has no constant {name!r}: it depends on {', '.join(known)}.")
+    for f in fields(Constants):
+        kinds = (int, float) if f.type is float else f.type
+        if f.name in given and (not isinstance(given[f.name], kinds) or isinstance(given[f.name], bool)):
+            raise InputError(f"{f.name} must be of type {f.type.__name__}, not {given[f.name]!r}.")
     constants = Constants(**given)
     check(constants)
     return constants
@@ -106,6 +114,10 @@ def make_loss(network, strategy: str, c: Constants, hr: np.ndarray, said: dict) 
     row, where = STRATEGIES[strategy], next(network.parameters()).device
     if missing := {"": set(), "map": {"logits", "map"}}.get(row.teacher, {"logits"}) - set(said):
         raise InputError(f"{strategy} needs a teacher's {' and '.join(sorted(missing))}: give it a teacher.")
+    for name, values in said.items():
+        if len(values) != len(hr):
+            found = f"The teacher's {name} have {len(values)} rows for {len(hr)} samples"
+            raise InputError(f"{found}: make them with `teach`, for the same rows and strategy.")
     truth = torch.from_numpy(to_bin(hr)), torch.from_numpy(hr.astype(np.float32))
     ramp_epochs = max(1e-9, c.warm_up * c.epochs) if "warm_up" in row.constants else 1e-9
     regressor = None
@@ -154,7 +166,9 @@ def teach(network: ResNet1D, windows: Windows, rows: np.ndarray, strategy: str) 
 
 def predict(network: ResNet1D, windows: Windows, rows: np.ndarray) -> np.ndarray:
     """(n, 180) float64 probabilities of the bins, for the windows at `rows`."""
-    logits, _ = outputs(network, windows.signal, windows.table.start.to_numpy()[rows])
+    if not len(starts := windows.table.start.to_numpy()[rows]):
+        raise InputError("There are no windows to predict: the rows are empty.")
+    logits, _ = outputs(network, windows.signal, starts)
     return torch.softmax(torch.from_numpy(logits).double(), 1).numpy()
 
 

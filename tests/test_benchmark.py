@@ -14,7 +14,6 @@ from ppglib.bench import costs, inference, memory, training
 from ppglib.files import InputError, resolve
 from ppglib.resnet1d import SIZES, ResNet1D, live_parameters, macs, paper_parameters
 from ppglib.study import studies
-from ppglib.study.engine import complete
 
 PAPER = pd.read_csv(resolve("data/paper/table3_compute.csv")).assign(device="paper")
 

@@ -81,7 +81,7 @@ def test_a_claim_needs_a_function_and_some_claims_can_be_judged_alone(true):
     slopes = claims.verdicts(own, PAPER.claims[PAPER.claims.kind == "slope"])
     assert slopes["name"].tolist() == true.index[true.kind == "slope"].tolist()
     assert claims.verdicts(own, PAPER.claims[:0]).empty
-    with pytest.raises(InputError, match="The claims another have no function in ppglib.claims.CLAIMS."):
+    with pytest.raises(InputError, match="The claims another have no function in ppglib.results.claims.CLAIMS."):
         claims.verdicts(own, PAPER.claims.replace({"name": {"rich_labels": "another"}}))
 
 

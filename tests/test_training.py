@@ -142,7 +142,7 @@ def test_strategies_of_one_seed_see_the_same_windows(windows, rows, taught, monk
     monkeypatch.setattr(training, "gather", gathered)
     for strategy in ("scratch", "dkd"):
         seen.append([])
-        trained(windows, rows, strategy, taught[1])
+        trained(windows, rows, strategy, taught[1] if STRATEGIES[strategy].teacher else None)
     assert all(np.array_equal(*pair) for pair in zip(*seen, strict=True))
 
 
@@ -161,6 +161,10 @@ def test_labels_of_test_people_do_not_touch_the_training(windows, rows):
         ("soft", None, {}, "soft needs a teacher's logits"),
         ("feature", {"logits": np.zeros((1, 180))}, {}, "feature needs a teacher's map"),
         ("soft_oof", ResNet1D(1), {}, "soft_oof needs several teachers"),
+        ("scratch", ResNet1D(1), {}, "scratch takes no teacher"),
+        ("soft", {"logits": np.zeros((3, 180))}, {}, "logits have 3 rows for [0-9]+ samples"),
+        ("scratch", None, {"epochs": 2.5}, "epochs must be of type int, not 2.5"),
+        ("scratch", None, {"rate": "0.1"}, "rate must be of type float, not '0.1'"),
         ("scratch", None, {"alpha": 1.0}, "scratch has no constant 'alpha': it depends on epochs, batch"),
         ("gaussian", None, {"sigma": 0.0}, "sigma must lie between 0.1 and 100.0, not 0.0"),
         ("scratch", None, {"schedule": "cosine"}, "schedule has 'cosine'; possible are constant, one-cycle"),
@@ -170,6 +174,15 @@ def test_labels_of_test_people_do_not_touch_the_training(windows, rows):
 def test_wrong_input_is_one_sentence(windows, rows, strategy, teacher, constants, said):
     with pytest.raises(InputError, match=said):
         trained(windows, rows, strategy, teacher, **constants)
+
+
+def test_rows_may_be_a_mask_and_none_are_one_sentence(windows, rows):
+    mask = np.zeros(len(windows.table), bool)
+    mask[rows] = True
+    a, b = (trained(windows, chosen)[0] for chosen in (rows, mask))
+    assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters()))
+    with pytest.raises(InputError, match="no windows to predict"):
+        evaluate(a, windows, rows[:0])
 
 
 def test_a_network_that_diverges_is_one_sentence(windows, rows, monkeypatch):

@@ -74,7 +74,7 @@ def test_a_study_without_teachers_cannot_be_tuned(tmp_path, capsys):
 
 
 def test_the_tuned_study_has_what_was_chosen():
-    """ppglib/studies/open_tuned.toml says what the chosen rows of the committed table say."""
+    """ppglib/study/open_tuned.toml says what the chosen rows of the committed table say."""
     table, study = pd.read_csv(resolve("data/results/open/tuning.csv")), studies.read("open_tuned")
     chosen = table[table.chosen].groupby("step").first()
     assert study.recipe == "tuned" and study.more_seeds == studies.read("open").more_seeds

@@ -16,7 +16,7 @@ from ppglib.files import InputError
 from ppglib.resnet1d import ResNet1D, live_parameters, macs, paper_parameters
 
 ALLOCATOR_BLOCK = 512  # bytes: PyTorch's CUDA allocator hands out multiples of it
-DECISIVE = 4  # difference of AICc below which two lines are not told apart
+DECISIVE = 4  # difference of AICc below which two lines are not distinguishable
 COPIES = {1: "inference", 2: "with gradients", 3: "gradients and one moment", 4: "a training state with Adam"}
 
 

@@ -167,7 +167,7 @@ def verdicts(evidence: Evidence, claims: pd.DataFrame) -> pd.DataFrame:
     claim, and `how` what a "not reproduced" is: reversed, not significant, too small, or only in part.
     InputError where a claim has no function."""
     if unknown := sorted(set(claims["name"]) - set(CLAIMS)):
-        raise InputError(f"The claims {', '.join(unknown)} have no function in ppglib.claims.CLAIMS.")
+        raise InputError(f"The claims {', '.join(unknown)} have no function in ppglib.results.claims.CLAIMS.")
     outcomes = [CLAIMS[row.name](evidence, row.number) for row in claims.itertuples()]
     columns = ["id", "name", "kind", "notebook", "claim", "where", "unit", "supported_by", "paper"]
     stated = claims.rename(columns={"number": "paper"})[columns].reset_index(drop=True)

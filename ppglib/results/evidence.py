@@ -101,7 +101,7 @@ def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
 def ours(results: Results, recipe: str, split="person", measured=None, decoder="argmax") -> Evidence:
     """Every complete condition of one recipe and split, with draws over people.
 
-    measured: COMPUTE columns of devices, as `ppglib.costs.one_window` gives them; none = no device.
+    measured: COMPUTE columns of devices, as `ppglib.bench.costs.one_window` gives them; none = no device.
     decoder: how the predicted distributions are decoded, one of `DECODERS`."""
     mae = _pick(draws(results, decoder), recipe, split)
     variance = _pick(seed_variance(results, decoder), recipe, split).reindex(mae.index)

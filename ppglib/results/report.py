@@ -46,7 +46,6 @@ def page(results: Results, folder: Path, paper: Paper, measured: pd.DataFrame | 
         "Teachers and students of every size": of(frames.figure1, frames.by_relation),
         "What makes a good teacher": of(frames.teacher_strength, frames.teacher_confidence),
         "Scaling laws": laws,
-        "Cost of one window": [] if measured is None else [cost(measured)],
         "Across datasets": of(frames.generalization, frames.transfer),
         "How the tuned recipe was found": [frames.tuning(folder)],
         "How a verdict is reached, and words": [frames.rules(), frames.glossary()],
@@ -60,12 +59,6 @@ def page(results: Results, folder: Path, paper: Paper, measured: pd.DataFrame | 
     where = folder.relative_to(files.ROOT) if folder.is_relative_to(files.ROOT) else folder.name
     head = HEAD.format(name=name, folder=where, whose=whose(results, folder), contents=" · ".join(links))
     return "\n".join([head, *(f"## {title}\n\n{part}" for title, part in text.items())])
-
-
-def cost(measured: pd.DataFrame) -> frames.Table:
-    """Time and memory of one window on each device."""
-    seen = measured[["device", "blocks", "memory_mb"]].assign(milliseconds=1000 * measured.seconds)
-    return frames.captioned(measured, "Time and memory (MB) of one window by blocks of the network.", seen)
 
 
 def finding(judged: dict[str, pd.DataFrame], number: int) -> str:

@@ -184,7 +184,7 @@ def backend(dask: str | None, jobs: int, windows: Windows):
 
     try:
         client = Client(dask, timeout="10s")
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: an unknown scheme
         raise InputError(f"No Dask scheduler answers at {dask} ({error}): check the address.") from None
     try:  # before the work is sent, because a worker that lacks the library would never answer
         client.run(importlib.import_module, "ppglib.study.engine")
@@ -202,7 +202,7 @@ def bar_of(missing: list[Run]) -> tqdm:
 
 def report(run: Run, seconds: float | None, bar: tqdm) -> None:
     """Move the bar, or without one print a line; `seconds` is None if another sweep did the run."""
-    bar.update(cost(run))
+    bar.update(0 if seconds is None else cost(run))
     if bar.disable and seconds is not None:
         teacher = f" from {run.teacher}" if run.teacher else ""
         name = f"{run.strategy} {run.student} blocks{teacher}, fold {run.fold}, seed {run.seed}"

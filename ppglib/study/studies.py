@@ -24,6 +24,7 @@ class Study(Constants):
     swept: list[str]  # taught by every teacher, with `seeds` seeds
     folds: list[int]
     seeds: int = bounded(MISSING, 1, 1000)
+    epochs: int = bounded(MISSING, 1, 10_000)
     more_seeds: int = bounded(1, 1, 1000)  # seeds of `strategies` at `more_seeds_at`, if more than `seeds`
     more_seeds_at: list[int] = bounded((), 1, 40)
     splits: list[str] = ("person",)
@@ -109,7 +110,7 @@ def members(study: Study) -> list[Study]:
     """The study and those that it takes along.
 
     Raises InputError if one is on other recordings, or has the recipe and a split of another: what
-    they train would not be told apart in the tables."""
+    they train would not be distinguishable in the tables."""
     found, recordings = [study], lambda s: (s.datasets, s.simulate_people, s.simulate_minutes)
     for name in study.also:
         other = _read(name)
