@@ -19,7 +19,7 @@ from ppglib.results import across as elsewhere
 from ppglib.results import controls as compared
 from ppglib.results import evidence as ev
 from ppglib.results import laws, outcome, tables
-from ppglib.results.frames import by_recipe
+from ppglib.results.frames import by_recipe, stacked
 from ppglib.strategies import STRATEGIES, Strategy
 from ppglib.windows import gather
 
@@ -162,7 +162,7 @@ def _count(yes: pd.Series) -> str:
 
 def verdicts(judged: dict[str, pd.DataFrame], label: str = "") -> Plot:
     """Every claim (rows) and its verdict by each column's evidence, as `claims.judge` gives it."""
-    data = pd.concat(judged, names=["recipe"]).reset_index("recipe")
+    data = stacked(judged, "recipe")
     stated = data.drop_duplicates("id").set_index("id").claim
     edge, middle = 3.2, {"ha": "center", "va": "center", "size": 12}  # the claims are as wide as 3.2 cells
     fig, [ax] = _figure(1, 1, 1.75 * (edge + len(judged)), 0.1 + 0.47 * len(stated))
@@ -321,8 +321,7 @@ def figure2(results) -> Plot:
 
 def forecast(forecasts: dict[str, pd.DataFrame], label: str = "") -> Plot:
     """Larger students as forecast from the small ones and as observed; a panel a table of `laws.forecast`."""
-    made = {name: table for name, table in forecasts.items() if len(table)} or forecasts
-    data = pd.concat(made, names=["recipe"]).reset_index("recipe")
+    data = stacked(forecasts, "recipe")
     fig, panels = _panels(data, "recipe", 4.2, 3.9)
     made = {"color": "0.55", "marker": "s", "label": "forecast (95 % prediction interval)"}
     seen = {"color": ACCENT, "label": "observed (95 % interval over people)"}

@@ -66,7 +66,7 @@ def finding(judged: dict[str, pd.DataFrame], number: int) -> str:
     rows, said = {name: table.iloc[number] for name, table in judged.items()}, {}
     for name, row in rows.items():
         (verdict,) = frames.verdict_text(pd.DataFrame([row]))
-        said.setdefault(f"**{verdict}**. {row.why[:1].upper()}{row.why[1:]}", []).append(f"*{name}*")
+        said.setdefault(f"**{verdict}**. {row.why}", []).append(f"*{name}*")
     claim = next(iter(rows.values()))
     lines = [f"**{claim.id}. {claim.claim}** ({claim['where']})\n"]
     return "\n".join(lines + [f"- {', '.join(names)}: {text}" for text, names in said.items()]) + "\n"

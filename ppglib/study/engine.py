@@ -129,7 +129,7 @@ def train_run(run: Run, windows: Windows, taught: dict | None) -> tuple[ResNet1D
     # The same fold and seed give the same first weights and the same order of windows to every
     # strategy, so that differences between strategies are paired.
     torch.manual_seed(run.seed * 2 + run.fold)
-    network = ResNet1D(run.student, constants.pop("dropout")).to(where)
+    network = ResNet1D(run.student, constants.pop("dropout"))
     seed = (run.seed, run.fold)
     train(network, windows, rows, run.strategy, taught, seed=seed, progress=curve.append, **constants)
     used = constants_of(run.strategy, constants)
