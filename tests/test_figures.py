@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from ppglib import files, scaling
 from ppglib.files import InputError
-from ppglib.results import bootstrap, controls, evidence, laws, outcome, plots, tables
+from ppglib.results import bootstrap, claims, controls, evidence, frames, laws, outcome, plots, tables
 from ppglib.strategies import STRATEGIES, Strategy
 from ppglib.windows import Windows
 
@@ -121,7 +121,7 @@ def test_strategies_look_as_their_table_says_and_no_verdict_looks_like_one(resul
 
 
 def test_verdicts_have_a_colour_and_a_word_for_every_claim_and_evidence():
-    plot = plots.verdicts(judged(), "simulated recordings")
+    plot = plots.verdicts({name: table.assign(simulated=True) for name, table in judged().items()})
     (ax,) = plot.fig.axes
     cells = {(round(bar.get_x()), round(bar.get_y() + bar.get_height() / 2)): to_hex(bar.get_facecolor())
              for bar in ax.patches if bar.get_width() == 0.95}  # fmt: skip
@@ -226,9 +226,25 @@ def test_figure2_draws_a_law_or_says_why_not(results):
     assert np.allclose(points[:, 1], rows.mae) and np.allclose(ends, rows[["low", "high"]])
 
 
+def test_figures_of_a_simulated_study_say_so_without_being_told(results):
+    """As the notebooks call them; the paper's own numbers beside it are not simulated."""
+    paper = tables.load_paper()
+    judged = claims.judge(results, paper)
+    for plot in (
+        plots.verdicts(judged),
+        plots.claim_effects(judged),
+        plots.forecast(frames.forecasts(results, paper)),
+    ):
+        assert plot.title.endswith("simulated recordings") and plot.data.simulated.any()
+    assert not judged["paper's tables"].simulated.any()
+    real = claims.judge(results._replace(name=""), paper)
+    assert "simulated" not in plots.verdicts(real).title
+
+
 def test_what_was_forecast_and_what_was_observed_are_drawn(results):
     table = laws.forecast(evidence.ours(results, "public").mae, "soft", 12)[0]
-    plot = plots.forecast({"public": table, "demo": table.head(0)}, results.name)
+    table = table.assign(simulated=True)
+    plot = plots.forecast({"public": table, "demo": table.head(0)})
     predicted, observed = drawn(panel(plot, "public"))
     for (points, ends), names in ((predicted, ["predicted", "low", "high"]),
                                   (observed, ["observed", "observed_low", "observed_high"])):  # fmt: skip
@@ -242,9 +258,8 @@ def test_effects_of_claims_have_the_colour_of_their_verdict():
     table["effect"] = [0.0, -1.0, np.nan]
     table["low"], table["high"], table["seed_sd"] = table.effect - 1, table.effect + 2, 1 / 1.96
     other = table.assign(kind=["law", "gap", "gap"], unit=["BPM", "%", "BPM"])
-    plot = plots.claim_effects(
-        {"paper's tables": table, "tuned": table, "public": other}, "simulated recordings"
-    )
+    table, other = table.assign(simulated=True), other.assign(simulated=True)
+    plot = plots.claim_effects({"paper's tables": table, "tuned": table, "public": other})
     (ax,) = plot.fig.axes
     colors = [to_hex(c[0].get_color()) for c in ax.containers]
     assert colors == [plots.VERDICTS[verdict][0] for verdict in (outcome.NO, outcome.YES)]

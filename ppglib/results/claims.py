@@ -178,9 +178,11 @@ def verdicts(evidence: Evidence, claims: pd.DataFrame) -> pd.DataFrame:
 
 def judge(results: Results, paper: Paper, measured: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
     """`verdicts` of "paper's tables" and of every recipe; measured: cost of one window, see `costs.one_window`."""
-    every = {"paper's tables": printed(paper)}
-    every |= {recipe: ours(results, recipe, measured=measured) for recipe in recipes(results.runs)}
-    return {name: verdicts(evidence, paper.claims) for name, evidence in every.items()}
+    every = {"paper's tables": verdicts(printed(paper), paper.claims).assign(simulated=False)}
+    for recipe in recipes(results.runs):
+        own = verdicts(ours(results, recipe, measured=measured), paper.claims)
+        every[recipe] = own.assign(simulated=bool(results.name))
+    return every
 
 
 def _how(outcome: Outcome, kind: str, supported_by: str) -> str:

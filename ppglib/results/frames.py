@@ -313,7 +313,8 @@ def grid_rivals(results: Results) -> Table:
 
 def forecasts(results: Results, paper: Paper) -> dict[str, pd.DataFrame]:
     """Larger students as forecast from those up to 5 blocks, of the paper and of each recipe."""
-    return {name: found[0] for name, found in _curves(results, paper, laws.forecast).items()}
+    found = {name: made[0] for name, made in _curves(results, paper, laws.forecast).items()}
+    return {k: t.assign(simulated=bool(results.name) and k != "paper") for k, t in found.items()}
 
 
 def forecast(found: dict[str, pd.DataFrame]) -> Table:

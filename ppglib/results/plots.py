@@ -160,7 +160,7 @@ def _count(yes: pd.Series) -> str:
     return f"{yes.astype(bool).sum()} of {len(yes)}"
 
 
-def verdicts(judged: dict[str, pd.DataFrame], label: str = "") -> Plot:
+def verdicts(judged: dict[str, pd.DataFrame]) -> Plot:
     """Every claim (rows) and its verdict by each column's evidence, as `claims.judge` gives it."""
     data = stacked(judged, "recipe")
     stated = data.drop_duplicates("id").set_index("id").claim
@@ -179,7 +179,7 @@ def verdicts(judged: dict[str, pd.DataFrame], label: str = "") -> Plot:
     ax.set(xlim=(-edge, len(judged)), ylim=(len(stated) - 0.4, -1.2))
     ax.set_axis_off()
     held = _said(data, lambda rows: (rows.verdict == outcome.YES).sum())
-    return Plot(fig, data, "08_verdicts", f"Reproduced, of {len(stated)} claims: {held}", label)
+    return Plot(fig, data, "08_verdicts", f"Reproduced, of {len(stated)} claims: {held}")
 
 
 def _gains(own: ev.Evidence) -> pd.DataFrame:
@@ -319,7 +319,7 @@ def figure2(results) -> Plot:
     return Plot(fig, data, "06_figure2", f"Teachers whose students determine a scaling law: {fitted}")
 
 
-def forecast(forecasts: dict[str, pd.DataFrame], label: str = "") -> Plot:
+def forecast(forecasts: dict[str, pd.DataFrame]) -> Plot:
     """Larger students as forecast from the small ones and as observed; a panel a table of `laws.forecast`."""
     data = stacked(forecasts, "recipe")
     fig, panels = _panels(data, "recipe", 4.2, 3.9)
@@ -331,10 +331,10 @@ def forecast(forecasts: dict[str, pd.DataFrame], label: str = "") -> Plot:
     panels[0][0].set_ylabel(MAE)
     inside = _said(data, lambda rows: _count(rows.inside))
     text = f"Students larger than {laws.SMALL} blocks inside their prediction interval: {inside}"
-    return Plot(fig, data, "06_forecast", text, label)
+    return Plot(fig, data, "06_forecast", text)
 
 
-def _effects(data: pd.DataFrame, what: pd.Series, mark, name: str, text: str, label: str = "") -> Plot:
+def _effects(data: pd.DataFrame, what: pd.Series, mark, name: str, text: str) -> Plot:
     """Forest of effects (BPM) with 95 % intervals, thin where other seeds are added; a panel a recipe.
 
     what: the line of each row. mark: in MARKS; the title counts what is reproduced or significant."""
@@ -350,15 +350,15 @@ def _effects(data: pd.DataFrame, what: pd.Series, mark, name: str, text: str, la
         ax.set(xlabel="Effect (BPM; below 0: lower MAE), own scale", ylim=(len(lines) - 0.4, -0.6))
     panels[0][0].set_yticks(range(len(lines)), ticks)
     said = _said(shown, lambda rows: _count(rows.mark.isin([outcome.YES, "significant"])))
-    return Plot(fig, data.dropna(subset="effect"), name, f"{text}: {said}", label)
+    return Plot(fig, data.dropna(subset="effect"), name, f"{text}: {said}")
 
 
-def claim_effects(judged: dict[str, pd.DataFrame], label: str = "") -> Plot:
+def claim_effects(judged: dict[str, pd.DataFrame]) -> Plot:
     """Effects of the claims that are differences of MAE, coloured by verdict; see `claims.judge`."""
     data = pd.concat([t.assign(recipe=name) for name, t in judged.items() if name != "paper's tables"])
     data = data[(data.kind == "gap") & (data.unit == "BPM")]
     what = data.id.astype(str) + ". " + data.claim
-    return _effects(data, what, data.verdict, "08_effects", "Reproduced, of the claims drawn", label)
+    return _effects(data, what, data.verdict, "08_effects", "Reproduced, of the claims drawn")
 
 
 def controls(results) -> Plot:
