@@ -21,8 +21,8 @@ endif
 	$(RUN) ppglib reproduce --study "$(STUDY)" --out "$(OUT)" $(if $(JOBS),--jobs $(JOBS)) $(if $(DATA),--data "$(DATA)")
 
 test: .venv/ready  ## pytest and nbval
-	$(RUN) pytest
-	$(RUN) pytest --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+	OMP_NUM_THREADS=1 $(RUN) pytest -n logical --maxprocesses 4 --dist loadfile \
+		--nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
 
 notebooks: .venv/ready  ## run the notebooks where they are, and keep the tables and figures that are tagged
 	rm -rf out/smoke out/notebooks-default

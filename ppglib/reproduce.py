@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
 
 READING = ("02", "04", "05", "06", "08", "09")  # need no recordings and train nothing; but for 02, results
+MEASURING = ("07",)
 KINDS = {"str": str, "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__}
 
 
@@ -52,7 +54,7 @@ def reproduce(
         windows = study_windows(parsed, data, out)
         if "03" in numbers:  # here, where a terminal shows the progress; the notebook finds the runs done
             sweep(parsed, windows, out, jobs, dask)
-    execute(plan, out)
+    execute(plan, out, jobs)
     return write_index(out)
 
 
@@ -90,18 +92,25 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
     return plan
 
 
-def execute(plan: dict[Path, dict], out: Path) -> None:
-    """Run every notebook with its parameters; a bar in a terminal, elsewhere a line a notebook."""
+def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
+    """Run every notebook with its parameters, `jobs` at a time; a bar in a terminal, elsewhere a line a notebook.
+
+    Those that measure this machine run alone, at the end."""
     (out / "notebooks").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
-    bar = tqdm(plan.items(), unit="notebook", disable=not sys.stderr.isatty())
-    with local_kernels() as config:
-        for path, given in bar:
-            bar.set_description(path.stem)
-            begun = time.perf_counter()
-            execute_one(path, given, out / "notebooks", config)
-            if bar.disable:
-                print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
+    bar = tqdm(total=len(plan), unit="notebook", disable=not sys.stderr.isatty())
+
+    def run(path: Path) -> None:
+        begun = time.perf_counter()
+        execute_one(path, plan[path], out / "notebooks", config)
+        bar.update()
+        if bar.disable:
+            print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
+
+    alone = [path for path in plan if path.name.startswith(MEASURING)]
+    with local_kernels() as config, bar, ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(run, [path for path in plan if path not in alone]))
+        list(map(run, alone))
 
 
 @contextmanager

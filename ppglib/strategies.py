@@ -146,8 +146,8 @@ def check(constants: Constants, where: str = "") -> None:
     for f in fields(constants):
         given = getattr(constants, f.name)
         for value in given if isinstance(given, list | tuple) else [given]:
-            low, high = f.metadata.get("bounds", (value, value))
-            if not low <= value <= high:
+            low, high = f.metadata.get("bounds", (None, None))
+            if low is not None and not low <= value <= high:
                 raise InputError(f"{where}{f.name} must lie between {low} and {high}, not {value}.")
             if value not in (allowed := f.metadata.get("choices", (value,))):
                 raise InputError(f"{where}{f.name} has {value!r}; possible are {', '.join(allowed)}.")

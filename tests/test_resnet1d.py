@@ -10,6 +10,7 @@ from torch import nn
 import ppglib
 from ppglib import fast, resnet1d
 from ppglib.files import ROOT
+from ppglib.resnet1d import Design
 
 
 def table1():
@@ -29,20 +30,74 @@ def test_live_parameters_and_macs():
     assert [round(resnet1d.macs(b) / 1e6, 2) for b in resnet1d.SIZES] == millions
 
 
-@pytest.mark.parametrize("blocks", resnet1d.SIZES)
-def test_macs_are_what_the_layers_do(blocks):
+DESIGNS = [
+    Design(1, dilations=(2, 8, 32)),
+    Design(2, strides=(4, 1, 2), dilations=(1, 1, 2, 2, 2), width=24),
+    Design(3, kernels=(5, 5, 5, 1, 1, 1, 1), strides=1),
+    Design(2, kernels=(3, 7, 1, 5, 5), strides=(1, 4, 3)),
+    Design(5, pieces=8),
+    Design(6, width=8, strides=2, pieces=2),
+]
+
+
+@pytest.mark.parametrize("design", [*map(Design, resnet1d.SIZES), *DESIGNS])
+def test_macs_are_what_the_layers_do(design):
     counted = []
 
     def count(layer, inputs, output):
         per_output = layer.weight[0].numel()
-        counted.append(output[0].numel() * per_output)
+        counted.append(output.numel() * per_output)
 
-    network = ppglib.ResNet1D(blocks).eval()
+    network = ppglib.ResNet1D(**vars(design)).eval()
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             layer.register_forward_hook(count)
     network(torch.zeros(1, 1, 200))
-    assert sum(counted) == resnet1d.macs(blocks)
+    assert sum(counted) == design.macs
+
+
+@pytest.mark.parametrize("design", [*map(Design, (1, 2, 4, 6)), *DESIGNS])
+def test_the_receptive_field_is_what_moves_one_output(design):
+    network = ppglib.ResNet1D(**vars(design)).double().eval()
+    for layer in network.modules():  # with positive weights nothing cancels, and no ReLU or maximum hides it
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
+            nn.init.uniform_(layer.weight, 0.5, 1.0)
+            nn.init.constant_(layer.bias, 1.0)
+    reached = [set() for _ in range(network.feature_map(torch.zeros(1, 1, 200).double()).shape[-1])]
+    for _ in range(8):  # a maximum has one argument at a time
+        x = torch.rand(1, 1, 200, dtype=torch.double, requires_grad=True)
+        for i, output in enumerate(network.feature_map(x).sum((0, 1, 2))):
+            (gradient,) = torch.autograd.grad(output, x, retain_graph=True)
+            reached[i] |= set(gradient[0, 0].nonzero().flatten().tolist())
+    seen = max(max(samples) - min(samples) + 1 for samples in reached)
+    samples, seconds = resnet1d.receptive_field(network)
+    assert seen == min(samples, 200) and seconds == samples / 25
+
+
+def test_the_receptive_fields_of_the_paper():
+    fields = [Design(blocks).field for blocks in range(1, 9)]
+    assert fields == [13, 25, 41, 65, 97, 145, 209, 305]
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3, 4])
+@pytest.mark.parametrize("seconds", [2.0, 4.0, 8.0])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_dilations_are_chosen_for_a_field(blocks, seconds, stride):
+    strides = [stride] + [1] * blocks
+    dilations = resnet1d.dilations_for(seconds, blocks, strides=strides)
+    design = Design(blocks, dilations=dilations, strides=strides)
+    assert seconds * 25 <= design.field and (design.field < 1.2 * seconds * 25 or max(dilations) == 1)
+    assert design.macs == Design(blocks, strides=strides).macs
+    for before, after in zip(dilations, dilations[1:]):
+        assert before <= after <= 5 * before + 2
+
+
+def test_pieces_are_seen_one_by_one():
+    torch.manual_seed(0)
+    network = ppglib.ResNet1D(3, pieces=8).eval()
+    x = torch.randn(2, 1, 200)
+    maps = [network.exit(network.blocks(network.stem(piece[:, :, None]))) for piece in x.split(25, 2)]
+    torch.testing.assert_close(network.feature_map(x), torch.cat(maps, 3))
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 5, 12])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ppglib.files import InputError
+from ppglib.resnet1d import Design
 from ppglib.strategies import STRATEGIES
 from ppglib.study import grid, studies
 
@@ -78,7 +79,7 @@ def test_a_study_takes_along_only_others_on_the_same_recordings(tmp_path):
 def test_two_studies_that_tables_could_not_tell_apart_are_refused(tmp_path):
     (tmp_path / "other.toml").write_text(GOOD, encoding="utf-8")
     text = GOOD + 'also = ["other.toml"]\n'
-    with pytest.raises(InputError, match="the recipe and a split of mine"):
+    with pytest.raises(InputError, match="the recipe, a split and a network of mine"):
         studies.read(write(tmp_path, text))
     recipe = text.replace("mine", "more", 1)
     assert len(studies.members(studies.read(write(tmp_path, recipe)))) == 2
@@ -115,7 +116,7 @@ def test_more_seeds_at_some_sizes(tmp_path):
 
 def test_a_run_is_named_by_what_decides_it_and_by_nothing_else(tmp_path):
     study = studies.read(write(tmp_path, GOOD))
-    make = lambda **changes: grid.make_run(replace(study, **changes), "person", "dkd", 1, 4, 0, 0)  # noqa: E731
+    make = lambda **changes: grid.make_run(replace(study, **changes), "person", "dkd", Design(1), Design(4), 0, 0)  # noqa: E731
     name = make().id("windows")
     assert name.startswith("dkd-s1-t4-f0-r0-")
     assert make(sigma=9.0).id("windows") == name
@@ -123,6 +124,38 @@ def test_a_run_is_named_by_what_decides_it_and_by_nothing_else(tmp_path):
     for change in ({"beta": 1.0}, {"epochs": 4}, {"rate": 1e-2}, {"dropout": 0.1}, {"dkd_temperature": 2.0}):
         assert make(**change).id("windows") != name
     assert make().id("other windows") != name
+
+
+def test_designs_are_students_and_teachers_beside_the_papers(tmp_path):
+    more = "designs = [{blocks = 1, field = 2.0}, {blocks = 1, width = 8}]\n"
+    more += "teacher_designs = [{blocks = 4, dilations = 2}]\n"
+    study = studies.read(write(tmp_path, GOOD + more))
+    runs = [r for r in grid.runs(study) if r.fold == 0]
+    alone = [r for r in grid.runs(studies.read(write(tmp_path, GOOD))) if r.fold == 0]
+    assert set(alone) < set(runs)
+    names = {r.network.name for r in runs if r.strategy == "dkd"}
+    assert names == {"", "d1.3.9", "w8"}
+    taught = {(r.teacher, r.teacher_design) for r in runs if r.strategy == "dkd" and r.network.name == "w8"}
+    assert taught == {(4, None), (4, Design(4, dilations=2))}
+    assert {grid.teachers_of(r)[0] for r in runs if r.teacher} <= set(runs)
+    ids = [r.id("windows") for r in runs]
+    assert len(set(ids)) == len(ids) and any(name.startswith("dkd-s1_w8-t4_d2.2.2.2.2.2.2.2.2-") for name in ids)
+
+
+@pytest.mark.parametrize(
+    ("design", "message"),
+    [
+        ("{width = 8}", "no network"),
+        ("{blocks = 1, depth = 2}", "depth"),
+        ("{blocks = 1, field = 9.0}", "longer than the window"),
+        ("{blocks = 1, dilations = [1, 2]}", "3 dilations"),
+        ("{blocks = 1, pieces = 3}", "pieces divide"),
+        ("{blocks = 1, kernels = 4}", "kernels are odd"),
+    ],
+)
+def test_a_design_that_is_no_network_is_refused(tmp_path, design, message):
+    with pytest.raises(InputError, match=message):
+        studies.read(write(tmp_path, GOOD + f"designs = [{design}]\n"))
 
 
 @pytest.mark.parametrize(
@@ -134,8 +167,8 @@ def test_a_run_is_named_by_what_decides_it_and_by_nothing_else(tmp_path):
         (("epochs = 3", "epochs = true"), "epochs must be of type int"),
         (("epochs = 3", "epochs = 0"), "epochs must lie between"),
         (("students = [1, 2]", "students = [1, 2.5]"), "students must be a list of int"),
-        (("students = [1, 2]", "students = []"), "students must name at least one"),
-        (("students = [1, 2]", "students = [1, 1]"), "students must name at least one thing and none twice"),
+        (("students = [1, 2]", "students = []"), "students or designs must name at least one"),
+        (("students = [1, 2]", "students = [1, 1]"), "students or designs must name at least one thing and none twice"),
         (("students = [1, 2]", "students = [0]"), "students must lie between"),
         (("teachers = [2, 4]", "teachers = []"), "needs a teacher"),
         (("folds = [0, 1]", "folds = [2]"), "folds has 2"),

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from ppglib.files import InputError
+from ppglib.resnet1d import Design
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES
 from ppglib.study import engine, grid, records, studies, teachers
@@ -237,7 +238,7 @@ def test_out_of_fold_logits_come_from_teachers_who_have_not_seen_the_person(stud
     for teacher in grid.teachers_of(run):
         trained_on, _ = split(windows, teacher.fold, teacher.split)
         theirs = ~np.isin(person[rows], person[trained_on])
-        network = teachers.load_network(2, teachers.weights_path(undisturbed, teacher.id(digest)))
+        network = teachers.load_network(Design(2), teachers.weights_path(undisturbed, teacher.id(digest)))
         logits, _ = outputs(network, windows.signal, windows.table.start.to_numpy()[rows[theirs]])
         np.testing.assert_allclose(said[theirs], logits, rtol=1e-4, atol=1e-4)
 

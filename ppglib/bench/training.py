@@ -23,7 +23,7 @@ from torch import nn
 from ppglib import fast, files
 from ppglib.bench.memory import resident_peak
 from ppglib.metrics import evaluate
-from ppglib.resnet1d import KERNEL, Block, ResNet1D, macs
+from ppglib.resnet1d import KERNEL, Block, Design, ResNet1D, macs
 from ppglib.splits import split
 from ppglib.study import studies
 from ppglib.study.engine import train_run
@@ -163,7 +163,7 @@ def equality(study: Study, windows: Windows, jobs: int) -> pd.DataFrame:
     means differ by less than the larger of the two standard deviations."""
     study = replace(study, epochs=EPOCHS)
     cases = list(product(SIZES[::-1], range(SEEDS), LOOPS))
-    runs = [make_run(study, "person", "scratch", size, 0, 0, seed) for size, seed, _ in cases]
+    runs = [make_run(study, "person", "scratch", Design(size), None, 0, seed) for size, seed, _ in cases]
     tasks = [joblib.delayed(mae)(kind, run, windows) for run, (*_, kind) in zip(runs, cases)]
     found = joblib.Parallel(n_jobs=jobs, inner_max_num_threads=1, backend="loky")(tasks)
     table = pd.DataFrame(cases, columns=["blocks", "seed", "loop"]).assign(mae=found)

@@ -21,7 +21,7 @@ from ppglib import losses
 from ppglib.fast import device, keep_memory, precision_of
 from ppglib.files import InputError
 from ppglib.metrics import evaluate
-from ppglib.resnet1d import ResNet1D, macs
+from ppglib.resnet1d import ResNet1D
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES, Strategy
 from ppglib.study import records
@@ -129,7 +129,7 @@ def train_run(run: Run, windows: Windows, taught: dict | None) -> tuple[ResNet1D
     # The same fold and seed give the same first weights and the same order of windows to every
     # strategy, so that differences between strategies are paired.
     torch.manual_seed(run.seed * 2 + run.fold)
-    network = ResNet1D(run.student, constants.pop("dropout"))
+    network = ResNet1D(**vars(run.network), dropout=constants.pop("dropout"))
     seed = (run.seed, run.fold)
     train(network, windows, rows, run.strategy, taught, seed=seed, progress=curve.append, **constants)
     used = constants_of(run.strategy, constants)
@@ -205,14 +205,15 @@ def report(run: Run, seconds: float | None, bar: tqdm) -> None:
     bar.update(0 if seconds is None else cost(run))
     if bar.disable and seconds is not None:
         teacher = f" from {run.teacher}" if run.teacher else ""
-        name = f"{run.strategy} {run.student} blocks{teacher}, fold {run.fold}, seed {run.seed}"
+        design = f" {run.design.name}" if run.design else ""
+        name = f"{run.strategy} {run.student} blocks{design}{teacher}, fold {run.fold}, seed {run.seed}"
         say(name + ("" if run.split == "person" else f", {run.split}") + f": {seconds:.0f} s")
 
 
 def cost(run: Run) -> float:
     """What a run costs, relative to others: arithmetic plus a constant for what is not arithmetic."""
     given = dict(run.constants)
-    return given["epochs"] * given.get("dense_times", 1) * (macs(run.student) + 2e6)
+    return given["epochs"] * given.get("dense_times", 1) * (run.network.macs + 2e6)
 
 
 def say(text: str) -> None:

@@ -20,10 +20,11 @@ from ppglib.windows import Windows
 
 KEY = ["study", "recipe", "simulated", "split", "strategy", "student", "teacher", "fold", "seed"]
 MEASURED = ["mae", "mae_expectation", "mae_median", "rmse", "within5", "nll", "ece", "teacher_py"]
-COUNTS = ["parameters", "n_train", "n_test", "people_test", "steps"]
+COUNTS = ["parameters", "macs", "field", "n_train", "n_test", "people_test", "steps"]
 CONSTANTS = ["epochs", "batch", "rate", "schedule", "dropout"]
 MACHINE = ["precision", "device", "torch"]
-COLUMNS = ["run_id", *KEY, *MEASURED, *COUNTS, *CONSTANTS, *MACHINE]
+DESIGNS = ["design", "teacher_design"]  # what is not as in the paper
+COLUMNS = ["run_id", *KEY, *DESIGNS, *MEASURED, *COUNTS, *CONSTANTS, *MACHINE]
 
 
 def path_of(folder: Path, run_id: str) -> Path:
@@ -61,10 +62,10 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
     The same records give the same tables, in whatever order and by however many processes they
     were made; what varies between repetitions (seconds) is in `timing` alone."""
     digest = windows.digest()
-    found = [read(folder, run.id(digest)) for run in runs(study)]
-    finished = baselines(study, windows) + [record for record in found if record]
+    found = [(run, read(folder, run.id(digest))) for run in runs(study)]
+    finished = baselines(study, windows) + [identity(run) | record for run, record in found if record]
     runs_table = pd.DataFrame(finished).reindex(columns=COLUMNS)
-    runs_table = runs_table.sort_values(KEY, ignore_index=True, kind="stable")
+    runs_table = runs_table.sort_values([*KEY, *DESIGNS], ignore_index=True, kind="stable")
     nested = {
         name: pd.DataFrame([{"run_id": r["run_id"], **row} for r in finished for row in r.get(name, [])])
         for name in ("people", "reliability")
@@ -111,7 +112,9 @@ def baselines(study: Study, windows: Windows) -> list[dict]:
 def identity(run: Run) -> dict:
     """The columns of a record that say which network it is."""
     names = ("study", "recipe", "split", "strategy", "student", "teacher", "fold", "seed")
-    return {name: getattr(run, name) for name in names} | dict(run.constants)
+    spelled = {name: design.name if (design := getattr(run, name)) else "" for name in DESIGNS}
+    cost = {"macs": run.network.macs, "field": run.network.field} if run.student else {}
+    return {name: getattr(run, name) for name in names} | spelled | cost | dict(run.constants)
 
 
 def device_name() -> str:

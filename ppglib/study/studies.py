@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ppglib.files import InputError
 from ppglib.recordings import READERS
+from ppglib.resnet1d import Design, dilations_for
 from ppglib.strategies import STRATEGIES, Constants, bounded, check
 
 BUILT_IN = Path(__file__).parent
@@ -18,10 +19,12 @@ class Study(Constants):
     name: str
     recipe: str
     datasets: list[str]
-    students: list[int] = bounded(MISSING, 1, 40)
-    teachers: list[int] = bounded(MISSING, 1, 40)
-    strategies: list[str]  # taught by the largest teacher
-    swept: list[str]  # taught by every teacher, with `seeds` seeds
+    students: list[int] = bounded((), 1, 40)
+    designs: list[dict] = ()  # further students: what is not as in the paper, see `design`
+    teachers: list[int] = bounded((), 1, 40)
+    teacher_designs: list[dict] = ()
+    strategies: list[str]  # taught by the largest teacher, and by every one of `teacher_designs`
+    swept: list[str] = ()  # taught by every teacher, with `seeds` seeds
     folds: list[int]
     seeds: int = bounded(MISSING, 1, 1000)
     epochs: int = bounded(MISSING, 1, 10_000)
@@ -34,6 +37,22 @@ class Study(Constants):
         (), 3, 1000
     )  # per dataset: simulate them instead of reading recordings
     simulate_minutes: float = bounded(5.0, 0.5, 1000.0)
+
+
+def networks(sizes: list[int], designs: list[dict]) -> list[Design]:
+    """The paper's networks of these sizes, and the designs of these tables of a study file."""
+    return [*map(Design, sizes), *map(design, designs)]
+
+
+def design(given: dict) -> Design:
+    """A design from its table in a study file; `field` in seconds may stand for dilations that reach so far.
+
+    Raises ValueError for what makes no network, TypeError for a word that is no part of a design."""
+    given = dict(given)
+    if "field" in given:
+        shape = {key: given[key] for key in ("kernels", "strides") if key in given}
+        given["dilations"] = dilations_for(given.pop("field"), given["blocks"], **shape)
+    return Design(**given)
 
 
 def read(name: str) -> Study:
@@ -88,19 +107,27 @@ def _check(path: Path, study: Study) -> None:
         for value in getattr(study, key):
             if value not in allowed:
                 raise InputError(f"{path}: {key} has {value!r}; possible are {', '.join(map(str, allowed))}.")
-    for key in ("datasets", "students", "folds", "strategies", "splits"):
-        values = getattr(study, key)
+    for key in ("designs", "teacher_designs"):
+        for table in getattr(study, key):
+            try:
+                design(table)
+            except (ValueError, TypeError, KeyError) as error:
+                raise InputError(f"{path}: {key} has {table}, which is no network: {error}.") from None
+    lists = {key: getattr(study, key) for key in ("datasets", "folds", "strategies", "splits")}
+    lists["students or designs"] = networks(study.students, study.designs)
+    for key, values in lists.items():
         if not values or len(set(values)) < len(values):
             raise InputError(f"{path}: {key} must name at least one thing and none twice, not {values}.")
-    asks = {name: STRATEGIES[name].teacher for name in sorted(study.strategies + study.swept)}
+    asks = {name: STRATEGIES[name].teacher for name in sorted([*study.strategies, *study.swept])}
     for name, teacher in asks.items():
-        if teacher and not study.teachers:
+        if teacher and not [*study.teachers, *study.teacher_designs]:
             raise InputError(f"{path}: {name} needs a teacher, but teachers is empty.")
         if teacher == "out of fold" and list(study.splits) != ["person"]:
             raise InputError(f"{path}: {name} divides training people, so splits must be by person alone.")
     if study.folds != [0] and any(split.startswith("without-") for split in study.splits):
         raise InputError(f"{path}: a set that is held out whole has no folds, so folds must be [0].")
-    if set(study.more_seeds_at) - set(study.students) or (study.more_seeds > 1) != bool(study.more_seeds_at):
+    sizes = {network.blocks for network in lists["students or designs"]}
+    if set(study.more_seeds_at) - sizes or (study.more_seeds > 1) != bool(study.more_seeds_at):
         raise InputError(f"{path}: more_seeds is for sizes more_seeds_at, which must be among the students.")
     if study.simulate_people and len(study.simulate_people) != len(study.datasets):
         raise InputError(f"{path}: simulate_people needs one number for each of the datasets.")
@@ -109,19 +136,19 @@ def _check(path: Path, study: Study) -> None:
 def members(study: Study) -> list[Study]:
     """The study and those that it takes along.
 
-    Raises InputError if one is on other recordings, or has the recipe and a split of another: what
-    they train would not be distinguishable in the tables."""
+    Raises InputError if one is on other recordings, or has the recipe, a split and a network of another:
+    what they train would not be distinguishable in the tables."""
     found, recordings = [study], lambda s: (s.datasets, s.simulate_people, s.simulate_minutes)
+    has = lambda s: {*networks([*s.students, *s.teachers], [*s.designs, *s.teacher_designs])}  # noqa: E731
     for name in study.also:
         other = _read(name)
         if recordings(other) != recordings(study) or other.also or other.name in {s.name for s in found}:
             other = "another study, once, on the same recordings and without `also`"
             raise InputError(f"{study.name} names {name} in `also`: that must be {other}.")
         for earlier in found:
-            if earlier.recipe == other.recipe and set(earlier.splits) & set(other.splits):
-                clash = (
-                    f"{study.name} takes {other.name} along, with the recipe and a split of {earlier.name}"
-                )
-                raise InputError(f"{clash}: give one of them another recipe.")
+            same_split = earlier.recipe == other.recipe and set(earlier.splits) & set(other.splits)
+            if same_split and has(earlier) & has(other):
+                clash = f"{study.name} takes {other.name} along, with the recipe, a split and a network of"
+                raise InputError(f"{clash} {earlier.name}: give one of them another recipe.")
         found.append(other)
     return found

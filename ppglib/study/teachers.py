@@ -11,7 +11,7 @@ from ppglib import files, training
 from ppglib.beyond import dense
 from ppglib.fast import device
 from ppglib.files import InputError
-from ppglib.resnet1d import ResNet1D
+from ppglib.resnet1d import Design, ResNet1D
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES
 from ppglib.study.grid import Run, teachers_of
@@ -50,7 +50,7 @@ def predicted(teacher: Run, what: str, windows: Windows, digest: str, folder: Pa
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (FileNotFoundError, ValueError, EOFError):  # not there yet, or cut short
-        network = load_network(teacher.student, weights_path(folder, teacher_id)).to(device())
+        network = load_network(teacher.network, weights_path(folder, teacher_id)).to(device())
     rows, left_out = split(windows, teacher.fold, teacher.split)
     starts = windows.table.start.to_numpy()[left_out if what == "left_out" else rows]
     starts = dense(windows, rows)[0] if what == "dense" else starts
@@ -62,9 +62,9 @@ def predicted(teacher: Run, what: str, windows: Windows, digest: str, folder: Pa
     return found
 
 
-def load_network(blocks: int, path: Path) -> ResNet1D:
-    """The network of that size with the weights in `path`; InputError if they are damaged."""
-    network = ResNet1D(blocks)
+def load_network(design: Design, path: Path) -> ResNet1D:
+    """The network of that design with the weights in `path`; InputError if they are damaged."""
+    network = ResNet1D(**vars(design))
     try:
         network.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:

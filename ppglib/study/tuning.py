@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from ppglib.files import InputError
+from ppglib.resnet1d import Design
 from ppglib.splits import TUNING
 from ppglib.strategies import STRATEGIES
 from ppglib.study import records
@@ -70,5 +71,5 @@ def compare(step: str, strategy: str, settings: list[Study], where: tuple) -> tu
 
 
 def run_of(setting: Study, strategy: str, size: int) -> Run:
-    teacher = max(setting.teachers) if STRATEGIES[strategy].teacher else 0
-    return make_run(setting, TUNING, strategy, size, teacher, 0, 0)
+    teacher = Design(max(setting.teachers)) if STRATEGIES[strategy].teacher else None
+    return make_run(setting, TUNING, strategy, Design(size), teacher, 0, 0)
