@@ -16,6 +16,7 @@ from ppglib.task import DECODERS
 BASELINES = ("mean", "spectral")
 # Measure of a network: the mean per person that it follows from, and the power that it is a root of.
 QUALITY = {"rmse": ("squared", 2), "within5": ("within5", 1), "nll": ("nll", 1)}
+TEXT = ("person", "activity", "design", "teacher_design")
 NEEDED = {
     "runs.csv": {"run_id", *KEY, "fold", "seed", "simulated", "teacher_py", "nll", "ece", "rmse", "within5"},
     "people.csv": {"run_id", "dataset", "person", "n", *DECODERS.values()},
@@ -41,8 +42,11 @@ class Paper(NamedTuple):
     claims: pd.DataFrame
 
 
-def load(folder: Path) -> Results:
-    """Read runs.csv, people.csv and, if there, reliability.csv; InputError if something is wrong."""
+def load(folder: Path, designs: bool = False) -> Results:
+    """Read runs.csv, people.csv and, if there, reliability.csv; InputError if something is wrong.
+
+    The paper's networks alone, whose students and teachers are numbers of blocks; or with `designs` all, as
+    texts such as "1" and "1 d2.9.39" (blocks, and the design that is not the paper's)."""
     folder = Path(folder)
     frames = {}
     for name, needed in NEEDED.items():
@@ -50,10 +54,17 @@ def load(folder: Path) -> Results:
         if not path.exists():
             raise InputError(f"{path} is missing: run the study first (notebook 03, or `make reproduce`).")
         # As text, not dtype=str: that would take a person called NA for a missing one.
-        frames[name] = pd.read_csv(path, converters=dict.fromkeys(("person", "activity"), str))
+        frames[name] = pd.read_csv(path, converters=dict.fromkeys(TEXT, str))
         if lacking := ", ".join(sorted(needed - set(frames[name].columns))):
             raise InputError(f"{path} lacks the columns {lacking}: it is not from this program.")
     runs, people = frames.values()
+    others = runs.reindex(columns=["design", "teacher_design"]).fillna("")
+    if designs:
+        for size, other in zip(("student", "teacher"), others):
+            runs[size] = (runs[size].astype(str) + " " + others[other]).str.strip()
+    else:
+        left_out = runs.run_id[(others != "").any(axis=1)]
+        runs, people = (frame[~frame.run_id.isin(left_out)] for frame in (runs, people))
     path, one_run = folder / "runs.csv", [*KEY, "fold", "seed"]
     if runs.empty or runs.run_id.duplicated().any():
         raise InputError(f"{path} has no runs, or one twice: run the sweep again to rebuild it.")
