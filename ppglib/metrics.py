@@ -4,13 +4,15 @@ import math
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.fft import rfft, rfftfreq
 
-from ppglib.task import DECODERS, HR_RANGE, RATE, decode, to_bin
-from ppglib.training import predict
+from ppglib.task import DECODERS, HR_RANGE, LENGTH, RATE, decode, to_bin
+from ppglib.training import outputs, predict
 from ppglib.windows import Windows, gather
 
 CONFIDENCE_BINS = 10
+PIECES = (0.4, 1.0, 2.0, 4.0)  # seconds, all dividing a window
 POINTS, CHUNK = 4096, 4096  # of the zero-padded transform (0.37 BPM at 25 Hz); windows at a time (70 MB)
 
 
@@ -73,6 +75,25 @@ def expected_calibration_error(reliability: list[dict]) -> float:
     """Mean over windows of |share of hits - confidence| per tenth (Guo et al. 2017, equation 3)."""
     total = sum(row["n"] for row in reliability)
     return sum(row["n"] * abs(row["accuracy"] - row["confidence"]) for row in reliability) / total
+
+
+def permuted(network, windows: Windows, rows: np.ndarray) -> list[dict]:
+    """How far a network errs where the pieces of each window at `rows` (n,) are put into another order.
+
+    A row for each of PIECES (seconds) and person: seconds, dataset, person, n and the mean error (BPM) of each
+    decoder. A network that sees far less than a piece has only the seams to notice (Brendel & Bethge 2019)."""
+    table, rng, found = windows.table.iloc[rows], np.random.default_rng(0), []
+    whole = gather(windows.signal, table.start.to_numpy())
+    for seconds in PIECES:
+        pieces = whole.reshape(len(whole), -1, round(seconds * RATE))
+        order = rng.random(pieces.shape[:2]).argsort(axis=1)[..., None]
+        signal = np.take_along_axis(pieces, order, axis=1).ravel()
+        logits, _ = outputs(network, signal, np.arange(len(whole)) * LENGTH)
+        probabilities = torch.softmax(torch.from_numpy(logits).double(), 1).numpy()
+        errors = {DECODERS[how]: np.abs(decode(probabilities, how) - table.hr.to_numpy()) for how in DECODERS}
+        rows_ = people_rows(errors, table.assign(activity=""))
+        found += [{"seconds": seconds} | {k: v for k, v in row.items() if k != "activity"} for row in rows_]
+    return found
 
 
 def baselines(windows: Windows, train: np.ndarray, test: np.ndarray) -> dict[str, np.ndarray]:

@@ -23,7 +23,8 @@ from ppglib.study import studies
 from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
 
-READING = ("02", "04", "05", "06", "08", "09")  # need no recordings and train nothing; but for 02, results
+READING = ("02", "04", "05", "06", "08", "09", "10")  # need no recordings and train nothing
+OWN = ("02", "10")  # of these, do not read the results of the study
 MEASURING = ("07",)
 KINDS = {"str": str, "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__}
 
@@ -43,7 +44,7 @@ def reproduce(
     parsed = studies.read(study)
     notebooks = select(only, READING if results else None)
     tables, numbers = results or out / "results", set(notebooks)
-    if "03" not in numbers and numbers & set(READING[1:]) and not (tables / "runs.csv").is_file():
+    if "03" not in numbers and numbers & {*READING} - {*OWN} and not (tables / "runs.csv").is_file():
         raise InputError(f"There are no results in {tables}: run notebook 03 too, or name them by --results.")
     name = str(Path(study).resolve()) if study.endswith(".toml") else study
     values = {"study": name, "data": str(data or ""), "out": str(out), "results": str(tables)}

@@ -3,11 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ppglib import metrics, task
+from ppglib.resnet1d import ResNet1D
+from ppglib.splits import split
+from ppglib.windows import gather
 
 
 @given(st.lists(st.floats(30, 209.999), min_size=1, max_size=20))
@@ -100,3 +104,27 @@ def test_a_perfect_network_has_no_error():
     found = metrics.measure(p, table)
     assert found["mae"] == found["mae_median"] == found["rmse"] == found["nll"] == found["ece"] == 0
     assert found["within5"] == 1
+
+
+def test_permuted_pieces_change_nothing_for_a_network_that_sees_one_at_a_time(simulated_windows):
+    torch.manual_seed(0)
+    _, test = split(simulated_windows, 0)
+    for pieces, alike in ((20, True), (1, False)):
+        network = ResNet1D(2, pieces=pieces).eval()
+        people = pd.DataFrame(metrics.evaluate(network, simulated_windows, test)["people"])
+        found = pd.DataFrame(metrics.permuted(network, simulated_windows, test))
+        assert set(found.seconds) == {0.4, 1.0, 2.0, 4.0} and len(found) == 4 * len(people)
+        shortest = found[found.seconds == 0.4].merge(people, on=["dataset", "person"])
+        assert (shortest.n_x == shortest.n_y).all()
+        assert np.allclose(shortest.mae_expectation_x, shortest.mae_expectation_y, atol=1e-4) == alike
+
+
+def test_permuted_windows_have_the_same_pieces(simulated_windows, monkeypatch):
+    rows = np.arange(7)
+    seen = []
+    monkeypatch.setattr(metrics, "outputs", lambda network, signal, starts: seen.append(signal) or (np.zeros((7, 180)), None))
+    metrics.permuted(None, simulated_windows, rows)
+    whole = gather(simulated_windows.signal, simulated_windows.table.start.to_numpy()[rows])
+    for signal, seconds in zip(seen, metrics.PIECES, strict=True):
+        pieces = [np.sort(w.reshape(7, -1, round(25 * seconds))[:, :, 0], 1) for w in (signal, whole)]
+        assert np.array_equal(*pieces) and not np.array_equal(signal.reshape(whole.shape), whole)

@@ -86,16 +86,21 @@ def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
     size together: at 1 block it can be several times what it is at 8. Its standard deviation is interpolated
     in log(blocks), and taken to be alike beyond and in other splits. A mean over n networks, seeds and folds
     together, has the n-th part of the variance."""
-    networks = results.runs[results.runs.student > 0].groupby(KEY).fold.agg(["size", "nunique"])
+    networks = results.runs[~results.runs.strategy.isin(BASELINES)].groupby(KEY).fold.agg(["size", "nunique"])
     spread = bootstrap.spread(results.runs, results.people, DECODERS[decoder]).seed_sd
     repeated = (spread**2 * networks["nunique"]).dropna()
     variance = pd.Series(np.nan, networks.index)
     for recipe, own in repeated.groupby(level="recipe"):
-        sd = np.sqrt(own.groupby(level="student").mean())
+        sd = np.sqrt(own.groupby(blocks(own.index.get_level_values("student"))).mean())
         here = networks.index[networks.index.get_level_values("recipe") == recipe]
-        blocks = np.log(here.get_level_values("student"))
-        variance[here] = np.interp(blocks, np.log(sd.index), sd) ** 2 / networks["size"][here]
+        size = np.log(blocks(here.get_level_values("student")))
+        variance[here] = np.interp(size, np.log(sd.index), sd) ** 2 / networks["size"][here]
     return variance
+
+
+def blocks(students) -> np.ndarray:
+    """Numbers of blocks, (n,) int, of students that are numbers or texts such as "1 d2.9.39"."""
+    return np.array([int(str(student).split()[0]) for student in students], int)
 
 
 def ours(results: Results, recipe: str, split="person", measured=None, decoder="argmax") -> Evidence:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ppglib import files, scaling
-from ppglib.results import across, claims, controls, evidence, laws, outcome, tables
+from ppglib.results import across, claims, controls, evidence, fields, laws, outcome, tables
 from ppglib.results.outcome import effect_text
 from ppglib.results.tables import Paper, Results
 from ppglib.strategies import STRATEGIES
@@ -127,6 +127,25 @@ def crossed(data: pd.DataFrame, value: str, rows: str, columns: str) -> pd.DataF
     grid, rows = data.assign(text=worded(data)[value] + star), rows.split()
     grid = grid.pivot(index=rows, columns=columns, values="text").fillna("").reset_index()
     return data[rows].drop_duplicates().merge(grid, on=rows)
+
+
+def receptive_field(results: Results) -> Table:
+    """MAE (BPM) with its 95 % interval, and what each network sees (s) and costs. Design: see data/README.md."""
+    data = fields.table(results).assign(mmacs=lambda rows: rows.macs / 1e6)
+    shown = data.assign(parameters=data.parameters.astype(int))
+    names = ["strategy", "blocks", "design", "field", "parameters", "mmacs", "mae", "low", "high"]
+    return captioned(data, receptive_field.__doc__, shown[names], field="field (s)")
+
+
+def worth(results: Results) -> Table:
+    """What the field, the size and a teacher are worth (BPM; below 0: better), each with the others held."""
+    return captioned(fields.worth(results), worth.__doc__, control="what")
+
+
+def foresight(table: pd.DataFrame) -> Table:
+    """Laws fitted to the paper's networks alone, and how far they miss all others (BPM). Bias above 0: the law
+    is too pessimistic."""
+    return captioned(table, foresight.__doc__, "strategy x law fitted foreseen error bias", **LAWS)
 
 
 def summary(results: Results) -> Table:

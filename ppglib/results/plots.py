@@ -18,6 +18,7 @@ from ppglib import files, scaling, task
 from ppglib.results import across as elsewhere
 from ppglib.results import controls as compared
 from ppglib.results import evidence as ev
+from ppglib.results import fields as seen
 from ppglib.results import laws, outcome, tables
 from ppglib.results.frames import by_recipe, stacked
 from ppglib.strategies import STRATEGIES, Strategy
@@ -234,6 +235,54 @@ def cost(results) -> Plot:
     best = _said(best, lambda rows: f"{rows.mae.iloc[-1]:.1f} to {rows.mae.iloc[0]:.1f} BPM")
     share = 100 * data.mmacs.min() / data.mmacs.max()
     return Plot(fig, data, "05_cost", f"With {share:.0f} % of the arithmetic the lowest MAE goes from {best}")
+
+
+def receptive_field(results, paper) -> Plot:
+    """MAE against what a network sees of a window: a line joins networks of the same parameters and MACs, crosses
+    are the paper's sizes. results, paper: as for `fields.foresight`."""
+    data, sizes = seen.table(results), seen.sizes(results, paper)
+    fig, panels = _panels(data, "strategy", 5.4, 4.6, sharey=True)
+    for ax, rows in panels:
+        theirs = sizes[sizes.strategy == rows.strategy.iloc[0]] if len(rows) else sizes
+        ax.plot(theirs.field, theirs.mae, "x--", color="black", ms=9, label=f"the paper's, {_span(theirs.blocks)} blocks")
+        for (cost, line), color, marker, style in _shades(rows.groupby(["parameters", "macs"])):
+            line = line.sort_values("field")
+            label = f"{line.blocks.iloc[0]} blocks, {cost[0] / 1e3:,.0f}k parameters, {cost[1] / 1e6:.1f} MMAC"
+            _dots(ax, line.field, line, "mae", color=color, marker=marker, ls=style, elinewidth=1.2, label=label)
+        ax.set(xscale="log", xlabel="receptive field in the window (s)", xticks=(0.5, 1, 2, 4, 8))
+        ax.set_xticklabels(["0.5", "1", "2", "4", "8"])
+        ax.minorticks_off()
+    panels[0][0].set_ylabel(MAE)
+    text = _said(_field_ends(data), lambda rows: f"{rows.mae.iloc[0]:.2f} to {rows.mae.iloc[-1]:.2f} BPM", "strategy")
+    ends = _field_ends(data).field
+    text = f"The same small network, seeing {ends.max():.0f} s instead of {ends.min():.1f} s: {text}"
+    return Plot(fig, pd.concat([data, sizes]), "10_receptive_field", text)
+
+
+def _span(sizes) -> str:
+    return outcome.span(sizes) if len(sizes) else "no"
+
+
+def _field_ends(data: pd.DataFrame) -> pd.DataFrame:
+    """Of each strategy, the paper's smallest network and the one of the same cost that sees most."""
+    first = data[(data.network == "1")].drop_duplicates("strategy")
+    same = data.merge(first[["strategy", "parameters", "macs"]]).sort_values("field")
+    return same.groupby("strategy", sort=False).nth([0, -1])
+
+
+def foresight(table: pd.DataFrame) -> Plot:
+    """How far laws that are fitted to the paper's networks miss the others: a panel a strategy."""
+    fig, panels = _panels(table, "strategy", 5.4, 4.2, sharex=True)
+    for ax, rows in panels:
+        rows = rows.sort_values("error", ascending=False).reset_index(drop=True)
+        names = [f"{law} in {x}" if x else law for law, x in zip(rows.law, rows.x)]
+        color = [ACCENT if x == "field" else INK for x in rows.x]
+        for at, row in rows.iterrows():
+            _dots(ax, [at], rows.loc[[at]], "error", "error_low", "error_high", flat=True, color=color[at])
+        ax.set(yticks=range(len(rows)), yticklabels=names, xlabel="mean error of what was foreseen (BPM)", xlim=(0, None))
+    best = table.loc[table.groupby("strategy", sort=False).error.idxmin()] if len(table) else table
+    text = _said(best, lambda rows: f"{rows.law.iloc[0]} in {rows.x.iloc[0]}".removesuffix(" in "), "strategy")
+    return Plot(fig, table, "10_foresight", f"Closest to the networks that it was not fitted to: {text}")
 
 
 def _grid(data: pd.DataFrame, value: str, size: pd.Series, ends, cmap: str, label: str) -> Figure:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from ppglib import losses
 from ppglib.fast import device, keep_memory, precision_of
 from ppglib.files import InputError
-from ppglib.metrics import evaluate
+from ppglib.metrics import evaluate, permuted
 from ppglib.resnet1d import ResNet1D
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES, Strategy
@@ -134,6 +134,7 @@ def train_run(run: Run, windows: Windows, taught: dict | None) -> tuple[ResNet1D
     train(network, windows, rows, run.strategy, taught, seed=seed, progress=curve.append, **constants)
     used = constants_of(run.strategy, constants)
     return network, evaluate(network, windows, test) | {
+        "permuted": permuted(network, windows, test),
         "curve": curve,
         "teacher_py": None if taught is None else true_probability(taught, windows, rows, run.strategy),
         "parameters": sum(p.numel() for p in network.parameters()),

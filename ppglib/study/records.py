@@ -57,7 +57,7 @@ def _digest(content: str) -> str:
 
 
 def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFrame]:
-    """runs, people, reliability and timing of all finished runs of the study, in a fixed order.
+    """runs, people, reliability, permuted and timing of all finished runs of the study, in a fixed order.
 
     The same records give the same tables, in whatever order and by however many processes they
     were made; what varies between repetitions (seconds) is in `timing` alone."""
@@ -67,8 +67,9 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
     runs_table = pd.DataFrame(finished).reindex(columns=COLUMNS)
     runs_table = runs_table.sort_values([*KEY, *DESIGNS], ignore_index=True, kind="stable")
     nested = {
-        name: pd.DataFrame([{"run_id": r["run_id"], **row} for r in finished for row in r.get(name, [])])
-        for name in ("people", "reliability")
+        name: pd.DataFrame(rows)
+        for name in ("people", "reliability", "permuted")
+        if (rows := [{"run_id": r["run_id"], **row} for r in finished for row in r.get(name, [])])
     }
     took = [(r["run_id"], round(r["seconds"], 2)) for r in finished if r["student"]]
     timing = pd.DataFrame(took, columns=["run_id", "seconds"])
@@ -85,10 +86,15 @@ def save_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
 
 
 def baselines(study: Study, windows: Windows) -> list[dict]:
-    """Rows for what needs no network: the mean of the training labels, and the spectral peak."""
-    rows = []
+    """Rows for what needs no network: the mean of the training labels, and the spectral peak.
+
+    Once for each recipe, split and fold, also where several members of a study share them."""
+    rows, made = [], set()
     for member in members(study):
         for kind, fold in product(member.splits, member.folds):
+            if (member.recipe, kind, fold) in made:
+                continue
+            made.add((member.recipe, kind, fold))
             train, test = split(windows, fold, kind)
             table = windows.table.iloc[test]
             estimates = metrics.baselines(windows, train, test)

@@ -1,0 +1,106 @@
+"""What field, size and a teacher are worth, found again in data that were made so, and turned when the data are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_results import make
+
+from ppglib.resnet1d import Design, dilations_for
+from ppglib.results import fields, tables
+
+PAPER = (1, 2, 3, 4, 5, 6, 8, 10)  # and the teacher of 12
+DESIGNS = (
+    [Design(blocks) for blocks in (1, 2, 4)]
+    + [Design(1, dilations=dilations_for(s, 1)) for s in (1, 2, 4, 8)]
+    + [Design(4, dilations=dilations_for(8, 4))]
+    + [Design(1, width=96), Design(1, width=96, dilations=dilations_for(8, 1)), Design(8, pieces=8)]
+)
+
+
+def of_field(design):
+    """An MAE that only the field decides."""
+    return 2.0 + 1.5 / min(design.field / 25, 8.0)
+
+
+def of_size(design):
+    """An MAE that only the number of blocks decides, as the paper's law has it."""
+    return 2.0 + 4.0 * np.exp(-0.5 * design.blocks)
+
+
+def study(folder, designs, truth, teacher=0.0):
+    """Results of designs whose MAE is `truth`; soft students of a 4-block teacher differ by `teacher` BPM."""
+    made = dict(enumerate(designs, 1))
+    largest = len(designs) + 1
+
+    def formula(strategy, student, taught):
+        return truth(made.get(student, Design(12))) + (teacher if taught else 0.0)
+
+    make(folder, tuple(made), (largest,), grid=False, recipes=("own",), seeds={}, formula=formula, noise=0.0)
+    runs = pd.read_csv(folder / "runs.csv").query("strategy in ('scratch', 'soft', 'gaussian', 'mean', 'spectral')")
+    known = {0: ("", 0, 0, 0)} | {
+        number: (design.name, design.width * 1000 * design.blocks, design.macs, design.field)
+        for number, design in (made | {largest: Design(12)}).items()
+    }
+    runs["design"] = [known[student][0] for student in runs.student]
+    for i, name in enumerate(("parameters", "macs", "field"), 1):
+        runs[name] = [known[student][i] for student in runs.student]
+    blocks = {number: design.blocks for number, design in made.items()} | {0: 0, largest: 12}
+    runs["student"], runs["teacher"] = runs.student.map(blocks), runs.teacher.map(blocks)
+    runs["teacher_design"] = ""
+    people = pd.read_csv(folder / "people.csv")
+    people = people[people.run_id.isin(runs.run_id)]
+    for name, frame in {"runs": runs, "people": people}.items():  # ids of two studies differ
+        frame.assign(run_id=f"{folder.name}-" + frame.run_id).to_csv(folder / f"{name}.csv", index=False)
+    return tables.load(folder, designs=True)
+
+
+@pytest.fixture(scope="module", params=[of_field, of_size], ids=["field", "size"])
+def found(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fields")
+    ours = study(folder / "ours", DESIGNS, request.param)
+    study(folder / "paper", [Design(blocks) for blocks in PAPER], request.param)
+    return request.param, ours, tables.load(folder / "paper")
+
+
+def test_the_table_has_every_network_once_with_its_field(found):
+    truth, ours, _ = found
+    table = fields.table(ours).query("strategy == 'gaussian'").set_index("network")
+    assert len(table) == len(DESIGNS)
+    for design in DESIGNS:
+        row = table.loc[f"{design.blocks} {design.name}".strip()]
+        assert row.field == min(design.field / 25, 8.0) and row.macs == design.macs
+        assert row.mae == pytest.approx(truth(design), abs=0.5) and row.low < row.mae < row.high
+
+
+def test_what_field_and_parameters_are_worth(found):
+    truth, ours, _ = found
+    worth = fields.worth(ours).set_index("control")
+    field, size = worth.loc["per doubling of the field"], worth.loc["per doubling of parameters"]
+    if truth is of_field:
+        assert field.reading == "better" and size.reading == "not distinguishable"
+        full = worth.loc["field, same parameters and MACs"].set_index("compared").loc[
+            "32,000 parameters: field from 0.52 to 8"
+        ]
+        assert full.effect == pytest.approx(of_field(DESIGNS[6]) - of_field(DESIGNS[0]), abs=0.1)
+    else:
+        assert field.reading == "not distinguishable" and abs(field.effect) < 0.05
+        assert size.reading == "better"
+
+
+def test_only_the_law_that_made_the_data_foresees_the_others(found):
+    truth, ours, paper = found
+    foresight = fields.foresight(ours, paper)
+    assert (foresight.fitted >= 8).all() and (foresight.foreseen == 8).all()
+    best = foresight.loc[foresight.groupby("strategy").error.idxmin()]
+    axis, law = ("field", "power") if truth is of_field else ("blocks", "exponential")
+    assert set(best.x) == {axis} and set(best.law) == {law} and (best.error < 0.15).all()
+    others = foresight[foresight.x != axis]
+    assert (others.error_low.to_numpy() > best.error_high.min()).all()
+
+
+@pytest.mark.parametrize(("teacher", "reading"), [(-0.5, "better"), (0.0, "not distinguishable"), (0.5, "worse")])
+def test_what_a_teacher_is_worth_to_a_student_that_sees(tmp_path, teacher, reading):
+    ours = study(tmp_path, DESIGNS, of_field, teacher)
+    rows = fields.worth(ours).query("control.str.startswith('a teacher')")
+    assert set(rows.compared) == {"soft by 12 - scratch", "soft by 12 - gaussian"}
+    assert set(rows.reading) == {reading} and (rows.n == 3).all()
