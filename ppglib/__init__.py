@@ -17,7 +17,7 @@ _FACE = {
     "STRATEGIES": "strategies", "Strategy": "strategies", "train": "training", "predict": "training",
     "evaluate": "metrics", "fit_exponential": "scaling",
 }  # fmt: skip
-_MODULES = "beyond fast files losses metrics resnet1d scaling splits strategies task training windows".split()
+_MODULES = "beyond fast files losses metrics resnet1d scaling splits strategies task tracking training windows".split()
 _FOLDERS = "bench recordings results simulate study".split()
 __all__ = [*_FACE, "losses", "results", "plots"]
 

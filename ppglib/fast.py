@@ -56,6 +56,7 @@ class MeanOverTime(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
+        """(N, C) -> (N, C, 1, L): every moment's equal share."""
         each = (gradient / ctx.shape[3])[:, :, None, None].expand(ctx.shape)
         return each.contiguous(memory_format=torch.channels_last)
 

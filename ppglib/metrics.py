@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from scipy.fft import rfft, rfftfreq
 
-from ppglib.task import DECODERS, HR_RANGE, LENGTH, RATE, decode, to_bin
+from ppglib.task import CENTRES, DECODERS, HR_RANGE, LENGTH, RATE, decode, to_bin
 from ppglib.training import outputs, predict
 from ppglib.windows import Windows, gather
 
@@ -118,3 +118,15 @@ def spectral_peak(windows: np.ndarray, rate: float = RATE) -> np.ndarray:
         peak = 60 * frequency[low + power.argmax(axis=1)]
         bpm[start : start + CHUNK] = np.where(np.isfinite(piece).all(axis=1), peak, np.nan)
     return bpm
+
+
+def spectral_probabilities(windows: np.ndarray, rate: float = RATE) -> np.ndarray:
+    """Share of each bin's centre in the power of a window: (N, 200) at `rate` Hz -> (N, 180) float64.
+
+    Hann window. No probabilities of a heart rate, but they can be tracked as those of a network are; NaN for
+    a window that is not finite, equal shares for one without power."""
+    seconds = np.arange(np.shape(windows)[1]) / rate
+    waves = np.exp(-2j * np.pi * np.outer(seconds, CENTRES / 60)) * np.hanning(len(seconds))[:, None]
+    power = np.abs(windows @ waves) ** 2
+    total = power.sum(1, keepdims=True)
+    return np.divide(power, total, where=total != 0, out=np.full(power.shape, 1 / len(CENTRES)))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ppglib.metrics import spectral_peak
+from ppglib.metrics import spectral_peak, spectral_probabilities
+from ppglib.task import CENTRES
 
 
 @pytest.mark.parametrize("rate", [25.0, 31.25])
@@ -19,3 +20,25 @@ def test_spectral_peak_of_no_signal():
     waves[1] = np.nan
     assert np.isnan(spectral_peak(waves)).tolist() == [False, True, False]
     assert spectral_peak(np.zeros((0, 200), np.float32)).shape == (0,)
+
+
+def test_spectral_shares_of_a_sine():
+    hr = np.random.default_rng(1).uniform(40, 205, 100)
+    waves = np.sin(2 * np.pi * hr[:, None] / 60 * np.arange(200) / 25).astype(np.float32)
+    shares = spectral_probabilities(waves)
+    assert shares.shape == (100, 180) and shares.sum(1) == pytest.approx(1)
+    assert np.abs(CENTRES[shares.argmax(1)] - hr).max() < 1
+    angle = 2 * np.pi * CENTRES[70] / 60 * np.arange(200) / 25
+    tapered = waves[3] * np.hanning(200)
+    power = (tapered @ np.cos(angle)) ** 2 + (tapered @ np.sin(angle)) ** 2
+    ratio = power / shares[3, 70]
+    assert (shares[3] * ratio).sum() == pytest.approx(ratio)
+    assert np.abs(CENTRES[shares.argmax(1)] - spectral_peak(waves)).max() < 1
+
+
+def test_spectral_shares_of_no_signal():
+    waves = np.zeros((3, 200), np.float32)
+    waves[1] = np.nan
+    shares = spectral_probabilities(waves)
+    assert np.isnan(shares[1]).all() and shares[[0, 2]] == pytest.approx(1 / 180)
+    assert spectral_probabilities(np.zeros((0, 200), np.float32)).shape == (0, 180)
