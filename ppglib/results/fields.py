@@ -110,6 +110,22 @@ def _taught(own: Evidence, known: pd.DataFrame) -> list[Row]:
     return rows
 
 
+def permuted(results: Results) -> pd.DataFrame:
+    """What another order of the pieces of each test window does (BPM): effect, low, high; a row a network and length.
+
+    seconds: of a piece. A network that sees far less than a piece has only the seams to notice."""
+    rows, known = [], networks(results)
+    for seconds, people in results.permuted.groupby("seconds"):
+        runs = results.runs[results.runs.run_id.isin(people.run_id) & (results.runs.teacher == "0")]
+        runs = runs[~runs.strategy.isin(BASELINES) & (runs.split == "person")]
+        pieces, whole = (bootstrap.draws(runs, own[own.run_id.isin(runs.run_id)]) for own in (people, results.people))
+        for key, gap in (pieces - whole).iterrows():
+            rows.append((key[2], key[3], seconds, *bootstrap.interval(gap.to_numpy())))
+    columns = ["strategy", "network", "seconds", "effect", "low", "high"]
+    found = pd.DataFrame(rows, columns=columns).join(known, on="network")
+    return found.sort_values(["strategy", "blocks", "field", "parameters", "seconds"], ignore_index=True)
+
+
 def foresight(results: Results, paper: Results) -> pd.DataFrame:
     """Laws fitted on the paper's networks alone, and how far they miss all others: error and bias (BPM).
 

@@ -247,7 +247,8 @@ def receptive_field(results, paper) -> Plot:
         ax.plot(theirs.field, theirs.mae, "x--", color="black", ms=9, label=f"the paper's, {_span(theirs.blocks)} blocks")
         for (cost, line), color, marker, style in _shades(rows.groupby(["parameters", "macs"])):
             line = line.sort_values("field")
-            label = f"{line.blocks.iloc[0]} blocks, {cost[0] / 1e3:,.0f}k parameters, {cost[1] / 1e6:.1f} MMAC"
+            blocks = f"{line.blocks.iloc[0]} block" + ("s" if line.blocks.iloc[0] > 1 else "")
+            label = f"{blocks}, {cost[0] / 1e3:,.0f}k parameters, {cost[1] / 1e6:.1f} MMAC"
             _dots(ax, line.field, line, "mae", color=color, marker=marker, ls=style, elinewidth=1.2, label=label)
         ax.set(xscale="log", xlabel="receptive field in the window (s)", xticks=(0.5, 1, 2, 4, 8))
         ax.set_xticklabels(["0.5", "1", "2", "4", "8"])
@@ -268,6 +269,26 @@ def _field_ends(data: pd.DataFrame) -> pd.DataFrame:
     first = data[(data.network == "1")].drop_duplicates("strategy")
     same = data.merge(first[["strategy", "parameters", "macs"]]).sort_values("field")
     return same.groupby("strategy", sort=False).nth([0, -1])
+
+
+def permuted(results) -> Plot:
+    """What another order of the pieces of a window does to networks without a teacher, by the length of the pieces."""
+    data = seen.permuted(results)
+    fig, panels = _panels(data, "strategy", 5.4, 4.4, sharey=True)
+    for ax, rows in panels:
+        ax.axhline(0, color="0.5", lw=1)
+        shown = rows[rows.groupby(["parameters", "macs"]).field.transform("nunique") > 1]
+        for (field, line), color, marker, style in _shades(shown[shown.blocks == shown.blocks.min()].groupby("field")):
+            limits = {"color": color, "marker": marker, "ls": style, "elinewidth": 1.2}
+            line = line.assign(mae=line.effect)
+            _dots(ax, line.seconds, line, "mae", label=f"sees {field:.2g} s", **limits)
+        ax.set(xscale="log", xticks=(0.4, 1, 2, 4), xticklabels=["0.4", "1", "2", "4"], xlabel="length of the pieces (s)")
+        ax.minorticks_off()
+    panels[0][0].set_ylabel("MAE, permuted − as recorded (BPM)")
+    small = data[(data.blocks == data.blocks.min()) & (data.seconds == 1)].sort_values("field")
+    said = [f"{row.effect:+.2f} BPM for one that sees {row.field:.2g} s" for row in small.itertuples()]
+    text = "Pieces of 1 s in another order: " + " and ".join([*said[:1], *said[1:][-1:]])
+    return Plot(fig, data, "10_permuted", text)
 
 
 def foresight(table: pd.DataFrame) -> Plot:

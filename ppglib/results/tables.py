@@ -29,6 +29,7 @@ class Results(NamedTuple):
     runs: pd.DataFrame
     people: pd.DataFrame
     reliability: pd.DataFrame
+    permuted: pd.DataFrame
     name: str  # "" or "simulated recordings": goes into every title
 
 
@@ -43,7 +44,7 @@ class Paper(NamedTuple):
 
 
 def load(folder: Path, designs: bool = False) -> Results:
-    """Read runs.csv, people.csv and, if there, reliability.csv; InputError if something is wrong.
+    """Read runs.csv, people.csv and, if there, reliability.csv and permuted.csv; InputError if something is wrong.
 
     The paper's networks alone, whose students and teachers are numbers of blocks; or with `designs` all, as
     texts such as "1" and "1 d2.9.39" (blocks, and the design that is not the paper's)."""
@@ -72,9 +73,13 @@ def load(folder: Path, designs: bool = False) -> Results:
         raise InputError(f"{path} has two runs of {twice}: two studies of one recipe cannot share a table.")
     if set(runs.run_id) != set(people.run_id):
         raise InputError(f"{folder}: runs.csv and people.csv are not of the same runs: run the sweep again.")
-    path = folder / "reliability.csv"
-    reliability = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["run_id", "bin", "n"])
-    return Results(runs, people, reliability, "simulated recordings" if runs.simulated.any() else "")
+    more = {"reliability": ["run_id", "bin", "n"], "permuted": ["run_id", "seconds", "dataset", "person", "n"]}
+    for name, columns in more.items():
+        path = folder / f"{name}.csv"
+        frames[name] = pd.DataFrame(columns=columns)
+        if path.exists():
+            frames[name] = pd.read_csv(path, converters={"person": str})
+    return Results(runs, people, frames["reliability"], frames["permuted"], "simulated recordings" if runs.simulated.any() else "")
 
 
 def load_paper(folder: Path = files.ROOT / "data" / "paper") -> Paper:
