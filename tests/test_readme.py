@@ -7,7 +7,8 @@ import pytest
 
 from ppglib.bench import costs
 from ppglib.files import ROOT
-from ppglib.results import bootstrap, claims, controls, outcome, report, tables
+from ppglib.resnet1d import Design
+from ppglib.results import bootstrap, claims, controls, evidence, outcome, report, tables
 from ppglib.study import grid, studies
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,6 +67,32 @@ def test_every_network_of_the_grid_is_there_once():
     assert f"{len(planned)} networks" in TEXT and runs.run_id.is_unique
     hours = pd.read_csv(OPEN / "timing.csv").seconds.sum() / 3600
     assert f"{hours:.0f} hours of one thread" in TEXT
+
+
+def test_networks_of_the_receptive_field_are_of_their_grid_and_have_their_records():
+    folder = OPEN / "receptive_field"
+    runs = pd.read_csv(folder / "runs.csv", keep_default_na=False).query("student > 0")
+    key = ["study", "strategy", "student", "design", "teacher", "teacher_design", "fold", "seed"]
+    every = grid.runs(studies.read("open_receptive_field"))
+    name = lambda design: design.name if design else ""  # noqa: E731
+    planned = {
+        (r.study, r.strategy, r.student, name(r.design), r.teacher, name(r.teacher_design), r.fold, r.seed) for r in every
+    }
+    assert len(planned) == len(every) and set(runs[key].itertuples(index=False, name=None)) <= planned
+    assert sorted(runs.run_id) == sorted(path.stem for path in (folder / "runs").glob("*.json"))
+    plain = runs[runs.design == ""]
+    assert plain.field.astype(float).tolist() == [Design(blocks).field for blocks in plain.student]
+
+
+def test_the_first_finding_is_the_measured_one():
+    results = tables.load(OPEN / "receptive_field", designs=True)
+    own, smallest = evidence.ours(results, "tuned"), ("gaussian", "1", "0")
+    sees = ("gaussian", "1 d2.9.39", "0")
+    row = controls.compare(own, "", "", [(sees, smallest)])
+    low, high = outcome.widened(row.effect, row.low, row.high, row.seed_sd)
+    assert row.reading == "better"
+    assert f"by {-row.effect:.2f} [{-high:.2f}, {-low:.2f}]" in TEXT
+    assert "from {:.2f} to {:.2f} beats per minute".format(*own.mae[0][[smallest, sees]]) in TEXT
 
 
 def test_the_records_without_measures_per_person_are_counted(results):
