@@ -6,7 +6,7 @@ import pytest
 from fake_results import make
 
 from ppglib.resnet1d import Design, dilations_for
-from ppglib.results import fields, tables
+from ppglib.results import fields, frames, plots, tables
 
 PAPER = (1, 2, 3, 4, 5, 6, 8, 10)  # and the teacher of 12
 DESIGNS = (
@@ -115,3 +115,25 @@ def test_what_a_teacher_is_worth_to_a_student_that_sees(tmp_path, teacher, readi
     rows = fields.worth(ours).query("control.str.startswith('a teacher')")
     assert set(rows.compared) == {"soft by 12 - scratch", "soft by 12 - gaussian"}
     assert set(rows.reading) == {reading} and (rows.n == 3).all()
+
+
+def test_figures_and_frames_say_what_the_data_say(found, tmp_path):
+    truth, ours, paper = found
+    plot = plots.receptive_field(ours, paper)
+    first = fields.table(ours).query("strategy == 'gaussian' and network in ('1', '1 d2.9.39')").mae
+    low, high = (f"{mae:.2f}" for mae in (first.iloc[-1], first.iloc[0]))
+    assert f"{high} to {low} BPM (gaussian)" in plot.title and "0.5 s" in plot.title
+    lines = [line for ax in plot.fig.axes for line in ax.get_lines() if str(line.get_label()).startswith("the paper's")]
+    drawn = fields.sizes(ours, paper).query("strategy == 'scratch'")
+    assert any(np.array_equal(line.get_xydata(), drawn[["field", "mae"]]) for line in lines)
+    foresight = fields.foresight(ours, paper)
+    cause = "power in field" if truth is of_field else "exponential in blocks"
+    assert f"{cause} (scratch), {cause} (gaussian)" in plots.foresight(foresight).title
+    ordered = plots.permuted(ours)
+    assert "+0.52 BPM for one that sees 0.52 s and +8.00 BPM for one that sees 8 s" in ordered.title
+    for one in (plot, ordered, plots.foresight(foresight)):
+        one.save(tmp_path)
+    shown = [frames.receptive_field(ours), frames.worth(ours), frames.permuted(ours), frames.foresight(foresight)]
+    for table in shown:
+        assert len(table.shown) and max(map(len, repr(table).splitlines())) <= 110
+    assert "d2.9.39" in set(shown[0].shown.design) and "per doubling of the field" in set(shown[1].shown["what"])
