@@ -66,7 +66,8 @@ class Strategy:
 
     constants: names in `Constants`. teacher: what it asks of one: "" nothing, "logits", "map" (logits and
     feature map) or "out of fold" (logits of teachers who never saw the person). group: paper, control or
-    beyond. beside: the strategies that it is a variation of."""
+    beyond. beside: the strategies that it is a variation of. InputError for constants that are none, and for a
+    dense strategy that asks for more than logits."""
 
     text: str
     loss: Callable
@@ -76,6 +77,12 @@ class Strategy:
     color: str = "#777777"
     marker: str = "X"
     beside: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if unknown := set(self.constants) - {f.name for f in fields(Constants)}:
+            raise InputError(f"A strategy depends on fields of Constants, which has no {', '.join(unknown)}.")
+        if self.dense and self.teacher in ("map", "out of fold"):
+            raise InputError(f"A dense strategy can ask a teacher for logits, not for {self.teacher!r}.")
 
     @property
     def dense(self) -> bool:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 import ppglib
 from ppglib.__main__ import main
-from ppglib.files import ROOT
+from ppglib.files import ROOT, InputError
 from ppglib.results import frames, plots
 from ppglib.strategies import STRATEGIES, Strategy
 from ppglib.study import studies
@@ -61,3 +61,16 @@ def test_every_row_is_whole():
         assert set(row.beside) <= set(STRATEGIES)
     looks = [(row.color, row.marker) for row in STRATEGIES.values() if row.group != "beyond"]
     assert len(set(looks)) == len({color for color, _ in looks}) == len(looks)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"constants": ("smoothing",)}, "Constants, which has no smoothing"),
+        ({"constants": ("dense_times",), "teacher": "map"}, "not for 'map'"),
+        ({"constants": ("dense_times",), "teacher": "out of fold"}, "not for 'out of fold'"),
+    ],
+)
+def test_a_row_that_no_training_could_follow_is_refused(row, message):
+    with pytest.raises(InputError, match=message):
+        Strategy("a text", lambda b, c: None, **row)
