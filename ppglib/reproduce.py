@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import papermill
@@ -103,21 +103,35 @@ def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
 
     def run(path: Path) -> None:
         begun = time.perf_counter()
-        execute_one(path, plan[path], out / "notebooks", config)
+        with local_kernel() as config:
+            execute_one(path, plan[path], out / "notebooks", config)
         bar.update()
         if bar.disable:
             print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
 
     alone = [path for path in plan if path.name.startswith(MEASURING)]
-    with local_kernels() as config, bar, ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(run, [path for path in plan if path not in alone]))
+    with bar:
+        with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(run, [path for path in plan if path not in alone]))
         list(map(run, alone))
 
 
 @contextmanager
-def local_kernels() -> Iterator[Config]:
-    """Settings for kernels that talk through sockets in a folder of the user's own; Windows keeps TCP. Over
-    TCP every program on the machine could listen, and each kernel says so."""
+def one_thread_each() -> Iterator[None]:
+    """Kernels that start now compute in one thread: several that take all cores each would wait for one another."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["OMP_NUM_THREADS"]
+        os.environ |= {} if before is None else {"OMP_NUM_THREADS": before}
+
+
+@contextmanager
+def local_kernel() -> Iterator[Config]:
+    """Settings for a kernel that talks through sockets in a folder of its own, which only the user can enter;
+    Windows keeps TCP. Over TCP every program on the machine could listen, and each kernel says so."""
     config = Config()
     if not hasattr(socket, "AF_UNIX"):
         yield config

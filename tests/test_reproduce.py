@@ -92,9 +92,26 @@ def test_kernels_talk_through_private_sockets(tmp_path, monkeypatch, capfd, temp
     assert {path.name for path in out.rglob("*")} == {"notebooks", "look.ipynb", "look.html"}
 
 
+def test_two_notebooks_at_a_time_have_kernels_of_their_own_and_a_benchmark_runs_alone(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    look = "import os, time; began = time.time(); time.sleep(1); print(os.environ.get('OMP_NUM_THREADS'), began, time.time())"
+    plan = {}
+    for name in ("07_first", "08_other", "09_third"):
+        path = tmp_path / f"{name}.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(look)]), path)
+        plan[path] = {}
+    reproduce.execute(plan, tmp_path / "out", jobs=2)
+    cells = {path.name: nbformat.read(tmp_path / "out/notebooks" / path.name, as_version=4).cells[0] for path in plan}
+    told = {name: cell.outputs[0].text.split() for name, cell in cells.items()}
+    threads = {name: words[0] for name, words in told.items()}
+    assert threads == {"07_first.ipynb": "None", "08_other.ipynb": "1", "09_third.ipynb": "1"}
+    others = max(float(told[name][2]) for name in threads if name != "07_first.ipynb")
+    assert float(told["07_first.ipynb"][1]) > others and "OMP_NUM_THREADS" not in os.environ
+
+
 def test_without_such_sockets_kernels_are_left_as_they_are(monkeypatch):
     monkeypatch.delattr(socket, "AF_UNIX", raising=False)
-    with reproduce.local_kernels() as config:
+    with reproduce.local_kernel() as config:
         assert not config
 
 
