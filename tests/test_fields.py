@@ -6,7 +6,7 @@ import pytest
 from fake_results import make
 
 from ppglib.resnet1d import Design, dilations_for
-from ppglib.results import fields, frames, plots, tables
+from ppglib.results import fields, frames, outcome, plots, tables
 
 PAPER = (1, 2, 3, 4, 5, 6, 8, 10)  # and the teacher of 12
 DESIGNS = (
@@ -115,6 +115,24 @@ def test_what_a_teacher_is_worth_to_a_student_that_sees(tmp_path, teacher, readi
     rows = fields.worth(ours).query("control.str.startswith('a teacher')")
     assert set(rows.compared) == {"soft by 12 - scratch", "soft by 12 - gaussian"}
     assert set(rows.reading) == {reading} and (rows.n == 3).all()
+    (verdict,) = fields.claims(ours, ours._replace(runs=ours.runs[:0])).query("id == 'F4'").verdict
+    assert verdict == (outcome.YES if teacher < 0 else outcome.NO)
+
+
+def test_our_claims_turn_with_the_data(found):
+    truth, ours, paper = found
+    judged = fields.claims(ours, paper).set_index("id")
+    seen = truth is of_field
+    assert judged.verdict[["F1", "F2", "F3"]].tolist() == [outcome.YES if seen else outcome.NO] * 3
+    assert (judged.effect["F3"] < 0) == seen and judged.verdict["F4"] == outcome.NO
+    assert len(frames.field_claims(ours, paper).shown) == 4
+
+
+def test_our_claims_cannot_be_tested_without_what_they_compare(found, tmp_path):
+    _, _, paper = found
+    few = study(tmp_path, [Design(1), Design(2)], of_field)
+    few = few._replace(runs=few.runs[few.runs.strategy != "soft"])
+    assert set(fields.claims(few, paper).verdict) == {outcome.CANNOT}
 
 
 def test_figures_and_frames_say_what_the_data_say(found, tmp_path):

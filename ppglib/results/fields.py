@@ -3,6 +3,8 @@
 Students and teachers are texts here, blocks and design such as "1 d2.9.39", as `tables.load(folder, designs=True)`
 gives them. Fields are in seconds and end with the window."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
@@ -11,6 +13,7 @@ from ppglib.results import bootstrap, controls, laws
 from ppglib.results import evidence as ev
 from ppglib.results.controls import Row
 from ppglib.results.evidence import Evidence
+from ppglib.results.outcome import NO, YES, Outcome, cannot, finding, significant
 from ppglib.results.tables import BASELINES, Results, conditions
 from ppglib.strategies import STRATEGIES
 from ppglib.task import LENGTH, RATE
@@ -19,6 +22,7 @@ FULL = LENGTH / RATE  # seconds
 AXES = {"field": 1.0, "blocks": 1.0, "parameters": laws.UNIT, "macs": 1e6}  # and the unit that a law counts in
 CONSTANT = scaling.Form("c", ("c",), lambda x: [np.ones_like(x)], scaling.NONE)  # sees nothing
 FORESEEN = ["strategy", "x", "law", "formula", "fitted", "foreseen"]
+UNIT = "BPM per doubling"
 
 
 def networks(results: Results) -> pd.DataFrame:
@@ -83,17 +87,21 @@ def _ends(own: Evidence, known, question: str, same: list[str], changed: str) ->
 
 
 def _slope(own: Evidence, known, question: str, same: list[str], changed: str) -> Row:
-    """BPM for twice as much of what changes, every strategy and rest on its own level (`ev.slope_weights`)."""
-    rows = _alone(own, known)
-    groups = rows.groupby(["strategy", *same])
-    rows = rows[groups[changed].transform("nunique") > 1]
+    """BPM for twice as much of what changes: effect, low, high, seed_sd."""
+    keys, weight = _slope_weights(own, known, same, changed)
     name = f"{changed} at the same {' and '.join(same)}"
+    return Row(question, name, len(keys), *(ev.weighted(own, keys, weight) if keys else ()))
+
+
+def _slope_weights(own: Evidence, known, same: list[str], changed: str) -> tuple[list, np.ndarray]:
+    """Conditions and their weights in the slope over log2 of what changes, each strategy and rest on its own level."""
+    rows = _alone(own, known)
+    rows = rows[rows.groupby(["strategy", *same])[changed].transform("nunique") > 1]
     if rows.empty:
-        return Row(question, name, 0)
+        return [], np.empty(0)
     group = rows.groupby(["strategy", *same]).ngroup()
     weight = ev.slope_weights(np.log2(rows[changed]), group, 1)[0]
-    keys = list(rows[ev.LEVELS].itertuples(index=False, name=None))
-    return Row(question, name, len(rows), *ev.weighted(own, keys, weight))
+    return list(rows[ev.LEVELS].itertuples(index=False, name=None)), weight
 
 
 def _taught(own: Evidence, known: pd.DataFrame) -> list[Row]:
@@ -131,29 +139,93 @@ def foresight(results: Results, paper: Results) -> pd.DataFrame:
 
     paper: the same recipe and recordings, the paper's sizes. error: mean of |predicted - observed|; bias: mean
     of predicted - observed; both with intervals over people, fit and observation from the same draw."""
-    rows, (recipe,) = [], results.runs.recipe.unique()
-    for strategy in [name for name, row in STRATEGIES.items() if not row.teacher]:
-        chosen = "recipe == @recipe and split == 'person' and strategy == @strategy"
-        theirs, ours = paper.runs.query(chosen), results.runs.query(chosen + " and design != ''")
-        people = pd.concat([paper.people, results.people])
-        if not len(ours) or not len(theirs):
-            continue
-        theirs = theirs.assign(student=theirs.student.astype(str), teacher="0", design="")
-        runs = pd.concat([theirs, ours.assign(teacher="0")])
-        mae = bootstrap.draws(runs, people[people.run_id.isin(runs.run_id)])
-        known = networks(results._replace(runs=runs)).loc[mae.index.get_level_values("student")]
-        y, fitted = mae.to_numpy(), (known.design == "").to_numpy()
-        for axis, unit in AXES.items():
-            x = known[axis].to_numpy(float) / unit
-            for law, form in scaling.FORMS.items():
-                rows.append((strategy, axis, law, form.text, *_missed(form, x, y, fitted)))
-        rows.append((strategy, "", "constant", CONSTANT.text, *_missed(CONSTANT, x, y, fitted)))
+    rows = []
+    for strategy, known, y, fitted in _to_foresee(results, paper):
+        for axis, law, form in [*product(AXES, scaling.FORMS, [None]), ("", "constant", CONSTANT)]:
+            form = form or scaling.FORMS[law]
+            gap = _gap(form, known, axis, y, fitted)
+            ends = *bootstrap.interval(abs(gap).mean(0)), *bootstrap.interval(gap.mean(0))
+            rows.append((strategy, axis, law, form.text, fitted.sum(), (~fitted).sum(), *ends))
     ends = [name + end for name in ("error", "bias") for end in ("", "_low", "_high")]
     return pd.DataFrame(rows, columns=[*FORESEEN, *ends])
 
 
-def _missed(form: scaling.Form, x, y, fitted) -> tuple:
-    """Points fitted and foreseen; the mean error and bias of those foreseen, each with low and high."""
+def _to_foresee(results: Results, paper: Results):
+    """For each strategy without a teacher that both have: its name, networks, MAE (n, draws), which are the paper's."""
+    (recipe,) = results.runs.recipe.unique()
+    for strategy in [name for name, row in STRATEGIES.items() if not row.teacher]:
+        chosen = "recipe == @recipe and split == 'person' and strategy == @strategy"
+        theirs, ours = paper.runs.query(chosen), results.runs.query(chosen + " and design != ''")
+        if len(theirs) and len(ours):
+            runs = pd.concat([theirs.assign(student=theirs.student.astype(str), design=""), ours])
+            runs, people = runs.assign(teacher="0"), pd.concat([paper.people, results.people])
+            mae = bootstrap.draws(runs, people[people.run_id.isin(runs.run_id)])
+            known = networks(results._replace(runs=runs)).loc[mae.index.get_level_values("student")]
+            yield strategy, known, mae.to_numpy(), (known.design == "").to_numpy()
+
+
+def _gap(form: scaling.Form, known: pd.DataFrame, axis: str, y, fitted) -> np.ndarray:
+    """Predicted minus observed (BPM), (others, draws), of a law that was fitted to the paper's networks."""
+    x = known[axis].to_numpy(float) / AXES[axis] if axis else np.ones(len(known))
     values = scaling.fit_draws(form, x[fitted], y[fitted], laws.weights(y[fitted]))
-    gap = scaling.predict(form, values, x[~fitted]) - y[~fitted]
-    return fitted.sum(), (~fitted).sum(), *bootstrap.interval(abs(gap).mean(0)), *bootstrap.interval(gap.mean(0))
+    return scaling.predict(form, values, x[~fitted]) - y[~fitted]
+
+
+def claims(results: Results, paper: Results) -> pd.DataFrame:
+    """What this project says itself, with verdicts: id, claim, an Outcome's columns, simulated."""
+    (recipe,) = results.runs.recipe.unique()
+    own, known = ev.ours(results, recipe), networks(results)
+    rows = [("F1", "At the same parameters and arithmetic, a network that sees more errs less.", _sees(own, known))]
+    rows.append(("F2", "Twice the field is worth more than twice the parameters at the same field.", _dearer(own, known)))
+    what = "A law in the field, fitted to the paper's sizes, foresees other designs better than the paper's law in blocks."
+    rows.append(("F3", what, _foresees(results, paper)))
+    what = "A network that sees the whole window gains from a teacher, against labels spread without one (gaussian)."
+    rows.append(("F4", what, _gains(own, known)))
+    table = pd.DataFrame([row[:2] for row in rows], columns=["id", "claim"])
+    found = pd.DataFrame([row[2] for row in rows], columns=Outcome._fields)
+    return pd.concat([table, found], axis=1).assign(simulated=bool(results.name))
+
+
+def _verdict(effect: tuple, why: str, side: int = -1, unit: str = "BPM") -> Outcome:
+    """Reproduced where the effect is significant on that side of 0."""
+    held = significant(*effect) == side
+    return Outcome(YES if held else NO, f"{why} {finding(*effect, unit=unit, side=side)}.", *effect)
+
+
+def _sees(own: Evidence, known) -> Outcome:
+    keys, weight = _slope_weights(own, known, ["parameters", "macs"], "field")
+    if not keys:
+        return cannot("No two networks of the same parameters and arithmetic see more and less.")
+    return _verdict(ev.weighted(own, keys, weight), f"Over {len(keys)} networks: per doubling of the field", unit=UNIT)
+
+
+def _dearer(own: Evidence, known) -> Outcome:
+    (seeing, field), (larger, size) = (
+        _slope_weights(own, known, *what) for what in ((["parameters", "macs"], "field"), (["field"], "parameters"))
+    )
+    if not seeing or not larger:
+        return cannot("Networks of the same field and other parameters, or the other way round, are missing.")
+    effect = ev.weighted(own, seeing + larger, np.concatenate([field, -size]))
+    return _verdict(effect, "Per doubling, field minus parameters:", unit=UNIT)
+
+
+def _foresees(results: Results, paper: Results) -> Outcome:
+    gaps = [
+        abs(_gap(scaling.FORMS[law], known, axis, y, fitted))
+        for _, known, y, fitted in _to_foresee(results, paper)
+        for axis, law in (("field", "power"), ("blocks", "exponential"))
+    ]
+    if not gaps:
+        return cannot("There are no designs, or none of the paper's sizes under the same recipe.")
+    better = np.concatenate(gaps[::2]).mean(0) - np.concatenate(gaps[1::2]).mean(0)
+    why = f"Mean error over {sum(map(len, gaps[::2]))} networks, power law in the field minus exponential in blocks:"
+    return _verdict((*bootstrap.interval(better), np.nan), why)
+
+
+def _gains(own: Evidence, known) -> Outcome:
+    seeing = set(known.index[known.field >= FULL])
+    found = [(key, ("gaussian", key[1], "0")) for key in own.mae.index if key[1] in seeing and key[2] != "0"]
+    found = [pair for pair in found if pair[1] in own.mae.index and pair[0][1] != pair[0][2]]
+    if not found:
+        return cannot("No student that sees the whole window was taught.")
+    return _verdict(ev.mean_gap(own, found), f"Mean over {len(found)} pairs of strategy, student and teacher:")

@@ -146,6 +146,13 @@ def permuted(results: Results) -> Table:
     return captioned(data, permuted.__doc__, grid, field="field (s)")
 
 
+def field_claims(results: Results, paper: Results) -> Table:
+    """What this project says itself of the field: verdicts by the rules of the paper's claims."""
+    data = fields.claims(results, paper)
+    shown = worded(data).assign(claim=data.id + ". " + data.claim)[["claim", "verdict", "effect", "why"]]
+    return captioned(data, field_claims.__doc__, shown, why="reason")
+
+
 def worth(results: Results) -> Table:
     """What the field, the size and a teacher are worth (BPM; below 0: better), each with the others held."""
     return captioned(fields.worth(results), worth.__doc__, control="what")
