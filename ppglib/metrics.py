@@ -86,8 +86,10 @@ def permuted(network, windows: Windows, rows: np.ndarray) -> list[dict]:
     whole = gather(windows.signal, table.start.to_numpy())
     for seconds in PIECES:
         pieces = whole.reshape(len(whole), -1, round(seconds * RATE))
-        order = rng.random(pieces.shape[:2]).argsort(axis=1)[..., None]
-        signal = np.take_along_axis(pieces, order, axis=1).ravel()
+        order = rng.random(pieces.shape[:2]).argsort(axis=1)
+        same = (order == np.arange(order.shape[1])).all(axis=1)
+        order[same] = np.roll(order[same], 1, axis=1)  # every window in another order: of two pieces, half are not
+        signal = np.take_along_axis(pieces, order[..., None], axis=1).ravel()
         logits, _ = outputs(network, signal, np.arange(len(whole)) * LENGTH)
         probabilities = torch.softmax(torch.from_numpy(logits).double(), 1).numpy()
         errors = {DECODERS[how]: np.abs(decode(probabilities, how) - table.hr.to_numpy()) for how in DECODERS}
