@@ -43,6 +43,8 @@ def reproduce(
     if one fails."""
     parsed = studies.read(study)
     notebooks = select(only, READING if results else None)
+    if not (results or only):
+        notebooks.pop("10", None)  # it shows the committed designs, which are none of the study's
     tables, numbers = results or out / "results", set(notebooks)
     if "03" not in numbers and numbers & {*READING} - {*OWN} and not (tables / "runs.csv").is_file():
         raise InputError(f"There are no results in {tables}: run notebook 03 too, or name them by --results.")

@@ -1,5 +1,6 @@
 """ResNet1D: the pre-activation 1-D residual network of the paper's Table 1, and what it sees of a window."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,8 +34,10 @@ class Design:
     pieces: int = 1
 
     def __post_init__(self):
-        if self.blocks < 1:
-            raise ValueError(f"a ResNet1D has at least 1 block, not {self.blocks}")
+        for name in ("blocks", "width", "pieces"):
+            if type(getattr(self, name)) is not int or getattr(self, name) < 1:
+                what = f"a ResNet1D has at least 1 block, width and piece: {name}"
+                raise ValueError(f"{what} is a whole number, not {getattr(self, name)!r}")
         convolutions = 1 + 2 * self.blocks
         strides = [1, *(1 + i % 2 for i in range(self.blocks))] if self.strides is None else self.strides
         for name, given, n in (
@@ -42,13 +45,13 @@ class Design:
             ("dilations", self.dilations, convolutions),
             ("strides", strides, 1 + self.blocks),
         ):
-            each = (given,) * n if isinstance(given, int) else tuple(given)
-            if len(each) != n or min(each) < 1:
-                raise ValueError(f"{self.blocks} blocks have {n} {name}, all at least 1, not {each}")
+            each = tuple(given) if isinstance(given, Sequence) else (given,) * n
+            if len(each) != n or not all(type(one) is int and one >= 1 for one in each):
+                raise ValueError(f"{self.blocks} blocks have {n} {name}, whole numbers of at least 1, not {each}")
             object.__setattr__(self, name, each)  # the class is frozen so that designs can be compared
-        if self.width < 1 or any(kernel % 2 == 0 for kernel in self.kernels):
-            raise ValueError(f"width is at least 1 and kernels are odd, not {self.width} and {self.kernels}")
-        if self.pieces < 1 or LENGTH % self.pieces:
+        if any(kernel % 2 == 0 for kernel in self.kernels):
+            raise ValueError(f"kernels are odd, not {self.kernels}")
+        if LENGTH % self.pieces:
             raise ValueError(f"pieces divide the {LENGTH} samples of a window evenly, not {self.pieces}")
 
     @property
@@ -91,17 +94,17 @@ class Design:
 
 
 def dilations_for(seconds: float, blocks: int, kernels=KERNEL, strides=None) -> tuple[int, ...]:
-    """Dilations, growing by one factor from layer to layer, of the smallest field of at least `seconds`.
+    """Dilations that grow by one factor from layer to layer and see at least `seconds`: the smallest that do.
 
-    The factor is at most a kernel's length, because a larger one leaves holes; if that does not reach so
-    far, the first dilation is above 1 (25 Hz is three times what a band of 4 Hz needs). ValueError if the
-    field would be longer than the window."""
-    wanted = round(seconds * RATE)
-    if wanted > LENGTH:
-        raise ValueError(f"a field of {seconds} s is longer than the window of {LENGTH / RATE} s")
-    n = np.arange(1 + 2 * blocks)
+    That is, the smallest first dilation and then the smallest factor. The factor is at most the length of the
+    shortest kernel above 1, because a larger one leaves holes; if that does not reach so far, the first dilation
+    is above 1 (25 Hz is three times what a band of 4 Hz needs). ValueError for a field that no window has."""
+    if not 0 < seconds <= LENGTH / RATE:
+        raise ValueError(f"a field lies above 0 s and ends with the window of {LENGTH / RATE} s, not at {seconds} s")
+    wanted, n = math.ceil(seconds * RATE), np.arange(1 + 2 * blocks)
+    largest = min([kernel for kernel in np.atleast_1d(kernels) if kernel > 1], default=1)
     for first in range(1, LENGTH):
-        for factor in np.linspace(1, KERNEL, 401):
+        for factor in np.linspace(1, largest, 401):
             dilations = tuple(np.rint(first * factor**n).astype(int).tolist())
             if Design(blocks, kernels=kernels, dilations=dilations, strides=strides).field >= wanted:
                 return dilations

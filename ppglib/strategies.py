@@ -80,7 +80,10 @@ class Strategy:
 
     def __post_init__(self):
         if unknown := set(self.constants) - {f.name for f in fields(Constants)}:
-            raise InputError(f"A strategy depends on fields of Constants, which has no {', '.join(unknown)}.")
+            spelled = ", ".join(sorted(unknown))
+            raise InputError(f"A strategy depends on fields of Constants, which has no {spelled}.")
+        if self.teacher not in ("", "logits", "map", "out of fold"):
+            raise InputError(f"A strategy asks a teacher for logits, map or out of fold, not for {self.teacher!r}.")
         if self.dense and self.teacher in ("map", "out of fold"):
             raise InputError(f"A dense strategy can ask a teacher for logits, not for {self.teacher!r}.")
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from fake_results import make
 
+from ppglib.files import InputError
 from ppglib.resnet1d import Design, dilations_for
 from ppglib.results import fields, frames, outcome, plots, tables
 
@@ -82,7 +83,7 @@ def test_what_field_and_parameters_are_worth(found):
     if truth is of_field:
         assert field.reading == "better" and size.reading == "not distinguishable"
         full = worth.loc["field, same parameters and MACs"].set_index("compared").loc[
-            "32,000 parameters: field from 0.52 to 8"
+            "32,000 parameters: field from 0.52 to 8.00"
         ]
         assert full.effect == pytest.approx(of_field(DESIGNS[6]) - of_field(DESIGNS[0]), abs=0.1)
     else:
@@ -124,8 +125,10 @@ def test_our_claims_turn_with_the_data(found):
     judged = fields.claims(ours, paper).set_index("id")
     seen = truth is of_field
     assert judged.verdict[["F1", "F2", "F3"]].tolist() == [outcome.YES if seen else outcome.NO] * 3
-    assert (judged.effect["F3"] < 0) == seen and judged.verdict["F4"] == outcome.NO
-    assert len(frames.field_claims(ours, paper).shown) == 4
+    assert (judged.effect["F3"] < 0) == seen
+    assert judged.verdict[["F4", "F5"]].tolist() == [outcome.NO, outcome.CANNOT]  # soft students alone
+    words = frames.field_claims(ours, paper).shown.verdict.tolist()
+    assert words == ["holds" if seen else "does not hold"] * 3 + ["does not hold", outcome.CANNOT]
 
 
 def test_our_claims_cannot_be_tested_without_what_they_compare(found, tmp_path):
@@ -140,18 +143,34 @@ def test_figures_and_frames_say_what_the_data_say(found, tmp_path):
     plot = plots.receptive_field(ours, paper)
     first = fields.table(ours).query("strategy == 'gaussian' and network in ('1', '1 d2.9.39')").mae
     low, high = (f"{mae:.2f}" for mae in (first.iloc[-1], first.iloc[0]))
-    assert f"{high} to {low} BPM (gaussian)" in plot.title and "0.5 s" in plot.title
+    assert f"0.5 s: {high} BPM, 8.0 s: {low} BPM (gaussian)" in plot.title
     lines = [line for ax in plot.fig.axes for line in ax.get_lines() if str(line.get_label()).startswith("the paper's")]
     drawn = fields.sizes(ours, paper).query("strategy == 'scratch'")
     assert any(np.array_equal(line.get_xydata(), drawn[["field", "mae"]]) for line in lines)
     foresight = fields.foresight(ours, paper)
-    cause = "power in field" if truth is of_field else "exponential in blocks"
-    assert f"{cause} (scratch), {cause} (gaussian)" in plots.foresight(foresight).title
+    told = foresight.query("strategy == 'gaussian'").set_index(["x", "law"]).error
+    numbers = f"{told['field', 'power']:.2f} against {told['blocks', 'exponential']:.2f} BPM (gaussian)"
+    assert numbers in plots.foresight(foresight).title
     ordered = plots.permuted(ours)
-    assert "+0.52 BPM for one that sees 0.52 s and +8.00 BPM for one that sees 8 s" in ordered.title
+    assert "seeing 0.5 s +0.52 BPM, seeing 8.0 s +8.00 BPM (gaussian)" in ordered.title
     for one in (plot, ordered, plots.foresight(foresight)):
         one.save(tmp_path)
     shown = [frames.receptive_field(ours), frames.worth(ours), frames.permuted(ours), frames.foresight(foresight)]
     for table in shown:
         assert len(table.shown) and max(map(len, repr(table).splitlines())) <= 110
     assert "d2.9.39" in set(shown[0].shown.design) and "per doubling of the field" in set(shown[1].shown["what"])
+
+
+def test_other_folders_are_refused_in_one_sentence(tmp_path):
+    make(tmp_path, (1, 2), (2,), recipes=("public", "tuned"))
+    for what in (fields.worth, fields.claims, fields.foresight, fields.sizes):
+        given = [tables.load(tmp_path, designs=True)] * (1 if what is fields.worth else 2)
+        with pytest.raises(InputError, match="no results of one study of designs"):
+            what(*given)
+
+
+def test_ends_are_those_of_each_strategy(tmp_path):
+    """The largest network that sees the window was trained from scratch alone."""
+    ours = study(tmp_path, [Design(1), Design(2), Design(1, dilations=(2, 9, 39)), Design(4, dilations=4)], of_size)
+    rows = fields.worth(ours).query("control == 'parameters, same field'").set_index("compared")
+    assert set(rows.index) == {"8 s: parameters from 32,000 to 128,000", "8 s: parameters from 32,000 to 384,000"}

@@ -69,6 +69,7 @@ def test_every_row_is_whole():
         ({"constants": ("smoothing",)}, "Constants, which has no smoothing"),
         ({"constants": ("dense_times",), "teacher": "map"}, "not for 'map'"),
         ({"constants": ("dense_times",), "teacher": "out of fold"}, "not for 'out of fold'"),
+        ({"teacher": "maps"}, "not for 'maps'"),
     ],
 )
 def test_a_row_that_no_training_could_follow_is_refused(row, message):

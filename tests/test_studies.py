@@ -79,7 +79,7 @@ def test_a_study_takes_along_only_others_on_the_same_recordings(tmp_path):
 def test_two_studies_that_tables_could_not_tell_apart_are_refused(tmp_path):
     (tmp_path / "other.toml").write_text(GOOD, encoding="utf-8")
     text = GOOD + 'also = ["other.toml"]\n'
-    with pytest.raises(InputError, match="the recipe, a split and a network of mine"):
+    with pytest.raises(InputError, match="the recipe and a split of mine"):
         studies.read(write(tmp_path, text))
     recipe = text.replace("mine", "more", 1)
     assert len(studies.members(studies.read(write(tmp_path, recipe)))) == 2
@@ -145,9 +145,18 @@ def test_designs_are_students_and_teachers_beside_the_papers(tmp_path):
 @pytest.mark.parametrize(
     ("design", "message"),
     [
-        ("{width = 8}", "no network"),
+        ("{width = 8}", "blocks must be"),
+        ("{blocks = true}", "blocks must be"),
+        ("{blocks = 41}", "from 1 to 40"),
+        ("{blocks = 1, width = 24.0}", "width is a whole number"),
+        ("{blocks = 1, dilations = [1.5, 2, 3]}", "whole numbers"),
+        ("{blocks = 1, kernels = true}", "whole numbers|kernels"),
+        ("{blocks = 1, field = 0}", "above 0 s"),
+        ("{blocks = 1, field = inf}", "ends with the window"),
+        ("{blocks = 1, field = 'all'}", "number of seconds"),
+        ("{blocks = 1, field = 2.0, dilations = 2}", "without dilations"),
         ("{blocks = 1, depth = 2}", "depth"),
-        ("{blocks = 1, field = 9.0}", "longer than the window"),
+        ("{blocks = 1, field = 9.0}", "ends with the window"),
         ("{blocks = 1, dilations = [1, 2]}", "3 dilations"),
         ("{blocks = 1, pieces = 3}", "pieces divide"),
         ("{blocks = 1, kernels = 4}", "kernels are odd"),

@@ -93,6 +93,9 @@ class PlainNetwork(ResNet1D):
     def feature_map(self, x):
         return self.exit(self.blocks(self.stem(x)))[:, :, None]
 
+    def classify(self, feature_map):
+        return self.head(feature_map.mean((2, 3)))
+
 
 def train_plain(network, windows: Windows, rows, *, rate, batch, epochs, progress=lambda loss: None) -> None:
     """What one would write first; as `ppglib.train` from scratch."""

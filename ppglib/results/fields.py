@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ppglib import scaling
+from ppglib.files import InputError
 from ppglib.results import bootstrap, controls, laws
 from ppglib.results import evidence as ev
 from ppglib.results.controls import Row
@@ -23,6 +24,14 @@ AXES = {"field": 1.0, "blocks": 1.0, "parameters": laws.UNIT, "macs": 1e6}  # an
 CONSTANT = scaling.Form("c", ("c",), lambda x: [np.ones_like(x)], scaling.NONE)  # sees nothing
 FORESEEN = ["strategy", "x", "law", "formula", "fitted", "foreseen"]
 UNIT = "BPM per doubling"
+
+
+def _recipe(results: Results) -> str:
+    """The one recipe of a study of designs; InputError for another folder."""
+    recipes = results.runs.recipe.unique()
+    if len(recipes) != 1 or not {"design", "macs", "field"} <= {*results.runs}:
+        raise InputError(f"These are no results of one study of designs (recipes {', '.join(recipes)}): name others.")
+    return recipes[0]
 
 
 def networks(results: Results) -> pd.DataFrame:
@@ -41,7 +50,7 @@ def table(results: Results, decoder: str = "argmax") -> pd.DataFrame:
 
 def sizes(results: Results, paper: Results) -> pd.DataFrame:
     """`table` of the paper's sizes from scratch and by other labels, under the recipe of `results`."""
-    (recipe,) = results.runs.recipe.unique()
+    recipe = _recipe(results)
     runs = paper.runs[(paper.runs.recipe == recipe) & paper.runs.teacher.isin([0])]
     runs = runs[runs.strategy.isin(results.runs.strategy) & ~runs.strategy.isin(BASELINES)]
     runs = runs.assign(student=runs.student.astype(str), teacher="0", design="")
@@ -51,8 +60,7 @@ def sizes(results: Results, paper: Results) -> pd.DataFrame:
 
 def worth(results: Results, decoder: str = "argmax") -> pd.DataFrame:
     """What field, size and a teacher are worth, each with the other held: rows of `controls.Row`, below 0: better."""
-    (recipe,) = results.runs.recipe.unique()
-    own, known = ev.ours(results, recipe, decoder=decoder), networks(results)
+    own, known = ev.ours(results, _recipe(results), decoder=decoder), networks(results)
     rows = _ends(own, known, "field, same parameters and MACs", ["parameters", "macs"], "field")
     rows += _ends(own, known, "parameters, same field", ["field"], "parameters")
     rows += [
@@ -69,21 +77,18 @@ def _alone(own: Evidence, known: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ends(own: Evidence, known, question: str, same: list[str], changed: str) -> list[Row]:
-    """From the least to the most of what changes, where the rest is the same, mean over strategies."""
-    rows = []
-    for held, group in _alone(own, known).groupby(same):
-        least, most = group[changed].min(), group[changed].max()
-        ends = [group[group[changed] == end].set_index("strategy").student for end in (most, least)]
-        found = [
-            ((name, high, "0"), (name, ends[1][name], "0"))
-            for name, high in ends[0].items()
-            if name in ends[1] and least < most and isinstance(ends[1][name], str)
-        ]
-        if found:
+    """From the least to the most of what changes, where the rest is the same: mean over strategies that have both."""
+    found = {}
+    for (_, *held), group in _alone(own, known).groupby(["strategy", *same]):
+        group = group.sort_values([changed, "design"])  # of networks that are alike, the one nearest to the paper's
+        least, most = group.iloc[0], group[group[changed] == group[changed].max()].iloc[0]
+        if least[changed] < most[changed]:
             what = f"{held[0]:,.2g} s" if changed == "parameters" else f"{held[0]:,.0f} parameters"
-            spelled = " from {:,.3g} to {:,.3g}".format(least, most)
-            rows.append(controls.compare(own, question, f"{what}: {changed}{spelled}", found))
-    return rows
+            low, high = (f"{end[changed]:,.{0 if changed == 'parameters' else 2}f}" for end in (least, most))
+            compared = f"{what}: {changed} from {low} to {high}"
+            pair = tuple((end.strategy, end.student, "0") for end in (most, least))
+            found.setdefault(compared, []).append(pair)
+    return [controls.compare(own, question, compared, pairs) for compared, pairs in found.items()]
 
 
 def _slope(own: Evidence, known, question: str, same: list[str], changed: str) -> Row:
@@ -152,7 +157,7 @@ def foresight(results: Results, paper: Results) -> pd.DataFrame:
 
 def _to_foresee(results: Results, paper: Results):
     """For each strategy without a teacher that both have: its name, networks, MAE (n, draws), which are the paper's."""
-    (recipe,) = results.runs.recipe.unique()
+    recipe = _recipe(results)  # noqa: F841 - in the query
     for strategy in [name for name, row in STRATEGIES.items() if not row.teacher]:
         chosen = "recipe == @recipe and split == 'person' and strategy == @strategy"
         theirs, ours = paper.runs.query(chosen), results.runs.query(chosen + " and design != ''")
@@ -173,14 +178,14 @@ def _gap(form: scaling.Form, known: pd.DataFrame, axis: str, y, fitted) -> np.nd
 
 def claims(results: Results, paper: Results) -> pd.DataFrame:
     """What this project says itself, with verdicts: id, claim, an Outcome's columns, simulated."""
-    (recipe,) = results.runs.recipe.unique()
-    own, known = ev.ours(results, recipe), networks(results)
+    own, known = ev.ours(results, _recipe(results)), networks(results)
     rows = [("F1", "At the same parameters and arithmetic, a network that sees more errs less.", _sees(own, known))]
     rows.append(("F2", "Twice the field is worth more than twice the parameters at the same field.", _dearer(own, known)))
     what = "A law in the field, fitted to the paper's sizes, foresees other designs better than the paper's law in blocks."
     rows.append(("F3", what, _foresees(results, paper)))
-    what = "A network that sees the whole window gains from a teacher, against labels spread without one (gaussian)."
-    rows.append(("F4", what, _gains(own, known)))
+    for number, name in (("F4", "soft"), ("F5", "dkd")):
+        what = f"A network that sees the whole window is better taught ({name}) than by Gaussian labels without a teacher."
+        rows.append((number, what, _gains(own, known, name)))
     table = pd.DataFrame([row[:2] for row in rows], columns=["id", "claim"])
     found = pd.DataFrame([row[2] for row in rows], columns=Outcome._fields)
     return pd.concat([table, found], axis=1).assign(simulated=bool(results.name))
@@ -222,10 +227,10 @@ def _foresees(results: Results, paper: Results) -> Outcome:
     return _verdict((*bootstrap.interval(better), np.nan), why)
 
 
-def _gains(own: Evidence, known) -> Outcome:
+def _gains(own: Evidence, known, strategy: str) -> Outcome:
     seeing = set(known.index[known.field >= FULL])
-    found = [(key, ("gaussian", key[1], "0")) for key in own.mae.index if key[1] in seeing and key[2] != "0"]
+    found = [(key, ("gaussian", key[1], "0")) for key in own.mae.index if key[0] == strategy and key[1] in seeing]
     found = [pair for pair in found if pair[1] in own.mae.index and pair[0][1] != pair[0][2]]
     if not found:
-        return cannot("No student that sees the whole window was taught.")
-    return _verdict(ev.mean_gap(own, found), f"Mean over {len(found)} pairs of strategy, student and teacher:")
+        return cannot(f"No student that sees the whole window was taught by {strategy}.")
+    return _verdict(ev.mean_gap(own, found), f"Mean over {len(found)} pairs of student and teacher:")

@@ -149,7 +149,8 @@ def permuted(results: Results) -> Table:
 def field_claims(results: Results, paper: Results) -> Table:
     """What this project says itself of the field: verdicts by the rules of the paper's claims."""
     data = fields.claims(results, paper)
-    shown = worded(data).assign(claim=data.id + ". " + data.claim)[["claim", "verdict", "effect", "why"]]
+    words = {outcome.YES: "holds", outcome.NO: "does not hold"}
+    shown = worded(data.replace({"verdict": words})).assign(claim=data.id + ". " + data.claim)[["claim", "verdict", "effect", "why"]]
     return captioned(data, field_claims.__doc__, shown, why="reason")
 
 

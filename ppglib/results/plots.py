@@ -245,8 +245,11 @@ def receptive_field(results, paper) -> Plot:
     for ax, rows in panels:
         theirs = sizes[sizes.strategy == rows.strategy.iloc[0]] if len(rows) else sizes
         ax.plot(theirs.field, theirs.mae, "x--", color="black", ms=9, label=f"the paper's, {_span(theirs.blocks)} blocks")
-        for (cost, line), color, marker, style in _shades(rows.groupby(["parameters", "macs"])):
-            line = line.sort_values("field")
+        several = rows.groupby(["parameters", "macs"]).field.transform("nunique") > 1
+        others = rows[~several & (rows.design != "")]
+        _dots(ax, others.field, others, "mae", color="0.6", marker=".", elinewidth=0.8, label="other designs")
+        for (cost, line), color, marker, style in _shades(rows[several].groupby(["parameters", "macs"])):
+            line = line.sort_values("field").drop_duplicates("field")
             blocks = f"{line.blocks.iloc[0]} block" + ("s" if line.blocks.iloc[0] > 1 else "")
             label = f"{blocks}, {cost[0] / 1e3:,.0f}k parameters, {cost[1] / 1e6:.1f} MMAC"
             _dots(ax, line.field, line, "mae", color=color, marker=marker, ls=style, elinewidth=1.2, label=label)
@@ -254,9 +257,9 @@ def receptive_field(results, paper) -> Plot:
         ax.set_xticklabels(["0.5", "1", "2", "4", "8"])
         ax.minorticks_off()
     panels[0][0].set_ylabel(MAE)
-    text = _said(_field_ends(data), lambda rows: f"{rows.mae.iloc[0]:.2f} to {rows.mae.iloc[-1]:.2f} BPM", "strategy")
-    ends = _field_ends(data).field
-    text = f"The same small network, seeing {ends.max():.0f} s instead of {ends.min():.1f} s: {text}"
+    say = "{0.field:.1f} s: {0.mae:.2f} BPM, {1.field:.1f} s: {1.mae:.2f} BPM".format
+    text = _said(_field_ends(data), lambda rows: say(rows.iloc[0], rows.iloc[-1]), "strategy")
+    text = f"The same small network, seeing less and more of the window: {text or 'was not run'}"
     return Plot(fig, pd.concat([data, sizes]), "10_receptive_field", text)
 
 
@@ -273,21 +276,23 @@ def _field_ends(data: pd.DataFrame) -> pd.DataFrame:
 
 def permuted(results) -> Plot:
     """What another order of the pieces of a window does to networks without a teacher, by the length of the pieces."""
-    data = seen.permuted(results)
+    every = seen.permuted(results)
+    smallest = every[every.network == "1"][["parameters", "macs"]].drop_duplicates()
+    data = every.merge(smallest)
     fig, panels = _panels(data, "strategy", 5.4, 4.4, sharey=True)
     for ax, rows in panels:
         ax.axhline(0, color="0.5", lw=1)
-        shown = rows[rows.groupby(["parameters", "macs"]).field.transform("nunique") > 1]
-        for (field, line), color, marker, style in _shades(shown[shown.blocks == shown.blocks.min()].groupby("field")):
+        for (field, line), color, marker, style in _shades(rows.groupby("field")):
             limits = {"color": color, "marker": marker, "ls": style, "elinewidth": 1.2}
             line = line.assign(mae=line.effect)
             _dots(ax, line.seconds, line, "mae", label=f"sees {field:.2g} s", **limits)
         ax.set(xscale="log", xticks=(0.4, 1, 2, 4), xticklabels=["0.4", "1", "2", "4"], xlabel="length of the pieces (s)")
         ax.minorticks_off()
     panels[0][0].set_ylabel("MAE, permuted − as recorded (BPM)")
-    small = data[(data.blocks == data.blocks.min()) & (data.seconds == 1)].sort_values("field")
-    said = [f"{row.effect:+.2f} BPM for one that sees {row.field:.2g} s" for row in small.itertuples()]
-    text = "Pieces of 1 s in another order: " + " and ".join([*said[:1], *said[1:][-1:]])
+    ends = data[data.seconds == 1].sort_values("field").groupby("strategy", sort=False).nth([0, -1])
+    say = "seeing {0.field:.1f} s {0.effect:+.2f} BPM, seeing {1.field:.1f} s {1.effect:+.2f} BPM".format
+    text = _said(ends, lambda rows: say(rows.iloc[0], rows.iloc[-1]), "strategy")
+    text = f"Pieces of 1 s in another order, the same small network: {text}"
     return Plot(fig, data, "10_permuted", text)
 
 
@@ -301,9 +306,11 @@ def foresight(table: pd.DataFrame) -> Plot:
         for at, row in rows.iterrows():
             _dots(ax, [at], rows.loc[[at]], "error", "error_low", "error_high", flat=True, color=color[at])
         ax.set(yticks=range(len(rows)), yticklabels=names, xlabel="mean error of what was foreseen (BPM)", xlim=(0, None))
-    best = table.loc[table.groupby("strategy", sort=False).error.idxmin()] if len(table) else table
-    text = _said(best, lambda rows: f"{rows.law.iloc[0]} in {rows.x.iloc[0]}".removesuffix(" in "), "strategy")
-    return Plot(fig, table, "10_foresight", f"Closest to the networks that it was not fitted to: {text}")
+    say = lambda rows: "{:.2f} against {:.2f} BPM".format(  # noqa: E731
+        *(rows.set_index(["law", "x"]).error[key] for key in (("power", "field"), ("exponential", "blocks")))
+    )
+    text = "Mean error for networks that they were not fitted to, power law in the field against exponential in blocks"
+    return Plot(fig, table, "10_foresight", f"{text}: {_said(table, say, 'strategy')}")
 
 
 def _grid(data: pd.DataFrame, value: str, size: pd.Series, ends, cmap: str, label: str) -> Figure:

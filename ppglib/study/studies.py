@@ -8,7 +8,7 @@ from ppglib.files import InputError
 from ppglib.recordings import READERS
 from ppglib.resnet1d import Design, dilations_for
 from ppglib.splits import TUNING
-from ppglib.strategies import STRATEGIES, Constants, bounded, check
+from ppglib.strategies import STRATEGIES, TRAINING, Constants, bounded, check
 
 BUILT_IN = Path(__file__).parent
 
@@ -50,7 +50,11 @@ def design(given: dict) -> Design:
 
     Raises ValueError for what makes no network, TypeError for a word that is no part of a design."""
     given = dict(given)
+    if type(blocks := given.get("blocks")) is not int or not 1 <= blocks <= 40:
+        raise ValueError(f"blocks must be a whole number from 1 to 40, not {blocks!r}")
     if "field" in given:
+        if type(given["field"]) not in (int, float) or given.keys() & {"dilations", "pieces"}:
+            raise ValueError("field is a number of seconds, without dilations or pieces beside it")
         shape = {key: given[key] for key in ("kernels", "strides") if key in given}
         given["dilations"] = dilations_for(given.pop("field"), given["blocks"], **shape)
     return Design(**given)
@@ -125,8 +129,8 @@ def _check(path: Path, study: Study) -> None:
             raise InputError(f"{path}: {name} needs a teacher, but teachers is empty.")
         if teacher == "out of fold" and list(study.splits) != ["person"]:
             raise InputError(f"{path}: {name} divides training people, so splits must be by person alone.")
-    if study.folds != [0] and any(split.startswith("without-") for split in study.splits):
-        raise InputError(f"{path}: a set that is held out whole has no folds, so folds must be [0].")
+    if study.folds != [0] and any(split == TUNING or split.startswith("without-") for split in study.splits):
+        raise InputError(f"{path}: a set that is held out whole, or {TUNING}, has no folds, so folds must be [0].")
     sizes = {network.blocks for network in lists["students or designs"]}
     if set(study.more_seeds_at) - sizes or (study.more_seeds > 1) != bool(study.more_seeds_at):
         raise InputError(f"{path}: more_seeds is for sizes more_seeds_at, which must be among the students.")
@@ -134,11 +138,18 @@ def _check(path: Path, study: Study) -> None:
         raise InputError(f"{path}: simulate_people needs one number for each of the datasets.")
 
 
+def _alike(one: Study, other: Study) -> bool:
+    """Whether training and the strategies that both have depend on the same constants."""
+    shared = {*one.strategies, *one.swept} & {*other.strategies, *other.swept}
+    names = {*TRAINING, "dropout"}.union(*(STRATEGIES[name].constants for name in shared))
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
 def members(study: Study) -> list[Study]:
     """The study and those that it takes along.
 
-    Raises InputError if one is on other recordings, or has the recipe, a split and a network of another:
-    what they train would not be distinguishable in the tables."""
+    Raises InputError if one is on other recordings, or has the recipe and a split of another with a network of
+    it or other constants: what they train would not be distinguishable in the tables."""
     found, recordings = [study], lambda s: (s.datasets, s.simulate_people, s.simulate_minutes)
     has = lambda s: {*networks([*s.students, *s.teachers], [*s.designs, *s.teacher_designs])}  # noqa: E731
     for name in study.also:
@@ -148,8 +159,9 @@ def members(study: Study) -> list[Study]:
             raise InputError(f"{study.name} names {name} in `also`: that must be {other}.")
         for earlier in found:
             same_split = earlier.recipe == other.recipe and set(earlier.splits) & set(other.splits)
-            if same_split and has(earlier) & has(other):
-                clash = f"{study.name} takes {other.name} along, with the recipe, a split and a network of"
-                raise InputError(f"{clash} {earlier.name}: give one of them another recipe.")
+            if same_split and (has(earlier) & has(other) or not _alike(earlier, other)):
+                clash = f"{study.name} takes {other.name} along, with the recipe and a split of {earlier.name}"
+                rest = "that is only for the same constants and other networks, so give one of them another recipe"
+                raise InputError(f"{clash}: {rest}.")
         found.append(other)
     return found
