@@ -244,10 +244,11 @@ def receptive_field(results, paper) -> Plot:
     fig, panels = _panels(data, "strategy", 5.4, 4.6, sharey=True)
     for ax, rows in panels:
         theirs = sizes[sizes.strategy == rows.strategy.iloc[0]] if len(rows) else sizes
-        ax.plot(theirs.field, theirs.mae, "x--", color="black", ms=9, label=f"the paper's, {_span(theirs.blocks)} blocks")
+        ax.plot(theirs.field, theirs.mae, "x--", color="black", ms=9, label="the paper's sizes")
         several = rows.groupby(["parameters", "macs"]).field.transform("nunique") > 1
         others = rows[~several & (rows.design != "")]
-        _dots(ax, others.field, others, "mae", color="0.6", marker=".", elinewidth=0.8, label="other designs")
+        if len(others):
+            _dots(ax, others.field, others, "mae", color="0.6", marker=".", elinewidth=0.8, label="other designs")
         for (cost, line), color, marker, style in _shades(rows[several].groupby(["parameters", "macs"])):
             line = line.sort_values("field").drop_duplicates("field")
             blocks = f"{line.blocks.iloc[0]} block" + ("s" if line.blocks.iloc[0] > 1 else "")
@@ -257,14 +258,10 @@ def receptive_field(results, paper) -> Plot:
         ax.set_xticklabels(["0.5", "1", "2", "4", "8"])
         ax.minorticks_off()
     panels[0][0].set_ylabel(MAE)
-    say = "{0.field:.1f} s: {0.mae:.2f} BPM, {1.field:.1f} s: {1.mae:.2f} BPM".format
-    text = _said(_field_ends(data), lambda rows: say(rows.iloc[0], rows.iloc[-1]), "strategy")
+    say = lambda rows: ", ".join(f"{row.field:.1f} s: {row.mae:.2f} BPM" for row in rows.itertuples())  # noqa: E731
+    text = _said(_field_ends(data), say, "strategy")
     text = f"The same small network, seeing less and more of the window: {text or 'was not run'}"
     return Plot(fig, pd.concat([data, sizes]), "10_receptive_field", text)
-
-
-def _span(sizes) -> str:
-    return outcome.span(sizes) if len(sizes) else "no"
 
 
 def _field_ends(data: pd.DataFrame) -> pd.DataFrame:
@@ -290,8 +287,8 @@ def permuted(results) -> Plot:
         ax.minorticks_off()
     panels[0][0].set_ylabel("MAE, permuted − as recorded (BPM)")
     ends = data[data.seconds == 1].sort_values("field").groupby("strategy", sort=False).nth([0, -1])
-    say = "seeing {0.field:.1f} s {0.effect:+.2f} BPM, seeing {1.field:.1f} s {1.effect:+.2f} BPM".format
-    text = _said(ends, lambda rows: say(rows.iloc[0], rows.iloc[-1]), "strategy")
+    say = lambda rows: ", ".join(f"seeing {row.field:.1f} s {row.effect:+.2f} BPM" for row in rows.itertuples())  # noqa: E731
+    text = _said(ends, say, "strategy")
     text = f"Pieces of 1 s in another order, the same small network: {text}"
     return Plot(fig, data, "10_permuted", text)
 
