@@ -1,14 +1,14 @@
 """What is measured on the test windows of one network, and the two baselines that need no network."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy.fft import rfft, rfftfreq
 
 from ppglib.task import CENTRES, DECODERS, HR_RANGE, LENGTH, RATE, decode, to_bin
-from ppglib.training import outputs, predict
+from ppglib.training import predict
 from ppglib.windows import Windows, gather
 
 CONFIDENCE_BINS = 10
@@ -90,8 +90,8 @@ def permuted(network, windows: Windows, rows: np.ndarray) -> list[dict]:
         same = (order == np.arange(order.shape[1])).all(axis=1)
         order[same] = np.roll(order[same], 1, axis=1)  # every window in another order: of two pieces, half are not
         signal = np.take_along_axis(pieces, order[..., None], axis=1).ravel()
-        logits, _ = outputs(network, signal, np.arange(len(whole)) * LENGTH)
-        probabilities = torch.softmax(torch.from_numpy(logits).double(), 1).numpy()
+        moved = replace(windows, signal=signal, table=table.assign(start=np.arange(len(whole)) * LENGTH))
+        probabilities = predict(network, moved, np.arange(len(whole)))
         errors = {DECODERS[how]: np.abs(decode(probabilities, how) - table.hr.to_numpy()) for how in DECODERS}
         rows_ = people_rows(errors, table.assign(activity=""))
         found += [{"seconds": seconds} | {k: v for k, v in row.items() if k != "activity"} for row in rows_]

@@ -93,6 +93,8 @@ def test_the_first_finding_is_the_measured_one():
     assert row.reading == "better"
     assert f"by {-row.effect:.2f} [{-high:.2f}, {-low:.2f}]" in TEXT
     assert "from {:.2f} to {:.2f} beats per minute".format(*own.mae[0][[smallest, sees]]) in TEXT
+    one_hot = own.mae[0][[("scratch", *key[1:]) for key in (smallest, sees)]]
+    assert "from {:.2f} to {:.2f} under one-hot ones".format(*one_hot) in TEXT
 
 
 def test_the_records_without_measures_per_person_are_counted(results):

@@ -178,3 +178,13 @@ def test_dropout_is_off_in_eval_mode_and_scales_its_gradient():
     out = layer.train()(x)
     out.sum().backward()
     assert torch.equal(out, x * x.grad) and set(x.grad.unique().tolist()) == {0.0, 2.0}
+
+
+def test_the_mean_over_time_has_the_gradient_of_the_mean_laid_out_as_the_maps():
+    maps = torch.randn(3, 4, 1, 7, dtype=torch.double).contiguous(memory_format=torch.channels_last)
+    maps.requires_grad_()
+    mean = fast.MeanOverTime.apply(maps)
+    assert torch.equal(mean, maps.mean((2, 3)))
+    assert torch.autograd.gradcheck(fast.MeanOverTime.apply, maps)
+    (gradient,) = torch.autograd.grad(mean.square().sum(), maps)
+    assert gradient.is_contiguous(memory_format=torch.channels_last) and 0 not in gradient.stride()

@@ -83,9 +83,9 @@ def seed_variance(results: Results, decoder: str = "argmax") -> pd.Series:
     """BPM^2 that other seeds would move each condition's MAE by: index KEY, NaN in a recipe without repeats.
 
     How far one network of one fold moves is taken from a recipe's repeated conditions, all strategies of a
-    size (and all designs of so many blocks) together: at 1 block it can be several times what it is at 8. Its standard deviation is interpolated
-    in log(blocks), and taken to be alike beyond and in other splits. A mean over n networks, seeds and folds
-    together, has the n-th part of the variance."""
+    size (and all designs of so many blocks) together: at 1 block it can be several times what it is at 8.
+    Its standard deviation is interpolated in log(blocks), and taken to be alike beyond and in other splits. A
+    mean over n networks, seeds and folds together, has the n-th part of the variance."""
     networks = results.runs[~results.runs.strategy.isin(BASELINES)].groupby(KEY).fold.agg(["size", "nunique"])
     spread = bootstrap.spread(results.runs, results.people, DECODERS[decoder]).seed_sd
     repeated = (spread**2 * networks["nunique"]).dropna()

@@ -3,8 +3,6 @@
 Students and teachers are texts here, blocks and design such as "1 d2.9.39", as `tables.load(folder, designs=True)`
 gives them. Fields are in seconds and end with the window."""
 
-from itertools import product
-
 import numpy as np
 import pandas as pd
 
@@ -41,9 +39,9 @@ def networks(results: Results) -> pd.DataFrame:
     return rows.assign(field=np.minimum(rows.field, LENGTH) / RATE)
 
 
-def table(results: Results, decoder: str = "argmax") -> pd.DataFrame:
+def table(results: Results) -> pd.DataFrame:
     """MAE with its interval of every network that has no teacher: strategy, network, and columns of `networks`."""
-    rows = conditions(results, decoder).query("teacher == '0' and split == 'person' and student != '0'")
+    rows = conditions(results).query("teacher == '0' and split == 'person' and student != '0'")
     rows = rows.join(networks(results), on="student").sort_values(["strategy", "blocks", "field", "parameters"])
     return rows.rename(columns={"student": "network"}).reset_index(drop=True)
 
@@ -51,16 +49,16 @@ def table(results: Results, decoder: str = "argmax") -> pd.DataFrame:
 def sizes(results: Results, paper: Results) -> pd.DataFrame:
     """`table` of the paper's sizes from scratch and by other labels, under the recipe of `results`."""
     recipe = _recipe(results)
-    runs = paper.runs[(paper.runs.recipe == recipe) & paper.runs.teacher.isin([0])]
+    runs = paper.runs[(paper.runs.recipe == recipe) & (paper.runs.teacher == 0)]
     runs = runs[runs.strategy.isin(results.runs.strategy) & ~runs.strategy.isin(BASELINES)]
     runs = runs.assign(student=runs.student.astype(str), teacher="0", design="")
     people = paper.people[paper.people.run_id.isin(runs.run_id)]
     return table(paper._replace(runs=runs, people=people))
 
 
-def worth(results: Results, decoder: str = "argmax") -> pd.DataFrame:
+def worth(results: Results) -> pd.DataFrame:
     """What field, size and a teacher are worth, each with the other held: rows of `controls.Row`, below 0: better."""
-    own, known = ev.ours(results, _recipe(results), decoder=decoder), networks(results)
+    own, known = ev.ours(results, _recipe(results)), networks(results)
     rows = _ends(own, known, "field, same parameters and MACs", ["parameters", "macs"], "field")
     rows += _ends(own, known, "parameters, same field", ["field"], "parameters")
     rows += [
@@ -146,8 +144,8 @@ def foresight(results: Results, paper: Results) -> pd.DataFrame:
     of predicted - observed; both with intervals over people, fit and observation from the same draw."""
     rows = []
     for strategy, known, y, fitted in _to_foresee(results, paper):
-        for axis, law, form in [*product(AXES, scaling.FORMS, [None]), ("", "constant", CONSTANT)]:
-            form = form or scaling.FORMS[law]
+        laws_tried = [(axis, law, form) for axis in AXES for law, form in scaling.FORMS.items()]
+        for axis, law, form in [*laws_tried, ("", "constant", CONSTANT)]:
             gap = _gap(form, known, axis, y, fitted)
             ends = *bootstrap.interval(abs(gap).mean(0)), *bootstrap.interval(gap.mean(0))
             rows.append((strategy, axis, law, form.text, fitted.sum(), (~fitted).sum(), *ends))

@@ -150,8 +150,8 @@ def field_claims(results: Results, paper: Results) -> Table:
     """What this project says itself of the field: verdicts by the rules of the paper's claims."""
     data = fields.claims(results, paper)
     words = {outcome.YES: "holds", outcome.NO: "does not hold"}
-    shown = worded(data.replace({"verdict": words})).assign(claim=data.id + ". " + data.claim)[["claim", "verdict", "effect", "why"]]
-    return captioned(data, field_claims.__doc__, shown, why="reason")
+    shown = worded(data.replace({"verdict": words})).assign(claim=data.id + ". " + data.claim)
+    return captioned(data, field_claims.__doc__, shown[["claim", "verdict", "effect", "why"]], why="reason")
 
 
 def worth(results: Results) -> Table:

@@ -287,7 +287,8 @@ def permuted(results) -> Plot:
         ax.minorticks_off()
     panels[0][0].set_ylabel("MAE, permuted − as recorded (BPM)")
     ends = data[data.seconds == 1].sort_values("field").groupby("strategy", sort=False).nth([0, -1])
-    say = lambda rows: ", ".join(f"seeing {row.field:.1f} s {row.effect:+.2f} BPM" for row in rows.itertuples())  # noqa: E731
+    told = "seeing {0.field:.1f} s {0.effect:+.2f} BPM".format
+    say = lambda rows: ", ".join(map(told, rows.itertuples()))  # noqa: E731
     text = _said(ends, say, "strategy")
     text = f"Pieces of 1 s in another order, the same small network: {text}"
     return Plot(fig, data, "10_permuted", text)

@@ -79,7 +79,8 @@ def load(folder: Path, designs: bool = False) -> Results:
         frames[name] = pd.DataFrame(columns=columns)
         if path.exists():
             frames[name] = pd.read_csv(path, converters={"person": str})
-    return Results(runs, people, frames["reliability"], frames["permuted"], "simulated recordings" if runs.simulated.any() else "")
+    label = "simulated recordings" if runs.simulated.any() else ""
+    return Results(runs, people, frames["reliability"], frames["permuted"], label)
 
 
 def load_paper(folder: Path = files.ROOT / "data" / "paper") -> Paper:

@@ -116,7 +116,7 @@ def _check(path: Path, study: Study) -> None:
         for table in getattr(study, key):
             try:
                 design(table)
-            except (ValueError, TypeError, KeyError) as error:
+            except (ValueError, TypeError) as error:
                 raise InputError(f"{path}: {key} has {table}, which is no network: {error}.") from None
     lists = {key: getattr(study, key) for key in ("datasets", "folds", "strategies", "splits")}
     lists["students or designs"] = networks(study.students, study.designs)
