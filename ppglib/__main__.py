@@ -136,10 +136,12 @@ def fetch(options: argparse.Namespace) -> None:
 
 def bench(options: argparse.Namespace) -> None:
     """measure what networks cost"""
-    from ppglib.bench import inference, training
+    from ppglib.bench import gpu_training, inference, training
 
     if options.inference:
         inference.main(options.out or Path("out/compute"), options.device)
+    elif options.device == "cuda":
+        gpu_training.main(options.out or Path("out/training"))
     else:
         training.main(options.out or Path("out/training"), options.data)
 

@@ -21,10 +21,13 @@ class Dropout(nn.Module):
     def __init__(self, rate: float):
         super().__init__()
         self.rate = rate
+        self.generator = None  # on a GPU, of a network's own where several are trained at once
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.rate == 0:
             return x
+        if self.generator is not None:
+            return x * torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator).div_(1 - self.rate)
         if x.device.type != "cpu" or x.dtype not in BITS:
             return F.dropout(x, self.rate)
         return x * keep_mask(x, self.rate)
@@ -80,7 +83,9 @@ def precision_of(precision: str, where: torch.device) -> str:
 
 def autocast(precision: str, where: torch.device) -> torch.autocast:
     """Context in which the network computes in `precision`; losses are in float32 all the same (`exact`)."""
-    return torch.autocast(where.type, torch.bfloat16, enabled=precision_of(precision, where) == "bfloat16")
+    low = precision_of(precision, where) == "bfloat16"
+    # A graph that is recorded once must hold its own conversion of the weights.
+    return torch.autocast(where.type, torch.bfloat16, enabled=low, cache_enabled=where.type == "cpu")
 
 
 def exact(x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ppglib.beyond import OFFSETS, dense
 from ppglib.fast import autocast, device
 from ppglib.files import InputError
+from ppglib.gpu import gatherer, number_of, own_dropout, own_random, own_stream, recorded
 from ppglib.resnet1d import ResNet1D
 from ppglib.strategies import STRATEGIES, TRAINING, Batch, Constants, check
 from ppglib.task import to_bin
@@ -50,35 +51,60 @@ def train(
     network.to(where)
     start, hr, offsets = samples(windows, rows, strategy)
     said = teach(teacher, windows, rows, strategy) if isinstance(teacher, nn.Module) else teacher or {}
-    loss, extra = make_loss(network, strategy, c, hr, said)
+    with own_random(where, seed):
+        loss, extra = make_loss(network, strategy, c, hr, said)
     steps = len(rows) // c.batch  # the last, incomplete batch is left out; the order changes each epoch
     epochs = epochs_of(strategy, c)
-    optimizer, schedule = make_optimizer(c, [*network.parameters(), *extra], epochs * steps)
     order, draws = (np.random.default_rng([*np.atleast_1d(seed), *more]) for more in ([], [1]))
     quiet = progress is not None or not sys.stderr.isatty()
-    for epoch in tqdm(range(1, epochs + 1), strategy, unit="epoch", disable=quiet, leave=False):
-        network.train()
-        total = torch.zeros((), device=where)
-        for chosen in order.permutation(len(rows))[: steps * c.batch].reshape(steps, c.batch):
-            if offsets > 1:
-                chosen = chosen * offsets + draws.integers(offsets, size=c.batch)
-            x = gather(windows.signal, start[chosen])
+    random = torch.Generator(where).manual_seed(number_of(seed)) if where.type == "cuda" else None
+    with own_stream(where), own_dropout(network, random):
+        optimizer, rates = make_optimizer(c, [*network.parameters(), *extra], epochs * steps)
+
+        def step(x: Tensor, chosen: Tensor, ramp) -> Tensor:
             if c.dense_noise:
-                x += c.dense_noise * draws.standard_normal(x.shape, dtype=np.float32)
+                x = x + c.dense_noise * torch.randn(x.shape, generator=random, device=where)
             with autocast(c.precision, where):
-                value = loss(torch.from_numpy(x)[:, None].to(where), chosen, epoch)
+                value = loss(x, chosen, ramp)
             optimizer.zero_grad(set_to_none=True)
             value.backward()
             optimizer.step()
-            schedule.step()
-            total += value.detach()
-        mean = float(total) / steps
-        if progress is not None:
-            progress(mean)
-        if not np.isfinite(mean):
-            what = f"Training {strategy} with {len(network.blocks)} blocks diverged in epoch {epoch}"
-            raise InputError(f"{what} (loss {mean}): choose a lower rate than {c.rate}.")
+            return value.detach()
+
+        run = LOOPS[where.type](step, network, windows.signal, start, optimizer, rates, random)
+        for epoch in tqdm(range(1, epochs + 1), strategy, unit="epoch", disable=quiet, leave=False):
+            network.train()
+            chosen = order.permutation(len(rows))[: steps * c.batch].reshape(steps, c.batch)
+            if offsets > 1:
+                chosen = chosen * offsets + draws.integers(offsets, size=chosen.shape)
+            mean = run(chosen, ramp_of(strategy, c, epoch)) / steps
+            if progress is not None:
+                progress(mean)
+            if not np.isfinite(mean):
+                what = f"Training {strategy} with {len(network.blocks)} blocks diverged in epoch {epoch}"
+                raise InputError(f"{what} (loss {mean}): choose a lower rate than {c.rate}.")
     return network.eval()
+
+
+def plain(step: Callable, network, signal, start, optimizer, rates: list[float], random) -> Callable:
+    """An epoch as a function (order, ramp) -> sum of losses: one step after the other.
+
+    step: (windows (N, 1, 200), positions (N,) in `start`, ramp) -> loss. order: (steps, N) such positions.
+    rates: of all steps of all epochs."""
+    where, rates = next(network.parameters()).device, iter(rates)
+
+    def epoch(order: np.ndarray, ramp: float) -> float:
+        total = torch.zeros((), device=where)
+        for chosen, rate in zip(order, rates):
+            optimizer.param_groups[0]["lr"] = rate
+            x = torch.from_numpy(gather(signal, start[chosen]))[:, None].to(where)
+            total += step(x, torch.from_numpy(chosen).to(where), ramp)
+        return float(total)
+
+    return epoch
+
+
+LOOPS = {"cpu": plain, "cuda": recorded}
 
 
 def constants_of(strategy: str, given: dict) -> Constants:
@@ -107,10 +133,9 @@ def samples(windows: Windows, rows: np.ndarray, strategy: str) -> tuple[np.ndarr
 
 
 def make_loss(network, strategy: str, c: Constants, hr: np.ndarray, said: dict) -> tuple[Callable, list]:
-    """The strategy's total as a function (x, positions in `hr`, epoch) -> loss, and its extra parameters.
+    """The strategy's total as a function (x, positions in `hr`, ramp) -> loss, and its extra parameters.
 
-    hr: (n,) BPM of every sample. said: what the teacher predicts, arrays of n rows. Where the strategy
-    has a `warm_up`, its ramp grows linearly over that share of the epochs."""
+    hr: (n,) BPM of every sample. said: what the teacher predicts, arrays of n rows. ramp: see `ramp_of`."""
     row, where = STRATEGIES[strategy], next(network.parameters()).device
     if missing := {"": set(), "map": {"logits", "map"}}.get(row.teacher, {"logits"}) - set(said):
         raise InputError(f"{strategy} needs a teacher's {' and '.join(sorted(missing))}: give it a teacher.")
@@ -118,24 +143,29 @@ def make_loss(network, strategy: str, c: Constants, hr: np.ndarray, said: dict) 
         if len(values) != len(hr):
             found = f"The teacher's {name} have {len(values)} rows for {len(hr)} samples"
             raise InputError(f"{found}: make them with `teach`, for the same rows and strategy.")
-    truth = torch.from_numpy(to_bin(hr)), torch.from_numpy(hr.astype(np.float32))
-    ramp_epochs = max(1e-9, c.warm_up * c.epochs) if "warm_up" in row.constants else 1e-9
+    truth = torch.from_numpy(to_bin(hr)).to(where), torch.from_numpy(hr.astype(np.float32)).to(where)
+    said = {name: torch.as_tensor(values).to(where) for name, values in said.items()}
     regressor = None
     if row.teacher == "map":
         regressor = nn.Conv2d(network.head.in_features, said["map"].shape[1], 1).to(where)
 
-    def of_teacher(name: str, chosen: np.ndarray) -> Tensor | None:
-        if name in said:
-            return torch.from_numpy(np.array(said[name][chosen], dtype=np.float32)).to(where)
+    def of_teacher(name: str, chosen: Tensor) -> Tensor | None:
+        return said[name][chosen].float() if name in said else None
 
-    def loss(x: Tensor, chosen: np.ndarray, epoch: int) -> Tensor:
+    def loss(x: Tensor, chosen: Tensor, ramp) -> Tensor:
         feature_map = network.feature_map(x)
         outputs = network.classify(feature_map), feature_map
-        known = (values[chosen].to(where) for values in truth)
+        known = (values[chosen] for values in truth)
         taught = of_teacher("logits", chosen), of_teacher("map", chosen)
-        return row.loss(Batch(*outputs, *known, *taught, regressor, min(1.0, epoch / ramp_epochs)), c)
+        return row.loss(Batch(*outputs, *known, *taught, regressor, ramp), c)
 
     return loss, [] if regressor is None else list(regressor.parameters())
+
+
+def ramp_of(strategy: str, c: Constants, epoch: int) -> float:
+    """How much of its distillation a strategy with a `warm_up` is given in an epoch: linear, then 1."""
+    warms_up = "warm_up" in STRATEGIES[strategy].constants and c.warm_up > 0
+    return min(1.0, epoch / (c.warm_up * c.epochs)) if warms_up else 1.0
 
 
 def epochs_of(strategy: str, c: Constants) -> int:
@@ -143,13 +173,19 @@ def epochs_of(strategy: str, c: Constants) -> int:
     return c.epochs * (c.dense_times if STRATEGIES[strategy].dense else 1)
 
 
-def make_optimizer(c: Constants, parameters: list, steps: int):
-    """Adam at a constant rate, or in one cycle up to it and down again (Smith 2018), with its schedule."""
-    optimizer = torch.optim.Adam(parameters, lr=c.rate, fused=True)
+def make_optimizer(c: Constants, parameters: list, steps: int) -> tuple[torch.optim.Adam, list[float]]:
+    """Adam, and its rate at each step: constant, or in one cycle up to `rate` and down again (Smith 2018)."""
+    optimizer = torch.optim.Adam(parameters, lr=c.rate, fused=True, capturable=parameters[0].is_cuda)
     if c.schedule == "constant":
-        return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
-    cycle = torch.optim.lr_scheduler.OneCycleLR
-    return optimizer, cycle(optimizer, c.rate, total_steps=steps, cycle_momentum=False)
+        return optimizer, [c.rate] * steps
+    alike = torch.optim.SGD([torch.zeros(1)], lr=c.rate)  # only to ask for the rates
+    cycle = torch.optim.lr_scheduler.OneCycleLR(alike, c.rate, total_steps=steps, cycle_momentum=False)
+    rates = []
+    for _ in range(steps):
+        rates.append(alike.param_groups[0]["lr"])
+        alike.step()
+        cycle.step()
+    return optimizer, rates
 
 
 def teach(network: ResNet1D, windows: Windows, rows: np.ndarray, strategy: str) -> dict[str, np.ndarray]:
@@ -177,9 +213,12 @@ def outputs(network: ResNet1D, signal: np.ndarray, starts: np.ndarray, maps: boo
     """Logits (N, 180) float32 and, if asked for, feature maps (N, C, 1, L), in eval mode and float32."""
     network.eval()
     where = next(network.parameters()).device
-    logits, feature_maps = [], []
+    logits, feature_maps, read = [], [], gatherer(signal, starts, where) if where.type == "cuda" else None
     for i in range(0, len(starts), EVALUATION_BATCH):
-        x = torch.from_numpy(gather(signal, starts[i : i + EVALUATION_BATCH]))[:, None].to(where)
+        if read:
+            x = read(torch.arange(i, min(i + EVALUATION_BATCH, len(starts)), device=where))
+        else:
+            x = torch.from_numpy(gather(signal, starts[i : i + EVALUATION_BATCH]))[:, None]
         feature_map = network.feature_map(x)
         logits.append(network.classify(feature_map).cpu().numpy())
         if maps:

@@ -1,9 +1,15 @@
 """The even 25-Hz signal: samples stay where they were in time, and the filter is the one that it says."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from scipy.signal import butter, resample, sosfreqz
+from scipy.signal import butter, resample, sosfilt_zi, sosfiltfilt, sosfreqz
 
+from ppglib import windows
 from ppglib.recordings import load
 from ppglib.task import BAND, RATE
 from ppglib.windows import Recording, build, even_signal, gather
@@ -66,3 +72,23 @@ def test_channels_are_averaged():
     ppg = np.random.default_rng(0).normal(size=(3, 3000))
     many, one = even_signal(recording(ppg, 50.0))[0], even_signal(recording(ppg.mean(axis=0), 50.0))[0]
     np.testing.assert_array_equal(many, one)
+
+
+@pytest.mark.parametrize("shape", [(1,), (2,), (40,), (5000,), (3, 700)])
+def test_the_filter_is_scipys(shape):
+    signal = np.random.default_rng(0).standard_normal(shape)
+    for rate in (25, 50, 125, 64.5):
+        sos = butter(4, BAND, "bandpass", fs=rate, output="sos")
+        expected = sosfiltfilt(sos, signal, padlen=min(shape[-1] - 1, int(rate / BAND[0]) * 2))
+        np.testing.assert_allclose(windows._bandpass(signal, rate), expected, atol=1e-9)
+        np.testing.assert_allclose(windows._settled(sos), sosfilt_zi(sos), atol=1e-9)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names kernels of x86-64")
+def test_the_last_bit_does_not_depend_on_the_processor():
+    """With it, ids of records would: what BLAS does with the same numbers differs from kernel to kernel."""
+    code = "import numpy as np; from ppglib.windows import _bandpass as f; r = np.random.default_rng(0)\n"
+    code += "import hashlib; print([hashlib.md5(f(r.normal(size=4000), k)).hexdigest() for k in (25, 50, 125)])"
+    kernels = [{"OPENBLAS_CORETYPE": name} for name in ("Nehalem", "Haswell")]
+    found = [subprocess.run([sys.executable, "-c", code], env=os.environ | k, capture_output=True, text=True, check=True).stdout for k in kernels]
+    assert found[0] == found[1] != ""

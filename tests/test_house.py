@@ -60,9 +60,9 @@ def lines(names):
 
 
 def test_the_core_is_read_in_an_evening():
-    assert len(CORE) <= 14
+    assert len(CORE) <= 15
     assert lines(CORE) <= 1600
-    assert lines(FILES) <= 7_400  # raised only with a new room: designs and fields, tracking
+    assert lines(FILES) <= 7_650  # raised only with a new room: designs and fields, tracking, GPU
 
 
 def test_what_is_public_in_the_core_is_explained():

@@ -23,7 +23,7 @@ from ppglib.study.records import device_name, processor_name
 from ppglib.task import LENGTH
 
 # Timed calls of each network, by batch; n is in every row.
-FULL = {"cpu": {1: 1000, 128: 200, 4096: 100}, "cuda": {1: 500, 128: 500, 4096: 200}}
+FULL = {"cpu": {1: 1000, 128: 200, 4096: 100}, "cuda": {1: 300, 128: 300, 4096: 100}}
 QUICK = {1: 20, 128: 5}  # a look at this machine in under a minute
 STRETCHES = 10  # of a run
 WARM_UP = 2  # untimed calls of each network before the timed ones of a stretch

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from ppglib import losses
 from ppglib.fast import device, keep_memory, precision_of
 from ppglib.files import InputError
+from ppglib.gpu import ALONE
 from ppglib.metrics import evaluate, permuted
 from ppglib.resnet1d import ResNet1D
 from ppglib.splits import split
@@ -28,7 +29,7 @@ from ppglib.study import records
 from ppglib.study.grid import Run, runs, teachers_of
 from ppglib.study.records import device_name
 from ppglib.study.studies import Study
-from ppglib.study.teachers import outputs, save_network, weights_path
+from ppglib.study.teachers import outputs, save_network, student_path, weights_path
 from ppglib.task import to_bin
 from ppglib.training import constants_of, epochs_of, samples, train
 from ppglib.windows import Windows
@@ -109,8 +110,8 @@ def work(run: Run, row: Strategy, windows: Windows, digest: str, folder: Path) -
                 return run, None
             taught = outputs(run, windows, digest, folder) if run.teacher else None
             network, record = train_run(run, windows, taught)
-            if run.strategy == "scratch" and run.seed == 0:  # it may teach
-                save_network(network, weights_path(folder, run_id))
+            may_teach = run.strategy == "scratch" and run.seed == 0
+            save_network(network, (weights_path if may_teach else student_path)(folder, run_id))
             # The record last: its precision is what was used, the constant's may be "auto".
             records.write(folder, run_id, records.identity(run) | record | {"run_id": run_id})
             return run, record["seconds"]
@@ -128,8 +129,9 @@ def train_run(run: Run, windows: Windows, taught: dict | None) -> tuple[ResNet1D
     constants, curve, where = dict(run.constants), [], device()
     # The same fold and seed give the same first weights and the same order of windows to every
     # strategy, so that differences between strategies are paired.
-    torch.manual_seed(run.seed * 2 + run.fold)
-    network = ResNet1D(**vars(run.network), dropout=constants.pop("dropout"))
+    with ALONE:
+        torch.manual_seed(run.seed * 2 + run.fold)
+        network = ResNet1D(**vars(run.network), dropout=constants.pop("dropout"))
     seed = (run.seed, run.fold)
     train(network, windows, rows, run.strategy, taught, seed=seed, progress=curve.append, **constants)
     used = constants_of(run.strategy, constants)
@@ -178,8 +180,10 @@ def worker_deaths() -> tuple[type[Exception], ...]:
 def backend(dask: str | None, jobs: int, windows: Windows):
     """Where the runs go: this process, several, or a Dask cluster, each of whose workers gets the windows once."""
     if dask is None:
-        if jobs == 1 or torch.cuda.is_available():
+        if jobs == 1:
             return nullcontext()
+        if torch.cuda.is_available():  # one process whose networks share the device
+            return joblib.parallel_config("threading", n_jobs=jobs)
         return joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1)
     from dask.distributed import Client
 

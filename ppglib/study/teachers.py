@@ -48,7 +48,7 @@ def predicted(teacher: Run, what: str, windows: Windows, digest: str, folder: Pa
     teacher_id = teacher.id(digest)
     path = folder / "teachers" / f"{teacher_id}.{what}.npy"
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.load(path, mmap_mode="c", allow_pickle=False)
     except (FileNotFoundError, ValueError, EOFError):  # not there yet, or cut short
         network = load_network(teacher.network, weights_path(folder, teacher_id)).to(device())
     rows, left_out = split(windows, teacher.fold, teacher.split)
@@ -74,11 +74,17 @@ def load_network(design: Design, path: Path) -> ResNet1D:
 
 
 def weights_path(folder: Path, run_id: str) -> Path:
+    """Of a network that may teach: from scratch, seed 0."""
     return folder / "teachers" / f"{run_id}.safetensors"
 
 
+def student_path(folder: Path, run_id: str) -> Path:
+    """Of a network that teaches nobody."""
+    return folder / "students" / f"{run_id}.safetensors"
+
+
 def save_network(network: ResNet1D, path: Path) -> None:
-    """Keep a teacher's weights, and drop what an earlier teacher of that name predicted."""
+    """Keep a network's weights, and drop what an earlier teacher of that name predicted."""
     for outdated in path.parent.glob(f"{path.stem}.*.npy"):
         outdated.unlink()
     files.write(path, save({k: v.cpu().contiguous() for k, v in network.state_dict().items()}))

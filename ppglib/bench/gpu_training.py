@@ -1,0 +1,102 @@
+"""What training costs on a GPU: one step after the other, as one CUDA graph, and several networks side by side."""
+
+import os
+import time
+import timeit
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ppglib import files, gpu, training
+from ppglib.bench.training import BATCH, noise_windows
+from ppglib.files import InputError
+from ppglib.resnet1d import Design, ResNet1D
+from ppglib.study.records import versions
+
+SIZES, ROUNDS, TOGETHER = (1, 4, 10), 3, 16  # networks trained at once
+LOOPS = {"plain": (training.plain, 1), "graph": (gpu.recorded, 1), "together": (gpu.recorded, TOGETHER)}
+STEPS, TIMED = {"plain": 40, "graph": 400, "together": 200}, 3  # steps an epoch; epochs that are timed
+
+
+def main(out: Path) -> None:
+    """Measure, print, and write cuda.csv into `out`. InputError without a GPU."""
+    if not torch.cuda.is_available():
+        raise InputError("PyTorch finds no CUDA device here: use --device cpu.")
+    table = speed().assign(**versions())
+    print(table.iloc[0][list(versions())].to_string())
+    print(f"windows per second at batch {BATCH}\n{table.drop(columns=versions()).round(4).T.to_string(header=False)}")
+    files.write_table(out / "cuda.csv", table)
+
+
+def speed() -> pd.DataFrame:
+    """One row a size: windows per second of each of LOOPS in turn, ratios to the plain one, share of each floor."""
+    peak, copied = matrix_peak(), copy_peak()
+    rows = []
+    for blocks in SIZES:
+        rounds = pd.DataFrame([{name: windows_per_second(name, blocks) for name in LOOPS} for _ in range(ROUNDS)])
+        row = {"blocks": blocks} | rounds.median().to_dict()
+        for name in ("graph", "together"):
+            ratio = rounds[name] / rounds.plain
+            row |= {f"{name}_ratio": ratio.median(), f"{name}_low": ratio.min(), f"{name}_high": ratio.max()}
+        design = Design(blocks)
+        row["arithmetic_share"] = row["together"] * 6 * design.macs / peak  # a step backward is twice one forward
+        row["bandwidth_share"] = row["together"] * traffic(design) / copied
+        rows.append(row | {"tflops_peak": peak / 1e12, "gb_per_s_peak": copied / 1e9})
+    return pd.DataFrame(rows).assign(networks=TOGETHER, batch=BATCH, rounds=ROUNDS, cores=os.cpu_count())
+
+
+def windows_per_second(name: str, blocks: int) -> float:
+    """Of all networks of a loop together: each one's median over its epochs but the first, summed."""
+    rows, (loop, networks) = np.arange(STEPS[name] * BATCH), LOOPS[name]
+    windows, before = noise_windows(len(rows)), training.LOOPS["cuda"]
+
+    def one(seed: int) -> float:
+        ticks = []
+        what = {"epochs": 1 + TIMED, "batch": BATCH, "progress": lambda _: ticks.append(time.perf_counter())}
+        training.train(ResNet1D(blocks), windows, rows, seed=seed, **what)
+        return len(rows) / float(np.median(np.diff(ticks)))
+
+    training.LOOPS["cuda"] = loop
+    try:
+        with ThreadPoolExecutor(networks) as pool:
+            return sum(pool.map(one, range(networks)))
+    finally:
+        training.LOOPS["cuda"] = before
+
+
+def traffic(design: Design) -> float:
+    """Bytes of one window's training step if every convolution's input and output is moved once each time.
+
+    In bfloat16; three times: forward, gradients of the inputs, gradients of the weights. Nothing else moves."""
+    length, inputs, moved = 200 // design.strides[0], 1, 0
+    for i, outputs in enumerate(design.channels):
+        moved += length * (inputs + outputs)
+        if i:
+            length = -(-length // design.strides[i])
+            moved += 2 * length * outputs
+        inputs = outputs
+    return 3 * 2.0 * moved
+
+
+def matrix_peak(n: int = 8192) -> float:
+    """FLOP/s of a product of bfloat16 matrices: the arithmetic ceiling, as measured."""
+    a = torch.randn(n, n, device="cuda", dtype=torch.bfloat16)
+    return 2 * n**3 / seconds(lambda: a @ a)
+
+
+def copy_peak(n: int = 2**30) -> float:
+    """Bytes/s read and written by a copy within the device's memory: the bandwidth ceiling, as measured."""
+    a = torch.ones(n, device="cuda", dtype=torch.uint8)
+    b = torch.empty_like(a)
+    return 2 * n / seconds(lambda: b.copy_(a))
+
+
+def seconds(call, repeat: int = 8) -> float:
+    def timed():
+        call()
+        torch.cuda.synchronize()
+
+    return min(timeit.repeat(timed, number=1, repeat=repeat))

@@ -1,0 +1,104 @@
+"""Training on a GPU: the same as step by step, alone or beside others. What needs a device is skipped without one."""
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from ppglib import gpu, training
+from ppglib.bench.gpu_training import traffic
+from ppglib.bench.training import noise_windows
+from ppglib.resnet1d import Design, ResNet1D
+from ppglib.strategies import STRATEGIES
+from ppglib.training import plain, train
+from ppglib.windows import gather
+
+N, BATCH = 512, 64
+ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@pytest.fixture(scope="module")
+def windows():
+    return noise_windows(N)
+
+
+def test_the_devices_windows_are_those_of_the_processor(windows):
+    start = windows.table.start.to_numpy()
+    chosen = np.array([5, 0, N - 1])
+    found = gpu.gatherer(windows.signal, start, torch.device("cpu"))(torch.from_numpy(chosen))
+    np.testing.assert_allclose(found[:, 0].numpy(), gather(windows.signal, start[chosen]), atol=1e-5)
+
+
+def test_own_dropout_keeps_the_rate_and_leaves_nothing_behind():
+    network, x = ResNet1D(1, 0.2).train(), torch.ones(100_000)
+    (layer,) = (module for module in network.modules() if isinstance(module, gpu.Dropout))
+    with gpu.own_dropout(network, torch.Generator().manual_seed(0)):
+        first = layer(x)
+    with gpu.own_dropout(network, torch.Generator().manual_seed(0)):
+        torch.rand(7)  # somebody else draws
+        assert torch.equal(layer(x), first)
+    assert (first == 0).float().mean() == pytest.approx(0.2, abs=0.005)
+    assert first.max() == pytest.approx(1 / 0.8)
+    assert layer.generator is None
+    copy.deepcopy(network)
+
+
+def test_traffic_by_hand():
+    """1 block: stem 1 -> 32 on 200 samples, then twice 32 -> 32; two bytes each, three times."""
+    assert traffic(Design(1)) == 6 * 200 * (1 + 32 + 32 + 32 + 32 + 32)
+
+
+def trained(windows, strategy, seed=0, dropout=0.0, blocks=2, **constants):
+    teacher = {"": None, "map": {"logits", "map"}}.get(STRATEGIES[strategy].teacher, {"logits"})
+    rng, rows = np.random.default_rng(7), np.arange(N)
+    n = len(training.samples(windows, rows, strategy)[0])
+    shapes = {"logits": (n, 180), "map": (n, 64, 1, 50)}
+    said = teacher and {name: rng.standard_normal(shapes[name], np.float32) for name in sorted(teacher)}
+    given = {"epochs": 3, "batch": BATCH, "rate": 1e-3, "schedule": "one-cycle", "precision": "float32"} | constants
+    with gpu.ALONE:
+        torch.manual_seed(seed)
+        network = ResNet1D(blocks, dropout)
+    curve = []
+    train(network, windows, rows, strategy, said, seed=seed, progress=curve.append, **given)
+    return curve, network.cpu()
+
+
+@pytest.fixture
+def exactly(monkeypatch):
+    """The same kernels each time, in full precision."""
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
+@ON_GPU
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_recorded_step_is_the_step(strategy, windows, exactly, monkeypatch):
+    curve, network = trained(windows, strategy)
+    monkeypatch.setitem(training.LOOPS, "cuda", plain)
+    expected, other = trained(windows, strategy)
+    np.testing.assert_allclose(curve, expected, rtol=1e-4)
+    for a, b in zip(network.state_dict().values(), other.state_dict().values()):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+@ON_GPU
+def test_networks_beside_each_other_are_what_they_are_alone(windows, exactly):
+    """Other sizes and strategies in the other threads; dropout draws nothing from them."""
+    cases = [("scratch", 0, 0.2, 1), ("dkd", 1, 0.2, 2), ("feature", 2, 0.5, 4), ("gaussian", 3, 0.2, 1)] * 2
+    alone = [trained(windows, *case) for case in cases]
+    with ThreadPoolExecutor(len(cases)) as pool:
+        together = list(pool.map(lambda case: trained(windows, *case), cases))
+    for (curve, network), (expected, other) in zip(together, alone):
+        np.testing.assert_allclose(curve, expected, rtol=1e-3)
+        for a, b in zip(network.parameters(), other.parameters()):
+            torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)
+
+
+@ON_GPU
+def test_dropout_changes_from_step_to_step(windows, exactly):
+    """A graph that repeated its mask would learn as fast as without dropout."""
+    one_step = {"epochs": 8, "batch": N, "rate": 1e-8, "schedule": "constant"}
+    curve, _ = trained(windows, "scratch", dropout=0.5, **one_step)
+    assert len(set(np.round(curve, 6))) == 8
