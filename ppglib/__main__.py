@@ -110,11 +110,12 @@ def sweep(options: argparse.Namespace) -> None:
 
 
 def tune(options: argparse.Namespace) -> None:
-    """choose rate, dropout, epochs, temperatures and sigma of a study"""
+    """choose rate, dropout, epochs, temperatures and sigma of a study, or check those of one of designs"""
     from ppglib import files
     from ppglib.study import tuning
 
-    table = tuning.tune(*prepared(options))
+    study, *where = prepared(options)
+    table = (tuning.check if study.designs else tuning.tune)(study, *where)
     files.write_table(out_of(options) / "results/tuning.csv", table)
     print(table[table.chosen].to_string(index=False))
 

@@ -64,7 +64,7 @@ def own_dropout(network, random: torch.Generator | None):
 
 def gatherer(signal: np.ndarray, start: np.ndarray, where: torch.device) -> Callable[[Tensor], Tensor]:
     """`windows.gather` on the device: positions (N,) in `start` -> z-scored windows (N, 1, 200), float32."""
-    signal, start = (torch.from_numpy(np.ascontiguousarray(a)).to(where) for a in (signal, start))
+    signal, start = (torch.tensor(a, device=where) for a in (signal, start))
     inside = torch.arange(LENGTH, device=where)
 
     def gather(chosen: Tensor) -> Tensor:

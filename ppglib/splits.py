@@ -23,7 +23,7 @@ def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray
         known = ", ".join(("person", "shuffled", *PARTS))
         raise InputError(f"Unknown split {kind!r}: choose {known} or without-DATASET.")
     table = windows.table
-    test = (table.dataset == kind.removeprefix("without-")).to_numpy()
+    test = (table.dataset == kind.removeprefix("without-")).to_numpy(copy=True)
     train = ~test
     for dataset in sorted(table.dataset.unique()) if not kind.startswith("without-") else ():
         rows = (table.dataset == dataset).to_numpy()

@@ -61,7 +61,7 @@ def lines(names):
 
 def test_the_core_is_read_in_an_evening():
     assert len(CORE) <= 15
-    assert lines(CORE) <= 1600
+    assert lines(CORE) <= 1800
     assert lines(FILES) <= 7_650  # raised only with a new room: designs and fields, tracking, GPU
 
 

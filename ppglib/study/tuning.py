@@ -20,10 +20,11 @@ from ppglib.strategies import STRATEGIES
 from ppglib.study import records
 from ppglib.study.engine import complete
 from ppglib.study.grid import Run, make_run
-from ppglib.study.studies import Study
+from ppglib.study.studies import Study, networks
 from ppglib.windows import Windows
 
 SIZES = (1, 8)
+AROUND = (0.03, 0.1, 0.3)  # rates, with DROPOUTS, at which a recipe is checked
 RATES, DROPOUTS, EPOCHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1), (0.0, 0.2), (10, 20)
 TUNED = {
     "soft": ("soft_temperature", (0.5, 1.0, 2.0, 4.0)),
@@ -54,22 +55,40 @@ def tune(study: Study, windows: Windows, folder: Path, jobs: int, dask: str | No
     return pd.concat(tables, ignore_index=True)
 
 
-def compare(step: str, strategy: str, settings: list[Study], where: tuple) -> tuple[Study, pd.DataFrame]:
-    """The setting with the lowest mean MAE over SIZES, and a row for each setting and size."""
+def check(study: Study, windows: Windows, folder: Path, jobs: int, dask: str | None = None) -> pd.DataFrame:
+    """Whether a recipe favours one of the study's networks: each at the rates AROUND and all DROPOUTS.
+
+    A row per setting and network, with `design` and `chosen`: the best setting of that network."""
+    where = windows, folder, jobs, dask
+    base = replace(study, name=f"{study.name}_tuning", recipe="candidate")
+    settings = [replace(base, rate=rate, dropout=share) for rate, share in product(AROUND, DROPOUTS)]
+    tables = []
+    for network in networks(study.students, study.designs):
+        table = compare("check of the recipe", study.strategies[0], settings, where, [network])[1]
+        table.insert(table.columns.get_loc("student") + 1, "design", network.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def compare(
+    step: str, strategy: str, settings: list[Study], where: tuple, tried_on: list[Design] | None = None
+) -> tuple[Study, pd.DataFrame]:
+    """The setting with the lowest mean MAE over some networks (by default SIZES), and a row for each of both."""
     windows, folder, *_ = where
-    grid = {(i, size): run_of(s, strategy, size) for i, s in enumerate(settings) for size in SIZES}
+    tried_on = tried_on or [*map(Design, SIZES)]
+    grid = {(i, design): run_of(s, strategy, design) for i, s in enumerate(settings) for design in tried_on}
     complete(f"{step}, {strategy}", list(grid.values()), *where)
     rows = []
-    for (i, size), run in grid.items():
+    for (i, design), run in grid.items():
         record = records.read(folder, run.id(windows.digest()))
         tried = {name: getattr(settings[i], name) for name in TRIED}
-        about = {"step": step, "setting": i, "strategy": strategy, "student": size, "teacher": run.teacher}
+        about = {"step": step, "setting": i, "strategy": strategy, "student": design.blocks, "teacher": run.teacher}
         rows.append(about | tried | {name: record[name] for name in ("n_train", "n_test", *MEASURED)})
     table = pd.DataFrame(rows)
     best = table.groupby("setting").mae.mean().idxmin()
     return settings[best], table.assign(chosen=table.setting == best)
 
 
-def run_of(setting: Study, strategy: str, size: int) -> Run:
+def run_of(setting: Study, strategy: str, student: Design) -> Run:
     teacher = Design(max(setting.teachers)) if STRATEGIES[strategy].teacher else None
-    return make_run(setting, TUNING, strategy, Design(size), teacher, 0, 0)
+    return make_run(setting, TUNING, strategy, student, teacher, 0, 0)
