@@ -96,6 +96,8 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
         parameters = [*network.state_dict(keep_vars=True).values(), *optimizer.param_groups[0]["params"]]
         before = [tensor.detach().clone() for tensor in parameters]
         with ALONE:
+            if 2 * torch.cuda.memory_reserved() > torch.cuda.get_device_properties(where).total_memory:
+                torch.cuda.empty_cache()  # what graphs of finished trainings held
             for _ in range(WARM_UP):
                 one()
             with torch.no_grad():
