@@ -6,6 +6,7 @@ from ppglib.files import InputError
 from ppglib.windows import Windows
 
 PARTS = ("part1", "part2", "part3", "part4")  # of the training people, left out in turn: out-of-fold teachers
+FIFTHS = "fifths"
 TUNING = PARTS[-1]  # of fold 0: it tests on people whom neither fold tests
 
 
@@ -14,13 +15,15 @@ def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray
 
     The test people of the two folds are disjoint. Other kinds:
     "shuffled" deals windows instead of people: it exists only to show what leaking people would claim.
+    "fifths" has five folds, 0 to 4, that test each person once.
     "part1" to "part4" divide the fold's training people: test on one part, train on the others.
     The last part of fold 0 has test people of neither fold; it trains on people whom fold 1 tests.
     "without-DATASET" trains on all other sets and tests on that one; both folds are the same."""
-    if fold not in (0, 1):
-        raise InputError(f"Fold {fold} does not exist: there are folds 0 and 1.")
-    if kind not in ("person", "shuffled", *PARTS) and not kind.startswith("without-"):
-        known = ", ".join(("person", "shuffled", *PARTS))
+    folds = 5 if kind == FIFTHS else 2
+    if fold not in range(folds):
+        raise InputError(f"Fold {fold} of the split {kind} does not exist: there are folds 0 to {folds - 1}.")
+    if kind not in ("person", "shuffled", FIFTHS, *PARTS) and not kind.startswith("without-"):
+        known = ", ".join(("person", "shuffled", FIFTHS, *PARTS))
         raise InputError(f"Unknown split {kind!r}: choose {known} or without-DATASET.")
     table = windows.table
     test = (table.dataset == kind.removeprefix("without-")).to_numpy(copy=True)
@@ -36,6 +39,9 @@ def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray
         order = np.random.default_rng([2025, *dataset.encode()]).permutation(names)
         chosen = order[fold * share : (fold + 1) * share]
         rest = np.concatenate([order[: fold * share], order[(fold + 1) * share :]])
+        if kind == FIFTHS:
+            chosen = np.array_split(order, folds)[fold]
+            rest = np.setdiff1d(order, chosen)
         if kind in PARTS:
             chosen = np.array_split(rest, len(PARTS))[PARTS.index(kind)]
             rest = np.setdiff1d(rest, chosen)

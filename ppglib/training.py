@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -176,16 +177,19 @@ def epochs_of(strategy: str, c: Constants) -> int:
 def make_optimizer(c: Constants, parameters: list, steps: int) -> tuple[torch.optim.Adam, list[float]]:
     """Adam, and its rate at each step: constant, or in one cycle up to `rate` and down again (Smith 2018)."""
     optimizer = torch.optim.Adam(parameters, lr=c.rate, fused=True, capturable=parameters[0].is_cuda)
-    if c.schedule == "constant":
-        return optimizer, [c.rate] * steps
-    alike = torch.optim.SGD([torch.zeros(1)], lr=c.rate)  # only to ask for the rates
-    cycle = torch.optim.lr_scheduler.OneCycleLR(alike, c.rate, total_steps=steps, cycle_momentum=False)
-    rates = []
+    return optimizer, [c.rate] * steps if c.schedule == "constant" else one_cycle(c.rate, steps)
+
+
+@lru_cache
+def one_cycle(rate: float, steps: int) -> list[float]:
+    """The rate of every step, from PyTorch's own schedule of an optimizer that has nothing to do."""
+    idle = torch.optim.SGD([torch.zeros(1)], lr=rate)
+    cycle, rates = torch.optim.lr_scheduler.OneCycleLR(idle, rate, total_steps=steps, cycle_momentum=False), []
     for _ in range(steps):
-        rates.append(alike.param_groups[0]["lr"])
-        alike.step()
+        rates.append(idle.param_groups[0]["lr"])
+        idle.step()
         cycle.step()
-    return optimizer, rates
+    return rates
 
 
 def teach(network: ResNet1D, windows: Windows, rows: np.ndarray, strategy: str) -> dict[str, np.ndarray]:

@@ -183,6 +183,7 @@ def backend(dask: str | None, jobs: int, windows: Windows):
         if jobs == 1:
             return nullcontext()
         if torch.cuda.is_available():  # one process whose networks share the device
+            sys.setswitchinterval(1e-4)  # seconds: a thread that only launches is not to wait for one that computes
             return joblib.parallel_config("threading", n_jobs=jobs)
         return joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1)
     from dask.distributed import Client

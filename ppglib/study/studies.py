@@ -7,7 +7,7 @@ from pathlib import Path
 from ppglib.files import InputError
 from ppglib.recordings import READERS
 from ppglib.resnet1d import Design, dilations_for
-from ppglib.splits import TUNING
+from ppglib.splits import FIFTHS, TUNING
 from ppglib.strategies import STRATEGIES, TRAINING, Constants, bounded, check
 
 BUILT_IN = Path(__file__).parent
@@ -106,8 +106,9 @@ def _typed(path: Path, key: str, value, kind):
 
 def _check(path: Path, study: Study) -> None:
     check(study, f"{path}: ")
-    choices = {"datasets": READERS, "strategies": STRATEGIES, "swept": STRATEGIES, "folds": (0, 1)}
-    choices["splits"] = ("person", "shuffled", TUNING, *(f"without-{dataset}" for dataset in study.datasets))
+    choices = {"datasets": READERS, "strategies": STRATEGIES, "swept": STRATEGIES}
+    choices["folds"] = range(5 if list(study.splits) == [FIFTHS] else 2)
+    choices["splits"] = ("person", "shuffled", FIFTHS, TUNING, *(f"without-{dataset}" for dataset in study.datasets))
     for key, allowed in choices.items():
         for value in getattr(study, key):
             if value not in allowed:
