@@ -20,6 +20,7 @@ from ppglib.task import LENGTH, RATE
 FULL = LENGTH / RATE  # seconds
 AXES = {"field": 1.0, "blocks": 1.0, "parameters": laws.UNIT, "macs": 1e6}  # and the unit that a law counts in
 CONSTANT = scaling.Form("c", ("c",), lambda x: [np.ones_like(x)], scaling.NONE)  # sees nothing
+SEES, SIZES = "see the whole window", "the paper's sizes"  # kinds of networks
 FORESEEN = ["strategy", "x", "law", "formula", "fitted", "foreseen"]
 UNIT = "BPM per doubling"
 
@@ -39,21 +40,38 @@ def networks(results: Results) -> pd.DataFrame:
     return rows.assign(field=np.minimum(rows.field, LENGTH) / RATE)
 
 
-def table(results: Results) -> pd.DataFrame:
-    """MAE with its interval of every network that has no teacher: strategy, network, and columns of `networks`."""
-    rows = conditions(results).query("teacher == '0' and split == 'person' and student != '0'")
+def every(results: Results) -> pd.DataFrame:
+    """MAE with its interval of every network: strategy, network, teacher, and columns of `networks`."""
+    rows = conditions(results).query("split == 'person' and student != '0'")
     rows = rows.join(networks(results), on="student").sort_values(["strategy", "blocks", "field", "parameters"])
     return rows.rename(columns={"student": "network"}).reset_index(drop=True)
 
 
-def sizes(results: Results, paper: Results) -> pd.DataFrame:
-    """`table` of the paper's sizes from scratch and by other labels, under the recipe of `results`."""
-    recipe = _recipe(results)
-    runs = paper.runs[(paper.runs.recipe == recipe) & (paper.runs.teacher == 0)]
-    runs = runs[runs.strategy.isin(results.runs.strategy) & ~runs.strategy.isin(BASELINES)]
-    runs = runs.assign(student=runs.student.astype(str), teacher="0", design="")
-    people = paper.people[paper.people.run_id.isin(runs.run_id)]
-    return table(paper._replace(runs=runs, people=people))
+def table(results: Results) -> pd.DataFrame:
+    """`every` network that has no teacher."""
+    return every(results).query("teacher == '0'").reset_index(drop=True)
+
+
+def sizes(results: Results, paper: Results, more: tuple[str, ...] = ()) -> pd.DataFrame:
+    """`every` of the paper's sizes under the recipe and the strategies of `results`, without a teacher.
+
+    more: strategies that are shown besides, by the largest teacher."""
+    runs = paper.runs[paper.runs.recipe == _recipe(results)]
+    alone = (runs.teacher == 0) & runs.strategy.isin(results.runs.strategy) & ~runs.strategy.isin(BASELINES)
+    runs = runs[alone | ((runs.teacher == runs.teacher.max()) & runs.strategy.isin(more))]
+    runs = runs.assign(student=runs.student.astype(str), teacher=runs.teacher.astype(str), design="")
+    return every(paper._replace(runs=runs, people=paper.people[paper.people.run_id.isin(runs.run_id)]))
+
+
+def front(cheap: Results, designs: Results, paper: Results) -> pd.DataFrame:
+    """Cost and MAE of networks that see the whole window and of the paper's sizes, from scratch and taught by DKD.
+
+    cheap: the front that the tuning people chose. designs: where some that see the window were taught. paper: as
+    for `foresight`. Columns of `every`, and kind: SEES or SIZES. Teachers: the one of 12 blocks."""
+    taught = every(designs).query("field == @FULL and design != '' and teacher in ('0', '12')", local_dict={"FULL": FULL})
+    taught = taught[taught.strategy.isin(["scratch", "dkd"])]
+    parts = {SEES: pd.concat([table(cheap), taught]), SIZES: sizes(designs, paper, ("dkd",))}
+    return pd.concat([part.assign(kind=kind) for kind, part in parts.items()], ignore_index=True)
 
 
 def worth(results: Results) -> pd.DataFrame:

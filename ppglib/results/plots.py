@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -38,6 +40,7 @@ MARKS = {verdict: {"color": color} for verdict, (color, *_) in VERDICTS.items()}
 MARKS |= {"significant": {"color": INK}, "not significant": {"color": INK, "mfc": "white"}}
 AREAS = (60, 520)  # points^2: the smallest and the largest MAE of Figure 1
 ENOUGH = 50  # windows behind a point of the reliability diagram; the share of fewer is chance
+FIELD = "receptive field in the window (s)"
 MAE, STUDENT, EFFECT = "MAE (BPM)", "Student (blocks)", "MAE − scratch (BPM)"
 
 
@@ -238,26 +241,33 @@ def cost(results) -> Plot:
 
 
 def receptive_field(results, paper) -> Plot:
-    """MAE against what a network sees of a window: a line joins networks of the same parameters and MACs, crosses
-    are the paper's sizes. results, paper: as for `fields.foresight`."""
+    """MAE against what a network sees, coloured by its size, and against its size, coloured by what it sees.
+
+    Crosses are the paper's sizes, squares see a window in pieces. results, paper: as for `fields.foresight`."""
     data, sizes = seen.table(results), seen.sizes(results, paper)
-    fig, panels = _panels(data, "strategy", 5.4, 4.6, sharey=True)
-    for ax, rows in panels:
-        theirs = sizes[sizes.strategy == rows.strategy.iloc[0]] if len(rows) else sizes
-        ax.plot(theirs.field, theirs.mae, "x--", color="black", ms=9, label="the paper's sizes")
-        several = rows.groupby(["parameters", "macs"]).field.transform("nunique") > 1
-        others = rows[~several & (rows.design != "")]
-        if len(others):
-            _dots(ax, others.field, others, "mae", color="0.6", marker=".", elinewidth=0.8, label="other designs")
-        for (cost, line), color, marker, style in _shades(rows[several].groupby(["parameters", "macs"])):
-            line = line.sort_values("field").drop_duplicates("field")
-            blocks = f"{line.blocks.iloc[0]} block" + ("s" if line.blocks.iloc[0] > 1 else "")
-            label = f"{blocks}, {cost[0] / 1e3:,.0f}k parameters, {cost[1] / 1e6:.1f} MMAC"
-            _dots(ax, line.field, line, "mae", color=color, marker=marker, ls=style, elinewidth=1.2, label=label)
-        ax.set(xscale="log", xlabel="receptive field in the window (s)", xticks=(0.5, 1, 2, 4, 8))
-        ax.set_xticklabels(["0.5", "1", "2", "4", "8"])
+    strategies, axes_of = list(dict.fromkeys(data.strategy)) or [""], {"field": FIELD, "parameters": "parameters"}
+    fig, axes = _figure(len(strategies), 2, 5.6, 3.6, sharey=True)
+    scales = [LogNorm(*data[name].agg(["min", "max"])) if len(data) else LogNorm(1, 2) for name in axes_of]
+    for i, (strategy, (x, shade)) in enumerate(product(strategies, (("field", "parameters"), ("parameters", "field")))):
+        ax, rows, scale = axes[i], data[data.strategy == strategy], scales[1 - i % 2]
+        theirs = sizes[sizes.strategy == strategy].sort_values(x)
+        ax.plot(theirs[x], theirs.mae, "x--", color="black", ms=9, lw=1, label="the paper's sizes", zorder=3)
+        _dots(ax, rows[x], rows, "mae", marker="", elinewidth=0.7, color="0.75", zorder=1)
+        whole = ~rows.design.str.contains("p")
+        for own, marker, name in ((whole, "o", "sees the window whole"), (~whole, "s", "sees it in pieces")):
+            style = {"c": rows[shade][own], "cmap": "viridis_r", "norm": scale, "marker": marker, "label": name}
+            ax.scatter(rows[x][own], rows.mae[own], s=46, zorder=4, edgecolors="0.2", linewidths=0.5, **style)
+        ends = pd.concat([data[x], sizes[x]]).agg(["min", "max"]) * [0.85, 1.15] if len(data) else (1, 2)
+        ax.set(xscale="log", xlabel=axes_of[x], xlim=tuple(ends))
+        ax.set_title(strategy, loc="left", weight="bold")
+    for ax in axes[::2]:
+        ax.set(xticks=(0.5, 1, 2, 4, 8), xticklabels=["0.5", "1", "2", "4", "8"], ylabel=MAE)
         ax.minorticks_off()
-    panels[0][0].set_ylabel(MAE)
+    for column, shade in enumerate(("parameters", "field")):
+        bar = fig.colorbar(ScalarMappable(scales[1 - column], "viridis_r"), ax=axes[column::2], shrink=0.9, aspect=30)
+        bar.set_label(axes_of[shade])
+    fig.axes[-1].set_yticks((0.5, 1, 2, 4, 8), ["0.5", "1", "2", "4", "8"])
+    fig.axes[-1].minorticks_off()
     say = lambda rows: ", ".join(f"{row.field:.1f} s: {row.mae:.2f} BPM" for row in rows.itertuples())  # noqa: E731
     text = _said(_field_ends(data), say, "strategy")
     text = f"The same small network, seeing less and more of the window: {text or 'was not run'}"
@@ -269,6 +279,41 @@ def _field_ends(data: pd.DataFrame) -> pd.DataFrame:
     first = data[(data.network == "1")].drop_duplicates("strategy")
     same = data.merge(first[["strategy", "parameters", "macs"]]).sort_values("field")
     return same.groupby("strategy", sort=False).nth([0, -1])
+
+
+def front(table: pd.DataFrame) -> Plot:
+    """MAE against multiply-accumulates and parameters: the paper's sizes, networks that see the whole window, and
+    what a teacher brings either. table: as `fields.front` gives it."""
+    fig, axes = _figure(1, 2, 5.6, 4.6, sharey=True)
+    looks = {seen.SIZES: ("x", INK, "--"), seen.SEES: ("o", ACCENT, "-")}
+    for ax, (x, unit, name) in zip(axes, (("macs", 1e6, "10⁶ multiply-accumulates"), ("parameters", 1, "parameters"))):
+        for kind, (marker, color, ls) in looks.items():
+            rows = table[(table.kind == kind) & (table.strategy == "gaussian")].sort_values(x)
+            label = f"{kind}, Gaussian labels"
+            _dots(ax, rows[x] / unit, rows, "mae", color=color, marker=marker, ls=ls, ms=7, elinewidth=0.8, label=label)
+        pairs = table[table.strategy.isin(["scratch", "dkd"])].pivot_table(
+            index=["kind", "network", x], columns="strategy", values="mae", sort=False
+        )
+        for (kind, _, at), row in pairs.dropna().iterrows():
+            arrow = {"arrowstyle": "->", "color": looks[kind][1], "lw": 1.6}
+            ax.annotate("", (at / unit * 1.04, row.dkd), (at / unit * 1.04, row.scratch), arrowprops=arrow)
+        ax.set(xscale="log", xlabel=name)
+    axes[0].set_ylabel(MAE + "\narrows: from scratch to taught (DKD)")
+    return Plot(fig, table, "10_front", _front_text(table))
+
+
+def _front_text(table: pd.DataFrame) -> str:
+    """The paper's smallest network beside the best that costs no more, and the cheapest that errs no more."""
+    own = table[table.strategy == "gaussian"].sort_values("macs")
+    bar, ours = own[(own.kind == seen.SIZES) & (own.network == "1")], own[own.kind == seen.SEES]
+    if bar.empty or ours.empty:
+        return "MAE against cost"
+    bar = bar.iloc[0]
+    told = f"The paper's smallest network errs by {bar.mae:.2f} BPM ({bar.macs / 1e6:.2g} MMAC)"
+    within, alike = ours[ours.macs <= bar.macs].sort_values("mae"), ours[ours.mae <= bar.mae]
+    if len(within):
+        told += f"; one of that cost that sees the whole window by {within.mae.iloc[0]:.2f}"
+    return told + (f", and one of {alike.macs.iloc[0] / 1e6:.2g} MMAC by {alike.mae.iloc[0]:.2f}" if len(alike) else "")
 
 
 def permuted(results) -> Plot:
