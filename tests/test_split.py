@@ -98,3 +98,15 @@ def test_split_refuses_other_folds_and_kinds(arguments):
 def test_split_needs_three_people():
     with pytest.raises(InputError, match="bami1 has 2 people"):
         split(fake({"bami1": 2}), 0)
+
+
+def test_five_folds_test_each_person_once(simulated_windows):
+    people = (simulated_windows.table.dataset + "/" + simulated_windows.table.person).to_numpy()
+    tested = []
+    for fold in range(5):
+        train, test = split(simulated_windows, fold, "fifths")
+        assert not set(people[train]) & set(people[test]) and len(train) + len(test) == len(people)
+        tested += sorted(set(people[test]))
+    assert sorted(tested) == sorted(set(people))
+    with pytest.raises(InputError, match="Fold 5 of the split fifths does not exist: there are folds 0 to 4"):
+        split(simulated_windows, 5, "fifths")

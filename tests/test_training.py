@@ -110,6 +110,18 @@ def test_the_totals_are_those_of_the_paper(windows, rows, taught):
         assert extra == []
 
 
+def test_distillation_fades_in_where_a_strategy_says_so():
+    c = replace(Constants(), epochs=24)  # a twelfth: two epochs
+    assert [training.ramp_of("dkd", c, epoch) for epoch in (1, 2, 3)] == [0.5, 1.0, 1.0]
+    assert training.ramp_of("soft", c, 1) == training.ramp_of("dkd", replace(c, warm_up=0.0), 1) == 1.0
+
+
+def test_one_cycle_goes_up_to_the_rate_and_down_to_almost_nothing():
+    rates = training.one_cycle(0.1, 100)
+    assert len(rates) == 100 and max(rates) == pytest.approx(0.1) and 25 <= int(np.argmax(rates)) <= 32
+    assert rates[0] == pytest.approx(0.1 / 25) and rates[-1] < 1e-5  # PyTorch's defaults
+
+
 def test_feature_trains_its_regressor(windows, rows, taught):
     student, said = ResNet1D(1), taught[1]
     loss, extra = loss_of("feature", student, windows, rows, said)

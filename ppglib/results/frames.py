@@ -137,6 +137,26 @@ def receptive_field(results: Results) -> Table:
     return captioned(data, receptive_field.__doc__, shown[names], field="field (s)")
 
 
+def front(table: pd.DataFrame) -> Table:
+    """MAE (BPM) against cost: networks that see the whole window, chosen on the tuning people and tested on the folds,
+    and the paper's sizes. Teacher: blocks."""
+    data = table.assign(mmacs=table.macs / 1e6, teacher=table.teacher.replace("0", ""))
+    shown = data.assign(parameters=data.parameters.astype(int), mmacs=data.mmacs.map("{:.2g}".format))
+    shown = shown.sort_values(["kind", "strategy", "macs"], kind="stable")
+    names = ["kind", "strategy", "teacher", "network", "mmacs", "parameters", "mae", "low", "high"]
+    return captioned(data, front.__doc__, shown[names])
+
+
+def recipe_check(folder: Path) -> Table:
+    """MAE (BPM) of two networks of the same cost at every rate and dropout tried, on people whom neither fold tests:
+    does the recipe favour one by what it sees?"""
+    data = pd.read_csv(folder / "tuning.csv", converters={"design": str})
+    grid = data.assign(network=(data.student.astype(str) + " " + data.design).str.strip())
+    grid = grid.assign(text=worded(grid).mae + np.where(grid.chosen, " (best)", ""), rate=grid.rate.astype(str))
+    grid = grid.pivot(index=["rate", "dropout"], columns="network", values="text").reset_index()
+    return captioned(data, recipe_check.__doc__, grid)
+
+
 def permuted(results: Results) -> Table:
     """What another order of the pieces of each test window does to the MAE (BPM), by the length of the pieces (s).
     A star: the 95 % interval excludes 0."""
