@@ -41,7 +41,8 @@ def parser() -> argparse.ArgumentParser:
     study.add_argument("--study", default="demo", help="demo, open, paper, smoke or the path of a .toml file")
     study.add_argument("--data", type=Path, help="folder that holds one folder per dataset")
     study.add_argument("--out", type=Path, help="folder to write to (out/STUDY)")
-    study.add_argument("--jobs", type=int, default=joblib.cpu_count(), help="processes of one thread each")
+    jobs = "processes of one thread each; on a GPU, networks trained side by side"
+    study.add_argument("--jobs", type=int, default=joblib.cpu_count(), help=jobs)
     study.add_argument("--dask", metavar="tcp://HOST:PORT", help="Dask scheduler; its workers see --out")
 
     add = command(reproduce, study).add_argument

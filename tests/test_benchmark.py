@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppglib.bench import costs, inference, memory, training
+from ppglib.bench import costs, gpu_training, inference, memory, training
 from ppglib.files import InputError, resolve
-from ppglib.resnet1d import SIZES, ResNet1D, live_parameters, macs, paper_parameters
+from ppglib.resnet1d import SIZES, Design, ResNet1D, live_parameters, macs, paper_parameters
 from ppglib.study import studies
 
 PAPER = pd.read_csv(resolve("data/paper/table3_compute.csv")).assign(device="paper")
@@ -32,9 +32,10 @@ def test_networks_take_turns_and_no_call_sees_an_input_again():
 
 
 def test_the_pool_is_larger_than_caches_and_holds_whole_batches():
-    assert inference.POOL * 200 * 4 > 256e6
-    batches = inference.QUICK | inference.FULL["cpu"] | inference.FULL["cuda"]
-    assert all(inference.POOL % batch == 0 for batch in batches)
+    for device, cache in {"cpu": 256e6, "cuda": 60e6}.items():
+        pool = inference.POOL[device]
+        assert pool * 200 * 4 > cache
+        assert all(pool % batch == 0 for batch in inference.QUICK | inference.FULL[device])
 
 
 def test_a_slower_call_is_timed_as_slower():
@@ -55,7 +56,7 @@ def test_spread_holds_drift_that_the_standard_deviation_of_a_mean_would_hide():
 
 def test_main_writes_one_pair_of_tables_a_device(tmp_path, monkeypatch):
     monkeypatch.setattr(inference, "SIZES", (2,))
-    monkeypatch.setattr(inference, "POOL", 128)
+    monkeypatch.setitem(inference.POOL, "cpu", 128)
     monkeypatch.setattr(inference, "QUICK", {1: 3})
     monkeypatch.setattr(memory, "SIZES", (2,))
     monkeypatch.setattr(memory, "MODES", ("inference",))
@@ -189,18 +190,32 @@ def test_allocated_state_by_hand():
 def test_the_parts_add_up_in_the_committed_tables():
     times, held = costs.read(resolve("data/results/compute"))
     assert set(times.blocks) == set(held.blocks) == set(SIZES) and set(times.device) == set(held.device)
-    parts = held[[*memory.PARTS, "constant"]].sum(axis=1)
-    assert ((parts - held.measured).abs() <= 0.05 * held.measured).all()
+    off = held[[*memory.PARTS, "constant"]].sum(axis=1) / held.measured - 1
+    # The H200's peak was measured with TF32 in convolutions, its parts without: at batch 128 other workspaces.
+    tf32 = (held.device == "NVIDIA H200") & (held.batch == 128)
+    assert (off[~tf32].abs() <= 0.05).all() and (off[held.device == "NVIDIA H200"][~tf32].abs() <= 0.01).all()
+    assert (off[tf32] > 0.05).all(), "measured again: this exception, and what data/README.md says of it, can go"
+
+
+def test_no_convolution_is_rounded_to_tf32_where_memory_is_measured(monkeypatch):
+    """The peak is measured in new processes, which know nothing of what was set in this one."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    memory.use(1, 1, "inference", "cpu")
+    assert not torch.backends.cudnn.allow_tf32
 
 
 def test_the_committed_tables_are_full_measurements():
     times, _ = costs.read(resolve("data/results/compute"))
     for device, rows in times.groupby("device"):
-        assert set(rows.batch) == {1, 128, 4096} and rows.run.nunique() == 2, device
-        assert (rows.n >= 100).all(), device
-    runs = times.pivot(index=["device", "variant", "threads", "batch", "blocks"], columns="run")
-    agree = (runs["median"][1] - runs["median"][0]).abs() <= runs["spread"].max(axis=1)
-    assert agree.mean() >= 0.95
+        kind = "cuda" if rows.driver.str.contains("CUDA").all() else "cpu"
+        full = inference.FULL[kind]
+        assert set(rows.batch) == set(full) and (rows.n == rows.batch.map(full)).all() and rows.n.min() >= 100, device
+        ways = rows.groupby(["variant", "threads"]).ngroups
+        assert ways == 2 and set(rows.variant) == ({"eager", "graph"} if kind == "cuda" else {"eager"}), device
+        runs = rows.pivot(index=["variant", "threads", "batch", "blocks"], columns="run")
+        assert len(runs) == ways * len(full) * len(SIZES) and runs["n"].shape[1] == 2 and runs.notna().all(axis=None)
+        agree = (runs["median"][1] - runs["median"][0]).abs() <= runs["spread"].max(axis=1)
+        assert agree.mean() >= 0.95, device
 
 
 def test_no_two_tables_claim_one_device():
@@ -270,3 +285,17 @@ def test_the_committed_training_tables_meet_the_aim():
     assert speed.blocks.tolist() == equal.blocks.tolist() == [1, 4, 8, 12]
     assert (speed.ratio >= 3).all() and (speed.memory_mib < 3 * 1024).all()
     assert equal.equal.all() and (equal.seeds >= 3).all()
+
+
+def test_the_committed_training_on_a_gpu_is_whole_and_below_its_ceilings():
+    table = pd.read_csv(resolve("data/results/training/cuda.csv"))
+    assert tuple(table.blocks) == gpu_training.SIZES and (table.networks == gpu_training.TOGETHER).all()
+    assert (table.rounds == gpu_training.ROUNDS).all() and (table.batch == training.BATCH).all()
+    for name in ("graph", "together"):
+        ratio, low, high = (table[f"{name}_ratio{end}"] for end in ("", "_low", "_high"))
+        assert ((1 < low) & (low <= ratio) & (ratio <= high)).all()
+    share = table.together * 6 * table.blocks.map(macs) / (1e12 * table.tflops_peak)
+    assert table.arithmetic_share.to_numpy() == pytest.approx(share.to_numpy(), rel=1e-3)
+    moved = table.together * [gpu_training.traffic(Design(blocks)) for blocks in table.blocks]
+    assert table.bandwidth_share.to_numpy() == pytest.approx((moved / (1e9 * table.gb_per_s_peak)).to_numpy(), rel=1e-3)
+    assert (table[["arithmetic_share", "bandwidth_share"]] < 1).all(axis=None)

@@ -382,9 +382,25 @@ def test_devices_are_those_with_tables(tmp_path):
 
 
 def test_a_gpu_decides_where_there_is_one():
-    both = pd.concat([device(0.5, 0.9, gpu=False).assign(device="a CPU"), device(0.1, 0.4)])
-    row = claims.saving(evidence.printed(PAPER)._replace(compute=both), "seconds", 90)
-    assert row.verdict == YES and "50.0 % on a CPU" in row.why
+    for cpus in (["A CPU"], ["z CPU"], ["A CPU", "z CPU"]):  # before and after the GPU, "a", by name
+        every = [device(0.5, 0.9, gpu=False).assign(device=name) for name in cpus] + [device(0.1, 0.4)]
+        own = evidence.printed(PAPER)._replace(compute=pd.concat(every))
+        for column, number, effect in (("seconds", 90, 90), ("memory_mb", 60, 60)):
+            row = claims.saving(own, column, number)
+            assert row.verdict == YES and row.effect == pytest.approx(effect)
+            assert all(f"% on {name}" in row.why for name in [*cpus, "a"])
+    slow = claims.saving(own._replace(compute=own.compute.assign(seconds=own.compute.seconds**0.5)), "seconds", 90)
+    assert slow.verdict == NO and "68.4 % on a and" in slow.why and slow.why.endswith("asks for 85 %.")
+
+
+def test_the_measured_gpu_decides_both_savings():
+    table = costs.one_window(ROOT / "data/results/compute")
+    wide = table[table.gpu].pivot(index="device", columns="blocks")
+    assert len(wide) == 1 and not table.gpu.all()
+    own = evidence.printed(PAPER)._replace(compute=table)
+    for column, number in (("seconds", 90), ("memory_mb", 60)):
+        percent = 100 * (1 - wide[column][1] / wide[column][12]).iloc[0]
+        assert claims.saving(own, column, number).effect == pytest.approx(percent)
 
 
 def test_prior_work_needs_its_recordings_and_a_number(true):

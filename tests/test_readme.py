@@ -40,7 +40,7 @@ def test_the_five_numbers_are_the_measured_ones(results):
     assert f"have an MAE of {first}, {second} and {third} BPM" in TEXT
     judged = claims.judge(results, tables.load_paper(), costs.one_window(ROOT / "data/results/compute"))
     held = [(judged[name].verdict == verdict).sum() for verdict in (outcome.YES, outcome.CANNOT) for name in frames]
-    assert "{} are reproduced under the recipe *public*, {} under *tuned*; {} and {} cannot".format(*held) in TEXT
+    assert "{} is reproduced under the recipe *public*, {} under *tuned*; {} and {} cannot".format(*held) in TEXT
     forecast = {table.set_index("name").verdict["predictable"] for name, table in judged.items() if name in frames}
     assert forecast == {"explained by a control"}  # the control is to repeat the largest student fitted
 

@@ -41,7 +41,8 @@ def speed() -> pd.DataFrame:
         print(f"{blocks} blocks: " + ", ".join(f"{name} {row[name]:.0f}" for name in LOOPS), flush=True)
         for name in ("graph", "together"):
             ratio = rounds[name] / rounds.plain
-            row |= {f"{name}_ratio": ratio.median(), f"{name}_low": ratio.min(), f"{name}_high": ratio.max()}
+            found = ratio.median(), ratio.min(), ratio.max()
+            row |= dict(zip([f"{name}_ratio{end}" for end in ("", "_low", "_high")], found))
         design = Design(blocks)
         row["arithmetic_share"] = row["together"] * 6 * design.macs / peak  # a step backward is twice one forward
         row["bandwidth_share"] = row["together"] * traffic(design) / copied

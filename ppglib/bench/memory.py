@@ -46,6 +46,7 @@ def measure_memory(device: str, batches: list[int], repeats: int) -> pd.DataFram
 
 def use(blocks: int, batch: int, mode: str, device: str):
     """Two calls, or two training steps: after the first, the optimizer has a state. Returns what lives on."""
+    torch.backends.cudnn.allow_tf32 = False  # here: a new process does not know what was set elsewhere
     network = ResNet1D(blocks, dropout=0.0).train(mode == "training").to(device)
     x = torch.randn(batch, 1, LENGTH, device=device)
     if mode == "inference":

@@ -99,13 +99,15 @@ def saving(evidence: Evidence, column: str, number: float) -> Outcome:
         return cannot("No device was measured at 1 and 12 blocks.")
     percent = 100 * (1 - wide[1] / wide[12]).dropna().astype(float).sort_index(level="gpu", ascending=False)
     memory, effect = column == "memory_mb", float(percent.iloc[0])
-    alone = {False: " (the network's memory alone)" if memory else "", True: ""}
-    why = " and ".join(f"{p:.1f} % on {device}{alone[gpu]}" for (device, gpu), p in percent.items())
+    told = {False: " (the network's memory alone)", True: " (the peak, with all that the framework holds)"}
+    why = " and ".join(f"{p:.1f} % on {device}{told[gpu] if memory else ''}" for (device, gpu), p in percent.items())
     why = f"Of the {'memory' if memory else 'time'} of 12 blocks, 1 block saves {why}."
     if memory and not percent.index.get_level_values("gpu")[0]:
         why += " The paper's number is the peak of a GPU, and none was measured."
         return Outcome(CANNOT, why, effect)
-    return Outcome(YES if effect >= number - TOLERANCE else NO, why, effect)
+    if effect >= number - TOLERANCE:
+        return Outcome(YES, why, effect)
+    return Outcome(NO, f"{why} The rule asks for {number - TOLERANCE:.0f} %.", effect)
 
 
 def costs_little(evidence: Evidence, number: float) -> Outcome:
