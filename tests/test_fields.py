@@ -7,7 +7,7 @@ from fake_results import make
 
 from ppglib.files import InputError
 from ppglib.resnet1d import Design, dilations_for
-from ppglib.results import bootstrap, fields, frames, outcome, plots, tables
+from ppglib.results import bootstrap, claims, claims_of_field, evidence, fields, frames, laws, outcome, plots, tables
 
 PAPER = (1, 2, 3, 4, 5, 6, 8, 10)  # and the teacher of 12
 DESIGNS = (
@@ -36,16 +36,17 @@ def of_size(design):
     return 2.0 + 4.0 * np.exp(-0.5 * design.blocks)
 
 
-def study(folder, designs, truth, teacher=0.0):
-    """Results of designs whose MAE is `truth`; soft students of a 4-block teacher differ by `teacher` BPM."""
+def study(folder, designs, truth, teacher=lambda strategy, design: 0.0, strategies=("scratch", "soft", "gaussian")):
+    """Results of designs whose MAE is `truth`; students of a 12-block teacher differ by `teacher` BPM."""
     made = dict(enumerate(designs, 1))
     largest = len(designs) + 1
 
     def formula(strategy, student, taught):
-        return truth(made.get(student, Design(12))) + (teacher if taught else 0.0)
+        design = made.get(student, Design(12))
+        return truth(design) + (teacher(strategy, design) if taught else 0.0)
 
     make(folder, tuple(made), (largest,), grid=False, recipes=("own",), seeds={}, formula=formula, noise=0.0)
-    runs = pd.read_csv(folder / "runs.csv").query("strategy in ('scratch', 'soft', 'gaussian', 'mean', 'spectral')")
+    runs = pd.read_csv(folder / "runs.csv").query("strategy in @strategies or student == 0")
     known = {0: ("", 0, 0, 0)} | {
         number: (design.name, design.width * 1000 * design.blocks, design.macs, design.field)
         for number, design in (made | {largest: Design(12)}).items()
@@ -120,7 +121,7 @@ def test_only_the_law_that_made_the_data_foresees_the_others(found):
 
 @pytest.mark.parametrize(("teacher", "reading"), [(-0.5, "better"), (0.0, "not distinguishable"), (0.5, "worse")])
 def test_what_a_teacher_is_worth_to_a_student_that_sees(tmp_path, teacher, reading):
-    ours = study(tmp_path, DESIGNS, of_field, teacher)
+    ours = study(tmp_path, DESIGNS, of_field, lambda strategy, design: teacher)
     rows = fields.worth(ours).query("control.str.startswith('a teacher')")
     assert set(rows.compared) == {"soft by 12 - scratch", "soft by 12 - gaussian"}
     assert set(rows.reading) == {reading} and (rows.n == 3).all()
@@ -182,3 +183,117 @@ def test_ends_are_those_of_each_strategy(tmp_path):
     ours = study(tmp_path, [Design(1), Design(2), Design(1, dilations=(2, 9, 39)), Design(4, dilations=4)], of_size)
     rows = fields.worth(ours).query("control == 'parameters, same field'").set_index("compared")
     assert set(rows.index) == {"8 s: parameters from 32,000 to 128,000", "8 s: parameters from 32,000 to 384,000"}
+
+
+def size_alone(truth):
+    """The paper's networks as `truth` has them, and every design as the paper's network of so many blocks."""
+    return lambda *args: truth(*args[:-1], Design(args[-1].blocks))
+
+
+def blind(strategy, design):
+    """DKD helps those alone who do not see the window."""
+    return -0.5 * (strategy == "dkd" and design.field / 25 < 8.0)
+
+
+BY_FIELD = list(claims_of_field.CONTROLS)
+WHOLE = [Design(blocks, dilations=dilations_for(8, blocks)) for blocks in (1, 2, 3, 4)]
+
+
+def both(folder, truth, teacher, designs=WHOLE):
+    """Results of the paper's sizes with those of designs beside them."""
+    strategies = ("scratch", "soft", "gaussian", "dkd")
+    study(folder / "paper", [Design(blocks) for blocks in PAPER], truth, teacher, strategies)
+    study(folder / "paper" / "receptive_field", designs, truth, teacher, strategies)
+    return tables.load(folder / "paper")
+
+
+def judged(folder, truth, teacher, designs=WHOLE, recipe="own"):
+    """Verdicts without and with designs: the paper's sizes say the same whether field or size decides."""
+    paper, printed = both(folder, truth, teacher, designs), tables.load_paper()
+    designs = paper.designs._replace(runs=paper.designs.runs.assign(recipe=recipe))
+    found = [paper._replace(designs=other) for other in (None, designs)]
+    return [claims.judge(results, printed)["own"].set_index("name") for results in found]
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    by_field = judged(tmp_path_factory.mktemp("by_field"), of_field, blind)
+    by_size = judged(tmp_path_factory.mktemp("by_size"), size_alone(of_field), size_alone(blind))
+    return by_field, by_size
+
+
+@pytest.mark.parametrize("claim", BY_FIELD)
+def test_a_claim_about_size_is_explained_where_the_field_decides_and_not_where_size_does(worlds, claim):
+    for (alone, with_designs), expected in zip(worlds, (outcome.CONTROL, None)):
+        before, after = alone.loc[claim], with_designs.loc[claim]
+        assert before.verdict in (outcome.YES, outcome.CANNOT)
+        assert after.verdict == (expected or before.verdict), after.why
+        assert after.why.startswith(before.why) and len(after.why) > len(before.why)
+        assert after.effect == before.effect and after.why.count(". ") <= 2 and len(after.why) < 550
+
+
+def test_the_paper_s_sizes_alone_cannot_tell_field_from_size(worlds):
+    (alone, _), (other, _) = worlds
+    assert alone[["verdict", "why"]].equals(other[["verdict", "why"]])
+    assert (alone.verdict[["rich_labels", "size_helps", "exponential_law"]] == outcome.YES).all()
+
+
+@pytest.mark.parametrize(
+    ("left", "worth", "gone"),
+    [
+        ((-0.1, -0.3, 0.1), (-0.5, -0.7, -0.3), True),
+        ((-0.1, -0.15, -0.05), (-0.5, -0.7, -0.3), False),  # less, and still significant
+        ((-0.1, -0.3, 0.1), (-0.5, -1.1, 0.1), False),  # the field itself is not significant
+        ((-0.6, -1.3, 0.1), (-0.5, -0.7, -0.3), False),  # more than was claimed: too few networks to see it
+        ((0.2, 0.1, 0.3), (-0.5, -0.7, -0.3), True),
+    ],
+)
+def test_the_field_explains_what_goes_away_where_it_is_held(left, worth, gone):
+    assert claims_of_field._gone(left, -0.4, worth) == gone
+
+
+def test_claims_stay_as_they_were_without_a_control(tmp_path):
+    """Another recipe; designs that differ in more than dilations; claims that are refuted stay so and say more."""
+    blocks = [1, 2, 3, 4]
+    wider = [Design(b, dilations=dilations_for(8, b), width=48) for b in blocks]
+    for name, given in {"recipe": dict(recipe="other"), "design": dict(designs=wider)}.items():
+        alone, with_designs = judged(tmp_path / name, of_field, blind, **given)
+        assert with_designs[["verdict", "why"]].equals(alone[["verdict", "why"]])
+    alone, early = judged(tmp_path / "early", lambda design: 2.0 + 0.8 / min(design.field / 25, 8.0) ** 2, blind)
+    assert alone.verdict["saturation"] == early.verdict["saturation"] == outcome.NO
+    assert "blocks or earlier" in early.why["saturation"] and "On 4 blocks that see 8 s" in early.why["saturation"]
+    assert tables.load(tmp_path / "early" / "paper", designs=True).designs is None
+
+
+def test_what_is_left_where_the_field_is_held_is_not_explained(tmp_path):
+    """Field and size each do something; and where neither does, there is nothing to explain."""
+    half, paths = (size_alone(of_field), size_alone(blind)), (tmp_path / "half", tmp_path / "flat")
+    halves = both(paths[0], lambda d: of_field(d) + half[0](d), lambda k, d: blind(k, d) + half[1](k, d))
+    nothing = both(paths[1], lambda design: 3.0, lambda strategy, design: 0.0)
+    for results, names in ((halves, ("rich_labels", "size_helps", "saturation")), (nothing, BY_FIELD)):
+        seen = claims_of_field.seen(results, "own")
+        assert not any(claims_of_field.CONTROLS[name](seen, -9.0, "12")[0] for name in names)
+
+
+def test_the_paper_s_own_table_along_every_axis():
+    paper = tables.load_paper()
+    data = frames.table2_laws(paper).set_index(["strategy", "x", "law"]).left_out
+    assert len(data) == 4 * 4 * 3 and data.notna().all()
+    for name, rows in paper.strategies.groupby("strategy"):
+        own = dict(zip(rows.student, rows.mae))
+        for axis, x in {"field": lambda b: min(Design(b).field / 25, 8.0), "macs": lambda b: Design(b).macs}.items():
+            errors = []
+            for left_out in own:
+                kept = [b for b in own if b != left_out]
+                line = np.polyfit([np.log(x(b)) for b in kept], [own[b] for b in kept], 1)
+                errors.append(abs(np.polyval(line, np.log(x(left_out))) - own[left_out]))
+            assert data[name, axis, "log-linear"] == pytest.approx(np.mean(errors))
+
+
+def test_the_law_that_made_a_curve_is_found_along_its_axis(found):
+    truth, _, paper = found
+    rows = laws.rivals(evidence.ours(paper, "own").mae, "soft", 12)
+    best = rows.loc[rows.left_out.idxmin()]
+    assert (best.x, best.law) == (("field", "power") if truth is of_field else ("blocks", "exponential"))
+    why = claims.judge(paper, tables.load_paper())["own"].set_index("name").why["exponential_law"]
+    assert f"a power law in the field by {rows.set_index(['x', 'law']).left_out['field', 'power']:.2f}. " in why

@@ -20,6 +20,7 @@ PAPER = {
     "other_decoders": frames.other_decoders, "against_paper": frames.against_paper, "rivals": frames.rivals,
     "forecast": lambda results, paper: frames.forecast(frames.forecasts(results, paper)),
     "paper_laws": lambda _, paper: frames.paper_laws(paper),
+    "table2_laws": lambda _, paper: frames.table2_laws(paper),
     "verdicts": lambda results, paper: frames.verdicts(claims.judge(results, paper)),
     "overview": lambda results, paper: frames.overview(claims.judge(results, paper)),
 }  # fmt: skip

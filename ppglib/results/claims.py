@@ -12,13 +12,13 @@ from ppglib.files import InputError
 from ppglib.results.bootstrap import interval
 from ppglib.results.claims_of_curves import decay, exponential_is_best, larger_teachers_help, predictable
 from ppglib.results.claims_of_curves import saturates, size_helps, too_large_teachers_harm
+from ppglib.results.claims_of_field import SMALL, Seen, by_field, seen
 from ppglib.results.evidence import Evidence, beside, mean_gap, ours, pairs, printed, top
 from ppglib.results.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot
 from ppglib.results.outcome import effect_text, finding, significant, span
 from ppglib.results.tables import Paper, Results, recipes
 
 FOUR = ("hard", "soft", "dkd", "feature")
-SMALL = range(1, 5)  # blocks: "small models may not have the capacity to learn a rich representation"
 
 
 def always(evidence: Evidence, better: str, worse: str, control="", teachers=None, students=None) -> Outcome:
@@ -161,16 +161,17 @@ CLAIMS = {
 }
 
 
-def verdicts(evidence: Evidence, claims: pd.DataFrame) -> pd.DataFrame:
+def verdicts(evidence: Evidence, claims: pd.DataFrame, others: Seen | None = None) -> pd.DataFrame:
     """One row a claim: id, name, kind, notebook, claim, where, unit, supported_by, paper, an Outcome's, how.
 
     claims: rows of data/paper/claims.csv, all or some. `paper` is the number that is printed,
     `supported_by` where the effect would have to lie, `notebook` the two digits of the one that shows the
     claim, and `how` what a "not reproduced" is: reversed, not significant, too small, or only in part.
-    InputError where a claim has no function."""
+    others: networks that see more, a control of claims about size. InputError where a claim has no function."""
     if unknown := sorted(set(claims["name"]) - set(CLAIMS)):
         raise InputError(f"The claims {', '.join(unknown)} have no function in ppglib.results.claims.CLAIMS.")
     outcomes = [CLAIMS[row.name](evidence, row.number) for row in claims.itertuples()]
+    outcomes = [by_field(name, outcome, others, top(evidence.mae)) for name, outcome in zip(claims["name"], outcomes)]
     columns = ["id", "name", "kind", "notebook", "claim", "where", "unit", "supported_by", "paper"]
     stated = claims.rename(columns={"number": "paper"})[columns].reset_index(drop=True)
     table = pd.concat([stated, pd.DataFrame(outcomes, columns=Outcome._fields)], axis=1)
@@ -182,7 +183,7 @@ def judge(results: Results, paper: Paper, measured: pd.DataFrame | None = None) 
     """`verdicts` of "paper's tables" and of every recipe; measured: cost of one window, see `costs.one_window`."""
     every = {"paper's tables": verdicts(printed(paper), paper.claims).assign(simulated=False)}
     for recipe in recipes(results.runs):
-        own = verdicts(ours(results, recipe, measured=measured), paper.claims)
+        own = verdicts(ours(results, recipe, measured=measured), paper.claims, seen(results, recipe))
         every[recipe] = own.assign(simulated=bool(results.name))
     return every
 

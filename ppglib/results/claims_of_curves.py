@@ -95,11 +95,14 @@ def exponential_is_best(evidence: Evidence) -> Outcome:
     own = errors.pop("exponential")
     rival = min(errors, key=lambda name: errors[name][0])
     difference = interval(own - errors[rival])
-    live, now = laws.parameters(blocks), y[:, :1]
-    in_parameters = {k: laws.leave_one_out(f, live, now, weights)[0] for k, f in scaling.FORMS.items()}
-    best = min(in_parameters, key=in_parameters.get)
-    why = f"The exponential misses a left-out size by {own[0]:.2f} BPM, the {rival} law by "
-    why += f"{errors[rival][0]:.2f} and the best law in parameters ({best}) by {in_parameters[best]:.2f}. "
+    live, seen = (
+        {k: laws.leave_one_out(f, laws.sizes(axis, blocks), y[:, :1], weights)[0] for k, f in scaling.FORMS.items()}
+        for axis in ("parameters", "field")
+    )
+    best = min(live, key=live.get)
+    why = f"The exponential misses a left-out size by {own[0]:.2f} BPM, the {rival} law by {errors[rival][0]:.2f}, "
+    why += f"the best law in parameters ({best}) by {live[best]:.2f} and a power law in the field by "
+    why += f"{seen['power']:.2f}. "
     why += f"The difference of the first two is {finding(*difference)}"
     return _judged(-significant(*difference), why, *difference)
 
@@ -118,10 +121,14 @@ def predictable(evidence: Evidence) -> Outcome:
     vague = (table.high - table.low).max() > np.ptp(y[small, 0])
     missed, naive = (np.abs(g).mean(axis=0) for g in (gap, y[~small] - y[small][-1]))
     error, gain = interval(gap.mean(axis=0)), interval(missed - naive)
+    power, seen = scaling.FORMS["power"], laws.sizes("field", blocks)
+    values = scaling.fit_draws(power, seen[small], y[small, :1], laws.weights(y)[small])
+    in_field = np.abs(scaling.predict(power, values, seen[~small]) - y[~small, :1]).mean()
     why = f"{table.inside.sum()} of {len(table)} larger students lie in the forecast's 95 % interval"
     why += ", which is wider than the curve that it was fitted to" if vague else ""
     why += f"; the mean of observed less forecast is {finding(*error, side=0)}. "
-    why += f"The forecast misses by {missed[0]:.2f} BPM and the last fitted student, repeated, by "
+    why += f"The forecast misses by {missed[0]:.2f} BPM (a power law in the field: {in_field:.2f}) and the last "
+    why += "fitted student, repeated, by "
     why += f"{naive[0]:.2f}, a difference of {finding(*gain)}"
     answer = 0 if vague else 1 if table.inside.all() else -abs(significant(*error))
     outcome = _judged(answer, why, *error)
@@ -139,17 +146,18 @@ def saturates(evidence: Evidence) -> Outcome:
     if SATURATED not in blocks[1:-1]:
         return cannot("Saturation needs soft students of 6 blocks, of fewer and of more.")
     last, before = blocks[-1], blocks[list(blocks).index(SATURATED) - 1]
-    gains = [_gain(evidence, last, size, teacher) for size in (SATURATED, before)]
+    gains = [gain(evidence, last, size, teacher) for size in (SATURATED, before)]
     flat, flat_before = (-significant(*(g - TOLERANCE for g in own[:3]), own[3]) for own in gains)
     six, five = (f"{effect_text(*own, form='+.1f')} %" for own in gains)
-    why = f"{last} blocks gain {six} on {SATURATED} and {five} on {before}, where less than "
+    sees = "{:.1f} and {:.1f} s of the window".format(*laws.sizes("field", [SATURATED, before]))
+    why = f"{last} blocks gain {six} on {SATURATED} and {five} on {before}, which see {sees}, where less than "
     why += f"{TOLERANCE:.0f} % is saturation"
     why += f"; it began at {before} blocks or earlier" if flat_before == 1 else ""
     answer = -1 if flat == -1 or flat_before == 1 else int(flat == 1 and flat_before == -1)
     return _judged(answer, why, *gains[0])
 
 
-def _gain(evidence: Evidence, large: int, small: int, teacher: int) -> tuple:
+def gain(evidence: Evidence, large, small, teacher) -> tuple:
     """What a larger soft student gains, % of the smaller one's MAE: effect, low, high, sd between seeds."""
     rows = [("soft", size, teacher) for size in (large, small)]
     ratio = evidence.mae.loc[rows[0]] / evidence.mae.loc[rows[1]]

@@ -18,7 +18,6 @@ from ppglib.strategies import STRATEGIES
 from ppglib.task import LENGTH, RATE
 
 FULL = LENGTH / RATE  # seconds
-AXES = {"field": 1.0, "blocks": 1.0, "parameters": laws.UNIT, "macs": 1e6}  # and the unit that a law counts in
 CONSTANT = scaling.Form("c", ("c",), lambda x: [np.ones_like(x)], scaling.NONE)  # sees nothing
 SEES, SIZES = "see the whole window", "the paper's sizes"  # kinds of networks
 FORESEEN = ["strategy", "x", "law", "formula", "fitted", "foreseen"]
@@ -109,14 +108,15 @@ def _ends(own: Evidence, known, question: str, same: list[str], changed: str) ->
 
 def _slope(own: Evidence, known, question: str, same: list[str], changed: str) -> Row:
     """BPM for twice as much of what changes: effect, low, high, seed_sd."""
-    keys, weight = _slope_weights(own, known, same, changed)
+    keys, weight = slope_weights(_alone(own, known), same, changed)
     name = f"{changed} at the same {' and '.join(same)}"
     return Row(question, name, len(keys), *(ev.weighted(own, keys, weight) if keys else ()))
 
 
-def _slope_weights(own: Evidence, known, same: list[str], changed: str) -> tuple[list, np.ndarray]:
-    """Conditions and their weights in the slope over log2 of what changes, each strategy and rest on its own level."""
-    rows = _alone(own, known)
+def slope_weights(rows: pd.DataFrame, same: list[str], changed: str) -> tuple[list, np.ndarray]:
+    """Conditions and their weights in the slope over log2 of what changes, each strategy and rest on its own level.
+
+    rows: conditions, with what is known of their networks."""
     rows = rows[rows.groupby(["strategy", *same])[changed].transform("nunique") > 1]
     if rows.empty:
         return [], np.empty(0)
@@ -162,9 +162,9 @@ def foresight(results: Results, paper: Results) -> pd.DataFrame:
     of predicted - observed; both with intervals over people, fit and observation from the same draw."""
     rows = []
     for strategy, known, y, fitted in _to_foresee(results, paper):
-        laws_tried = [(axis, law, form) for axis in AXES for law, form in scaling.FORMS.items()]
+        laws_tried = [(axis, law, form) for axis in laws.AXES for law, form in scaling.FORMS.items()]
         for axis, law, form in [*laws_tried, ("", "constant", CONSTANT)]:
-            gap = _gap(form, known, axis, y, fitted)
+            gap = missed(form, known, axis, y, fitted)[~fitted]
             ends = *bootstrap.interval(abs(gap).mean(0)), *bootstrap.interval(gap.mean(0))
             rows.append((strategy, axis, law, form.text, fitted.sum(), (~fitted).sum(), *ends))
     ends = [name + end for name in ("error", "bias") for end in ("", "_low", "_high")]
@@ -173,23 +173,30 @@ def foresight(results: Results, paper: Results) -> pd.DataFrame:
 
 def _to_foresee(results: Results, paper: Results):
     """For each strategy without a teacher that both have: its name, networks, MAE (n, draws), which are the paper's."""
-    recipe = _recipe(results)  # noqa: F841 - in the query
+    both = joined(results, paper)
     for strategy in [name for name, row in STRATEGIES.items() if not row.teacher]:
-        chosen = "recipe == @recipe and split == 'person' and strategy == @strategy"
-        theirs, ours = paper.runs.query(chosen), results.runs.query(chosen + " and design != ''")
-        if len(theirs) and len(ours):
-            runs = pd.concat([theirs.assign(student=theirs.student.astype(str), design=""), ours])
-            runs, people = runs.assign(teacher="0"), pd.concat([paper.people, results.people])
-            mae = bootstrap.draws(runs, people[people.run_id.isin(runs.run_id)])
-            known = networks(results._replace(runs=runs)).loc[mae.index.get_level_values("student")]
+        runs = both.runs[both.runs.strategy == strategy]
+        if (runs.design == "").nunique() == 2:
+            mae = bootstrap.draws(runs, both.people[both.people.run_id.isin(runs.run_id)])
+            known = networks(both._replace(runs=runs)).loc[mae.index.get_level_values("student")]
             yield strategy, known, mae.to_numpy(), (known.design == "").to_numpy()
 
 
-def _gap(form: scaling.Form, known: pd.DataFrame, axis: str, y, fitted) -> np.ndarray:
-    """Predicted minus observed (BPM), (others, draws), of a law that was fitted to the paper's networks."""
-    x = known[axis].to_numpy(float) / AXES[axis] if axis else np.ones(len(known))
+def joined(results: Results, paper: Results) -> Results:
+    """The paper's networks of `paper` and the others of `results` as one study: one recipe, split by person."""
+    recipe = _recipe(results)  # noqa: F841 - in the query
+    chosen = "recipe == @recipe and split == 'person' and strategy not in @BASELINES"
+    theirs, ours = paper.runs.query(chosen), results.runs.query(chosen + " and design != ''")
+    theirs = theirs.assign(student=theirs.student.astype(str), teacher=theirs.teacher.astype(str), design="")
+    runs, people = pd.concat([theirs, ours]), pd.concat([paper.people, results.people])
+    return results._replace(runs=runs, people=people[people.run_id.isin(runs.run_id)])
+
+
+def missed(form: scaling.Form, known: pd.DataFrame, axis: str, y, fitted) -> np.ndarray:
+    """Predicted minus observed (BPM), (networks, draws), of a law that was fitted to some of the networks alone."""
+    x = known[axis].to_numpy(float) / laws.AXES[axis] if axis else np.ones(len(known))
     values = scaling.fit_draws(form, x[fitted], y[fitted], laws.weights(y[fitted]))
-    return scaling.predict(form, values, x[~fitted]) - y[~fitted]
+    return scaling.predict(form, values, x) - y
 
 
 def claims(results: Results, paper: Results) -> pd.DataFrame:
@@ -214,16 +221,15 @@ def _verdict(effect: tuple, why: str, side: int = -1, unit: str = "BPM") -> Outc
 
 
 def _sees(own: Evidence, known) -> Outcome:
-    keys, weight = _slope_weights(own, known, ["parameters", "macs"], "field")
+    keys, weight = slope_weights(_alone(own, known), ["parameters", "macs"], "field")
     if not keys:
         return cannot("No two networks of the same parameters and arithmetic see more and less.")
     return _verdict(ev.weighted(own, keys, weight), f"Over {len(keys)} networks: per doubling of the field", unit=UNIT)
 
 
 def _dearer(own: Evidence, known) -> Outcome:
-    (seeing, field), (larger, size) = (
-        _slope_weights(own, known, *what) for what in ((["parameters", "macs"], "field"), (["field"], "parameters"))
-    )
+    rows, ways = _alone(own, known), ((["parameters", "macs"], "field"), (["field"], "parameters"))
+    (seeing, field), (larger, size) = (slope_weights(rows, *way) for way in ways)
     if not seeing or not larger:
         return cannot("Networks of the same field and other parameters, or the other way round, are missing.")
     effect = ev.weighted(own, seeing + larger, np.concatenate([field, -size]))
@@ -232,7 +238,7 @@ def _dearer(own: Evidence, known) -> Outcome:
 
 def _foresees(results: Results, paper: Results) -> Outcome:
     gaps = [
-        abs(_gap(scaling.FORMS[law], known, axis, y, fitted))
+        abs(missed(scaling.FORMS[law], known, axis, y, fitted)[~fitted])
         for _, known, y, fitted in _to_foresee(results, paper)
         for axis, law in (("field", "power"), ("blocks", "exponential"))
     ]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ppglib import files, scaling
-from ppglib.results import across, claims, controls, evidence, fields, laws, outcome, tables
+from ppglib.results import across, claims, claims_of_field, controls, evidence, fields, laws, outcome, tables
 from ppglib.results.outcome import effect_text
 from ppglib.results.tables import Paper, Results
 from ppglib.strategies import STRATEGIES
@@ -258,7 +258,8 @@ def other_decoders(results: Results, paper: Paper) -> Table:
 
     def table(recipe):
         own = {decoder: evidence.ours(results, recipe, decoder=decoder) for decoder in DECODERS}
-        judged = {decoder: claims.verdicts(one, paper.claims) for decoder, one in own.items()}
+        others = {decoder: claims_of_field.seen(results, recipe, decoder) for decoder in DECODERS}
+        judged = {decoder: claims.verdicts(own[decoder], paper.claims, others[decoder]) for decoder in DECODERS}
         was = judged.pop(first).verdict
         changed = stacked({d: t.assign(**{before: was}) for d, t in judged.items()}, "decoded by")
         return changed[(changed.verdict != changed[before]) & (changed.kind != "cost")]
@@ -355,10 +356,19 @@ def _curves(results: Results, paper: Paper, table) -> dict[str, pd.DataFrame]:
 
 
 def rivals(results: Results, paper: Paper) -> Table:
-    """Laws of soft students' MAE: AICc, and the mean error at a size left out of the fit (BPM) with its
-    interval over people; lower is better in both."""
+    """Laws of soft students' MAE, size in what a network sees (s, up to 8) or costs: AICc, and the mean error at a
+    size left out of the fit (BPM) with its interval over people; lower is better in both."""
     data = stacked(_curves(results, paper, laws.rivals), "recipe")
     return captioned(data, rivals.__doc__, "recipe law x n r2 aicc left_out note", **LAWS)
+
+
+def table2_laws(paper: Paper) -> Table:
+    """Laws of the paper's own Table 2: mean error (BPM) at a size that was left out of the fit, size in what a
+    network sees (field, s, up to 8) or costs."""
+    mae = evidence.printed(paper).mae
+    data = stacked({name: laws.rivals(mae, name, evidence.TEACHER) for name in claims.FOUR}, "strategy")
+    grid = crossed(data, "left_out", "strategy law", "x")
+    return captioned(data, table2_laws.__doc__, grid[["strategy", "law", *laws.AXES]])
 
 
 def grid_rivals(results: Results) -> Table:

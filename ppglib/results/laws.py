@@ -13,10 +13,12 @@ from scipy.stats import t as student_t
 from ppglib import scaling
 from ppglib.results.bootstrap import interval
 from ppglib.scaling import Fit, Form, fit_draws, predict
+from ppglib.task import LENGTH, RATE
 
 TRIED = ["law", "x", "formula", "n", "r2", "aicc", "left_out", "left_out_low", "left_out_high", "note"]
 LAW = ["a", "b", "c", "a_se", "b_se", "c_se", "r2", "n", "note"]  # of the exponential
-SMALL, UNIT = 5, 1e5  # students to fit on for a forecast of the larger ones; parameters are counted in UNIT
+SMALL = 5  # blocks: students up to here are fitted for a forecast of the larger ones
+AXES = {"field": 1.0, "blocks": 1.0, "parameters": 1e5, "macs": 1e6}  # of a law, and the unit that it counts in
 COARSE = scaling.RATES[::6, 0]  # for the law with two rates
 # Over the whole grid x is (2, n): student and teacher. The teacher takes the place of Chinchilla's data.
 GRID_FORMS = {
@@ -36,16 +38,18 @@ GRID_FORMS = {
 
 
 @cache
-def live(blocks: int) -> int:
-    """Live parameters of one network, which is built for that."""
-    from ppglib.resnet1d import live_parameters  # with torch, which a table of results does not need
+def network(blocks: int) -> dict[str, float]:
+    """What one of the paper's networks sees (s, ends with the window) and costs: a number for each of AXES."""
+    from ppglib.resnet1d import Design, live_parameters  # with torch, which a table of results does not need
 
-    return live_parameters(blocks)
+    design = Design(blocks)
+    numbers = min(design.field, LENGTH) / RATE, blocks, live_parameters(blocks), design.macs
+    return dict(zip(AXES, numbers))
 
 
-def parameters(blocks) -> np.ndarray:
-    """Live parameters in UNITs, in the shape of blocks: the other x axis of a law."""
-    return np.vectorize(live, otypes=[float])(np.asarray(blocks, int)) / UNIT
+def sizes(axis: str, blocks) -> np.ndarray:
+    """The paper's networks along one of AXES, in its unit and in the shape of blocks."""
+    return np.vectorize(lambda size: network(int(size))[axis] / AXES[axis], otypes=[float])(blocks)
 
 
 def curve(mae: pd.DataFrame, strategy: str, teacher: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,9 +76,9 @@ def table(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
 
 
 def rivals(mae: pd.DataFrame, strategy: str, teacher: int) -> pd.DataFrame:
-    """Every law in blocks and in live parameters on one curve: R2, AICc, leave-one-size-out error (BPM)."""
+    """Every law along each of AXES on one curve: R2, AICc, leave-one-size-out error (BPM)."""
     blocks, y = curve(mae, strategy, teacher)
-    return _tried(scaling.FORMS, blocks, y, blocks)
+    return _tried(scaling.FORMS, AXES, blocks, y, blocks)
 
 
 def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
@@ -85,13 +89,14 @@ def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
     keep = ((index.strategy == strategy) & (index.student < index.teacher)).to_numpy()
     size, y = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float)
     few = f"needs three teachers, has {n}" if (n := len(set(size[1]))) < 3 else ""
-    return _tried(GRID_FORMS, size, y, size[0], few)
+    return _tried(GRID_FORMS, ("blocks", "parameters"), size, y, size[0], few)
 
 
-def _tried(forms: dict[str, Form], size, y: np.ndarray, groups, few: str = "") -> pd.DataFrame:
-    """Each law in blocks and in live parameters: what it says, and how it does at groups of sizes left out."""
+def _tried(forms: dict[str, Form], axes, size, y: np.ndarray, groups, few: str = "") -> pd.DataFrame:
+    """Each law along each axis: what it says, and how it does at groups of sizes left out. size: in blocks."""
     rows = []
-    for axis, x in (("blocks", size), ("parameters", parameters(size))):
+    for axis in axes:
+        x = sizes(axis, size)
         for name, form in forms.items():
             law = scaling.fit(form, x[..., :0], []) if few else scaling.fit(form, x, y[:, 0], weights(y))
             note, error = few or law.note, [np.nan] * 3

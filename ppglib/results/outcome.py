@@ -17,7 +17,7 @@ RULES, GLOSSARY = (
 
 
 class Outcome(NamedTuple):
-    """why: one or two sentences. effect: with its 95 % interval, over people or of the fit, and seed_sd."""
+    """why: one to three sentences. effect: with its 95 % interval, over people or of the fit, and seed_sd."""
 
     verdict: str
     why: str

@@ -32,8 +32,9 @@ def page(results: Results, folder: Path, paper: Paper, measured: pd.DataFrame | 
     """The page: verdicts, findings claim by claim, then every table of notebooks 04 to 09."""
     judged = claims.judge(results, paper, measured)
     of = lambda *functions: [function(results) for function in functions]  # noqa: E731
-    laws = [frames.law_table(results), frames.paper_laws(paper), frames.rivals(results, paper)]
-    laws += [frames.grid_rivals(results), frames.forecast(frames.forecasts(results, paper))]
+    laws = [frames.law_table(results), frames.paper_laws(paper), frames.table2_laws(paper)]
+    laws += [frames.rivals(results, paper), frames.grid_rivals(results)]
+    laws += [frames.forecast(frames.forecasts(results, paper))]
     found = {
         "What was run": of(frames.summary),
         "Verdicts": [frames.overview(judged), frames.other_decoders(results, paper)],

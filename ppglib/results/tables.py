@@ -31,6 +31,7 @@ class Results(NamedTuple):
     reliability: pd.DataFrame
     permuted: pd.DataFrame
     name: str  # "" or "simulated recordings": goes into every title
+    designs: "Results | None" = None  # networks of other designs on the same people, if they were trained
 
 
 class Paper(NamedTuple):
@@ -46,8 +47,9 @@ class Paper(NamedTuple):
 def load(folder: Path, designs: bool = False) -> Results:
     """Read runs.csv, people.csv and, if there, reliability.csv and permuted.csv; InputError if something is wrong.
 
-    The paper's networks alone, whose students and teachers are numbers of blocks; or with `designs` all, as
-    texts such as "1" and "1 d2.9.39" (blocks, and the design that is not the paper's)."""
+    The paper's networks alone, whose students and teachers are numbers of blocks, with the study in the folder
+    receptive_field beside the tables, if there is one; or with `designs` all, as texts such as "1" and
+    "1 d2.9.39" (blocks, and the design that is not the paper's)."""
     folder = Path(folder)
     frames = {}
     for name, needed in NEEDED.items():
@@ -80,7 +82,9 @@ def load(folder: Path, designs: bool = False) -> Results:
         if path.exists():
             frames[name] = pd.read_csv(path, converters={"person": str})
     label = "simulated recordings" if runs.simulated.any() else ""
-    return Results(runs, people, frames["reliability"], frames["permuted"], label)
+    beside = folder / "receptive_field"
+    others = load(beside, designs=True) if not designs and (beside / "runs.csv").exists() else None
+    return Results(runs, people, frames["reliability"], frames["permuted"], label, others)
 
 
 def load_paper(folder: Path = files.ROOT / "data" / "paper") -> Paper:
