@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy  # its parts are loaded when they are first used
 import torch
 
 from ppglib import models, tracking
@@ -19,6 +20,7 @@ LOWEST_RATE = 16.0  # Hz: twice the upper edge of the pass band, 4 Hz, and a mar
 LONGEST = 24 * 3600.0  # seconds without a sample: a longer gap is a wrong clock
 SHARE = 0.8  # of windows whose heart rate lies between low and high
 NEAR = 5.0  # BPM
+GROUPS, FEWEST = 20, 50  # of windows that are calibrated apart; windows of one
 # The last bits of a network's output depend on how many windows it is given and on which place. So it is always
 # given so many, and each window has its place: whatever comes with it, the result is the same.
 BLOCK = 32
@@ -34,8 +36,8 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
     track: over consecutive windows, "none", "online" (given the past) or "smooth" (given all).
 
     Columns: start, end (s; on the clock of `time`), hr (BPM, median), low, high (BPM; they hold the heart rate
-    of 80 % of windows of people whom the model was not trained on), p_within_5 (what the model gives to heart
-    rates within 5 BPM of hr), reason ("", or why a row has NaN: "gap", "not finite", "constant", "too short").
+    of 80 % of windows of people whom the model was not trained on), p_within_5 (probability that hr is within
+    5 BPM, from the same people), reason ("", or why a row has NaN: "gap", "not finite", "constant", "too short").
     Raises InputError for input that is no recording and for what `load` refuses."""
     ppg = _mean(ppg)
     if time is not None:
@@ -138,25 +140,35 @@ class Stream:
         return pd.DataFrame(columns | {"reason": np.asarray(reasons, object)})
 
 
-def describe(probabilities: np.ndarray, wider: float) -> dict[str, np.ndarray]:
-    """hr, low, high (BPM) and p_within_5 of (N, 180) probabilities; the band is made `wider` by that factor."""
+def describe(probabilities: np.ndarray, interval: dict[str, list[float]] | None = None) -> dict[str, np.ndarray]:
+    """hr, low, high (BPM) and p_within_5 of (N, 180) probabilities; interval: of `calibrate`, None for as they are."""
     hr, tail = quantile(probabilities, 0.5), (1 - SHARE) / 2
-    low, high = (hr + wider * (quantile(probabilities, share) - hr) for share in (tail, 1 - tail))
     near = _below(probabilities, hr + NEAR) - _below(probabilities, hr - NEAR)
-    return {"hr": hr, "low": np.maximum(low, HR_RANGE[0]), "high": np.minimum(high, HR_RANGE[1]), "p_within_5": near}
+    wider, within = 1.0, near
+    if interval is not None:
+        wider, within = (np.interp(near, interval["near"], interval[name]) for name in ("wider", "within"))
+    low, high = (hr + wider * (quantile(probabilities, share) - hr) for share in (tail, 1 - tail))
+    return {"hr": hr, "low": np.maximum(low, HR_RANGE[0]), "high": np.minimum(high, HR_RANGE[1]), "p_within_5": within}
 
 
-def calibrate(probabilities: np.ndarray, hr: np.ndarray) -> float:
-    """The factor that the band must be widened by to hold 80 % of the heart rates (N,) of held-out people.
+def calibrate(probabilities: np.ndarray, hr: np.ndarray) -> dict[str, list[float]]:
+    """What makes (N, 180) probabilities honest, from the heart rates (N,) of held-out people, as lists.
 
-    probabilities: (N, 180), by networks that never saw these people, tracked if the band is to be used so.
-    The smallest factor that does is the 80 % quantile of what each window needs (split conformal prediction,
-    Vovk et al. 2005; Romano et al. 2019 for the band); below 1 the distributions were too wide."""
-    middle, tail = quantile(probabilities, 0.5), (1 - SHARE) / 2
-    low, high = (np.abs(quantile(probabilities, share) - middle) for share in (tail, 1 - tail))
-    off = np.asarray(hr, float) - middle
-    needed = np.sort(np.abs(off) / np.maximum(np.where(off < 0, low, high), 1e-9))
-    return float(needed[min(len(needed), int(np.ceil(SHARE * (len(needed) + 1)))) - 1])
+    A network that learned smeared labels gives smeared probabilities, and one that never saw these people is too
+    sure of some. So windows are put into groups by `near`, the probability within 5 BPM of their median. `wider`
+    is the factor by which the band from the 10 % to the 90 % quantile holds 80 % of the heart rates of a group
+    (split conformal prediction, a group at a time: Vovk et al. 2005), and `within` the share within 5 BPM. Both are
+    made monotone. probabilities: by networks that never saw these people, and tracked if they will be."""
+    found, hr = describe(probabilities), np.asarray(hr, float)
+    off, near = hr - found["hr"], found["p_within_5"]
+    edge = np.abs(np.where(off < 0, found["low"], found["high"]) - found["hr"])
+    needed, hit, rows = np.abs(off) / np.maximum(edge, 1e-9), np.abs(off) <= NEAR, []
+    for group in np.array_split(np.argsort(near, kind="stable"), np.clip(len(hr) // FEWEST, 1, GROUPS)):
+        largest = np.sort(needed[group])[min(len(group), int(np.ceil(SHARE * (len(group) + 1)))) - 1]
+        rows.append((near[group].mean(), largest, hit[group].mean()))
+    near, wider, within = np.array(rows).T
+    wider, within = (scipy.optimize.isotonic_regression(y, increasing=up).x for y, up in ((wider, False), (within, True)))
+    return {name: np.round(y, 6).tolist() for name, y in (("near", near), ("wider", wider), ("within", within))}
 
 
 def _below(probabilities, bpm) -> np.ndarray:
