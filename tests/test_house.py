@@ -61,8 +61,8 @@ def lines(names):
 
 def test_the_core_is_read_in_an_evening():
     assert len(CORE) <= 15
-    assert lines(CORE) <= 1800
-    assert lines(FILES) <= 7_750  # raised only with a new room: designs and fields, tracking, GPU
+    assert lines(CORE) <= 1830
+    assert lines(FILES) <= 8_400  # raised only with a new room: designs and fields, tracking, GPU, models
 
 
 def test_what_is_public_in_the_core_is_explained():

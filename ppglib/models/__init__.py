@@ -19,14 +19,14 @@ from ppglib.tracking import HOW, Model
 FOLDER = Path(__file__).parent  # of the models that come with the library, found by name
 FIXED = {  # what this library does before and after a network; a file that says otherwise is for another one
     "format": 1, "architecture": "ResNet1D", "rate": RATE, "samples": LENGTH, "step": STEP_SECONDS, "band": list(BAND),
-    "filter": "Butterworth, order 4, forwards and backwards over each window", "normalization": "z-score of each window",
-    "bins": BINS, "lowest": LOWEST, "decoder": "median",
+    "filter": "Butterworth, order 4, forwards and backwards over each window",
+    "normalization": "z-score of each window", "bins": BINS, "lowest": LOWEST, "decoder": "median",
 }  # fmt: skip
-GIVEN = {  # what only the one who trained it knows
+GIVEN = {  # what only the one who trained it knows; the last four are what `ppglib.models.about.held_out` returns
     "strategy": "how it was trained", "teacher": 'what taught it, or ""', "datasets": "names of its training sets",
     "licence": "what their licences allow", "windows": "digest of its training windows",
-    "error": "of people whom it was not trained on: see `held_out`", "interval": "`calibrate` for each tracking",
-    "tracking": "scale, jump, prior and weight: see `ppglib.tracking.fit`",
+    "error": "of people whom it was not trained on", "range": "of 99 % of their heart rates, BPM",
+    "interval": "for each tracking, see `ppglib.models.predict.calibrate`", "tracking": "scale, jump, prior and weight",
 }  # fmt: skip
 FOUND = ("design", "library", "weights")  # what `save` adds
 

@@ -12,7 +12,7 @@ from ppglib.tracking import HOW
 
 
 def held_out(probabilities: np.ndarray, table: pd.DataFrame, moves: tracking.Model, protocol: str) -> dict:
-    """"error", "interval" and "tracking" of a model for `ppglib.models.save`, from held-out people.
+    """"error", "range", "interval" and "tracking" of a model for `ppglib.models.save`, from held-out people.
 
     probabilities: (N, 180), each window's by a network that was not trained on its person. table: of these
     windows (dataset, person, recording, second, hr). moves: as `ppglib.tracking.fit` finds them. protocol: who
@@ -25,7 +25,9 @@ def held_out(probabilities: np.ndarray, table: pd.DataFrame, moves: tracking.Mod
         groups = [*errors.groupby("dataset"), *([("all", errors)] if errors.dataset.nunique() > 1 else [])]
         rows += [{"dataset": name, "track": how} | _error(group) for name, group in groups]
     prior = [float(f"{share:.6g}") for share in moves.prior]
-    return {"error": {"protocol": protocol, "rows": rows}, "interval": bands, "tracking": moves._asdict() | {"prior": prior}}
+    seen = np.round(np.quantile(hr, [0.005, 0.995])).tolist()
+    error, moves = {"protocol": protocol, "rows": rows}, moves._asdict() | {"prior": prior}
+    return {"error": error, "range": seen, "interval": bands, "tracking": moves}
 
 
 def _error(errors: pd.DataFrame) -> dict:
@@ -41,9 +43,10 @@ def card(name: str, about: dict) -> str:
     design = Design(**about["design"])
     size = sum(p.numel() for p in ResNet1D(**about["design"]).parameters())
     taught = f", taught by {about['teacher']}" if about["teacher"] else ""
+    low, high = about["range"]
     band = " to ".join(f"{edge:g}" for edge in about["band"])
     rows = [
-        f"| {r['dataset']} | {r['track']} | {r['people']} | {r['windows']} | {r['mae']:.2f} [{r['low']:.2f}, {r['high']:.2f}] |"
+        "| {dataset} | {track} | {people} | {windows} | {mae:.2f} [{low:.2f}, {high:.2f}] |".format(**r)
         for r in about["error"]["rows"]
     ]
     return f"""# {name}
@@ -54,9 +57,9 @@ Heart rate from {about["samples"] / about["rate"]:g} s of wrist PPG, every {abou
 **Not a medical device.** For research and teaching. It must not be used to diagnose, to treat or to raise alarms.
 
 - Input: PPG at {about["rate"]} Hz, {band} Hz ({about["filter"]}), {about["normalization"]}.
-- Output: {about["bins"]} probabilities of 1 BPM each from {about["lowest"]} BPM on, decoded by their {about["decoder"]}. \
-Heart rates outside that range are not seen.
-- Trained by {about["strategy"]}{taught} on {", ".join(about["datasets"])}. Licence of these recordings: {about["licence"]}.
+- Output: {about["bins"]} probabilities of 1 BPM each from {about["lowest"]} BPM on; the heart rate is their \
+{about["decoder"]}.
+- Trained by {about["strategy"]}{taught} on {", ".join(about["datasets"])}; their licence: {about["licence"]}.
 - Windows {about["windows"][:16]}, weights {about["weights"][:16]}, ppglib {about["library"]}.
 
 ## Errors on people whom it was not trained on
@@ -69,8 +72,8 @@ Heart rates outside that range are not seen.
 
 ## Limits
 
-The people of these sets are few and mostly young and healthy, and the sensors are those of three laboratories. Other \
-sensors, places of the body, skin tones, ages, arrhythmia, pregnancy and medication were not tested. Steps in the \
-rhythm of the heart can be taken for it. The band holds the heart rate in 80 % of the windows of people as these; \
-for one person it may hold fewer.
+99 % of these windows have a heart rate from {low:.0f} to {high:.0f} BPM. Outside of that the model may be far off \
+and sure of it. The people are few. Other sensors, places of the body, ages, skin tones, arrhythmia and medication \
+were not tested, nor a signal whose sign is reversed. Steps in the rhythm of the heart can be taken for it. The band \
+holds the heart rate in 80 % of the windows of people as these; for one person it may hold fewer.
 """

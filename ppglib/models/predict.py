@@ -167,7 +167,8 @@ def calibrate(probabilities: np.ndarray, hr: np.ndarray) -> dict[str, list[float
         largest = np.sort(needed[group])[min(len(group), int(np.ceil(SHARE * (len(group) + 1)))) - 1]
         rows.append((near[group].mean(), largest, hit[group].mean()))
     near, wider, within = np.array(rows).T
-    wider, within = (scipy.optimize.isotonic_regression(y, increasing=up).x for y, up in ((wider, False), (within, True)))
+    wider = scipy.optimize.isotonic_regression(wider, increasing=False).x
+    within = scipy.optimize.isotonic_regression(within).x
     return {name: np.round(y, 6).tolist() for name, y in (("near", near), ("wider", wider), ("within", within))}
 
 

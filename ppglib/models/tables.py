@@ -35,6 +35,8 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if not found.keys() - {"time"}:
         has = ", ".join(map(str, table))[:100]
         raise InputError(f"{path} has no column 'ppg', nor 'ppg1', 'ppg2'...: it has {has}; rename the one of the PPG.")
+    if not len(table):
+        raise InputError(f"{path} holds no rows below its names: export it again.")
     for name, column in found.items():
         if not pd.api.types.is_numeric_dtype(column):
             raise InputError(f"{path}: column {name!r} holds text, expected numbers: mend or remove these rows.")
