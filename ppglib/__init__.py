@@ -6,6 +6,7 @@
     teacher = ppg.train(ppg.ResNet1D(12), windows, train)
     student = ppg.train(ppg.ResNet1D(1), windows, train, "dkd", teacher=teacher, alpha=1, beta=8)
     ppg.evaluate(student, windows, test)["mae"]
+    ppg.heart_rate(samples, rate=50)                   # of your own samples, by a model that comes with it
 
 Reproduces "Towards Characterizing Knowledge Distillation of PPG Heart Rate Estimation Models"."""
 

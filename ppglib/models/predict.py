@@ -33,7 +33,8 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
 
     ppg: (n,) or (channels, n), whose mean is used; in any unit, with any offset, filtered or not. rate: Hz, at
     least 16, 25 by default; or time: (n,) seconds of the samples, increasing. model: see `ppglib.models.load`.
-    track: over consecutive windows, "none", "online" (given the past) or "smooth" (given all).
+    track: over consecutive windows, "none", "online" (given the past) or "smooth" (given all; it keeps some 10 kB
+    a window meanwhile, the others nothing).
 
     Columns: start, end (s; on the clock of `time`), hr (BPM, median), low, high (BPM; they hold the heart rate
     of 80 % of windows of people whom the model was not trained on), p_within_5 (probability that hr is within
