@@ -6,6 +6,7 @@
     teacher = ppg.train(ppg.ResNet1D(12), windows, train)
     student = ppg.train(ppg.ResNet1D(1), windows, train, "dkd", teacher=teacher, alpha=1, beta=8)
     ppg.evaluate(student, windows, test)["mae"]
+    ppg.heart_rate(samples, rate=50)                   # of your own samples, by a model that comes with it
 
 Reproduces "Towards Characterizing Knowledge Distillation of PPG Heart Rate Estimation Models"."""
 
@@ -15,10 +16,10 @@ from importlib import import_module
 _FACE = {
     "load": "recordings", "load_demo": "simulate", "split": "splits", "ResNet1D": "resnet1d",
     "STRATEGIES": "strategies", "Strategy": "strategies", "train": "training", "predict": "training",
-    "evaluate": "metrics", "fit_exponential": "scaling",
+    "evaluate": "metrics", "fit_exponential": "scaling", "heart_rate": "models.predict", "Stream": "models.predict",
 }  # fmt: skip
 _MODULES = "beyond fast files losses metrics resnet1d scaling splits strategies task tracking training windows".split()
-_FOLDERS = "bench recordings results simulate study".split()
+_FOLDERS = "bench models recordings results simulate study".split()
 __all__ = [*_FACE, "losses", "results", "plots"]
 
 

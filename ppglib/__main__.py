@@ -1,11 +1,10 @@
-"""The command line: python -m ppglib reproduce | sweep | tune | report | fetch | bench."""
+"""The command line: python -m ppglib predict | reproduce | sweep | tune | report | fetch | bench."""
 
 import argparse
 import logging
 import sys
+from importlib import import_module
 from pathlib import Path
-
-import joblib
 
 from ppglib.files import ROOT, InputError
 
@@ -17,6 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     for chatty in ("papermill", "traitlets"):  # on every cell, and on figures without alternative text
         logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
+        if getattr(options, "jobs", 1) is None:
+            options.jobs = import_module("joblib").cpu_count()  # slow to import
         if getattr(options, "jobs", 1) < 1:  # before anything is written
             raise InputError(f"--jobs must be at least 1, not {options.jobs}.")
         return options.command(options) or 0
@@ -41,10 +42,17 @@ def parser() -> argparse.ArgumentParser:
     study.add_argument("--study", default="demo", help="demo, open, paper, smoke or the path of a .toml file")
     study.add_argument("--data", type=Path, help="folder that holds one folder per dataset")
     study.add_argument("--out", type=Path, help="folder to write to (out/STUDY)")
-    jobs = "processes of one thread each; on a GPU, networks trained side by side"
-    study.add_argument("--jobs", type=int, default=joblib.cpu_count(), help=jobs)
+    jobs = "processes of one thread each (as many as cores); on a GPU, networks trained side by side"
+    study.add_argument("--jobs", type=int, help=jobs)
     study.add_argument("--dask", metavar="tcp://HOST:PORT", help="Dask scheduler; its workers see --out")
 
+    add = command(predict).add_argument
+    add("path", type=Path, help="CSV or Parquet file with columns ppg and time, or a folder of them")
+    add("--model", default="best", help="name or path of a model (best)")
+    add("--track", choices=["none", "online", "smooth"], default="none", help="over consecutive windows")
+    add("--rate", type=float, help="samples a second, for files without the column time")
+    add("--out", type=Path, default=Path("hr.csv"), help="table to write (hr.csv)")
+    add("--plot", action="store_true", help="a figure beside it")
     add = command(reproduce, study).add_argument
     add("--only", metavar="04,05", help="only these notebooks, by number")
     add("--results", type=Path, help="show the tables in this folder instead of training")
@@ -67,6 +75,13 @@ def parser() -> argparse.ArgumentParser:
     add("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
     add("--out", type=Path, help="folder for the CSVs (out/compute; with --train out/training)")
     return top
+
+
+def predict(options: argparse.Namespace) -> None:
+    """heart rate from recordings of your own"""
+    from ppglib.models import program
+
+    program.main(options.path, options.model, options.track, options.rate, options.out, options.plot)
 
 
 def prepared(options: argparse.Namespace):

@@ -33,10 +33,15 @@ def decode(probabilities: np.ndarray, how: str = "argmax") -> np.ndarray:
         return probabilities @ CENTRES
     if how != "median":
         raise ValueError(f"unknown decoder {how!r}: choose from {', '.join(DECODERS)}")
+    return quantile(probabilities, 0.5)
+
+
+def quantile(probabilities: np.ndarray, share: float) -> np.ndarray:
+    """BPM (N,) below which lies that share of probabilities (N, 180), interpolated in its bin."""
     below = np.cumsum(probabilities, axis=1)
-    half = below[:, -1:] / 2
-    k = (below < half).sum(axis=1)
+    wanted = below[:, -1:] * share
+    k = (below < wanted).sum(axis=1)
     row = np.arange(len(k))
     mass = probabilities[row, k]
     before = below[row, k] - mass
-    return LOWEST + k + np.where(mass > 0, (half[:, 0] - before) / np.where(mass > 0, mass, 1), 0.5)
+    return LOWEST + k + np.where(mass > 0, (wanted[:, 0] - before) / np.where(mass > 0, mass, 1), 0.5)

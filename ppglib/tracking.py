@@ -4,6 +4,7 @@ What a window says is its probabilities over the prior (Bourlard & Morgan 1994);
 rate moves little or, rarely, to anywhere. The two passes are in Rabiner (1989, section III). On PPG such
 models are in BeliefPPG (Bieri et al. 2023, its moves too are Laplace) and, by Viterbi, in Temko (2017)."""
 
+from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
@@ -70,18 +71,42 @@ def _passes(probabilities, segments, model) -> tuple[np.ndarray, np.ndarray, np.
     runs = sorted(segments, key=len, reverse=True)
     time = np.concatenate([np.arange(len(run)) for run in runs])
     steps = np.split(np.concatenate(runs)[np.argsort(time, kind="stable")], np.cumsum(np.bincount(time))[:-1])
-    moves, evidence = transition(model), (probabilities / model.prior) ** model.weight
-    evidence /= evidence.max(1, keepdims=True)
+    moves, evidence = transition(model), _evidence(probabilities, model)
     online, expected = np.empty(evidence.shape), np.tile(model.prior, (len(runs), 1))
     for rows in steps:
-        online[rows] = _normalized(expected[: len(rows)] * evidence[rows])
-        expected = online[rows] @ moves
+        online[rows], expected = _step(expected[: len(rows)], evidence[rows], moves)
     smooth, after = online.copy(), np.empty((0, len(moves)))  # what later windows say about bins of `rows`
     for rows in reversed(steps):
         after = np.concatenate([after, np.ones((len(rows) - len(after), len(moves)))])
         smooth[rows] = _normalized(smooth[rows] * after)
         after = _normalized(evidence[rows] * after) @ moves.T
     return probabilities, online, smooth
+
+
+def stepper(model: Model) -> Callable[[np.ndarray | None], np.ndarray | None]:
+    """"online" for windows as they come: a function of the next window's (180,) probabilities, or of None where
+    there are none, which ends the run. It returns what `track` does for that window."""
+    moves, expected = transition(model), model.prior[None]
+
+    def step(probabilities):
+        nonlocal expected
+        if probabilities is None:
+            expected = model.prior[None]
+            return None
+        now, expected = _step(expected, _evidence(probabilities[None], model), moves)
+        return now[0]
+
+    return step
+
+
+def _evidence(probabilities, model) -> np.ndarray:
+    evidence = (probabilities / model.prior) ** model.weight
+    return evidence / evidence.max(1, keepdims=True)
+
+
+def _step(expected, evidence, moves) -> tuple[np.ndarray, np.ndarray]:
+    now = _normalized(expected * evidence)
+    return now, now @ moves
 
 
 def fit(probabilities: np.ndarray, table: pd.DataFrame, hr: np.ndarray) -> Model:

@@ -2,16 +2,19 @@
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from ppglib import gpu, training
-from ppglib.bench.gpu_training import traffic
+from ppglib.bench.gpu_training import plan, traffic
 from ppglib.bench.training import noise_windows
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.strategies import STRATEGIES
+from ppglib.study import grid, studies
 from ppglib.training import train
 from ppglib.windows import gather
 
@@ -48,6 +51,15 @@ def test_own_dropout_keeps_the_rate_and_leaves_nothing_behind():
 def test_traffic_by_hand():
     """1 block: stem 1 -> 32 on 200 samples, then twice 32 -> 32; two bytes each, three times."""
     assert traffic(Design(1)) == 6 * 200 * (1 + 32 + 32 + 32 + 32 + 32)
+
+
+def test_a_plan_is_networks_times_epochs_times_windows():
+    study = replace(studies.read("smoke"), students=[1], teachers=[4], strategies=["scratch"], swept=[], epochs=1)
+    measured = pd.DataFrame({"blocks": [1, 2], "together": [1.0, 0.5]})
+    (row,) = plan(study, 10.0, measured).to_dict("records")
+    sizes = [run.student for run in grid.runs(study)]
+    assert row["networks"] == len(sizes) and row["windows"] == 0.8 * 10 * 1800
+    assert row["hours"] == pytest.approx(sum(sizes) * 0.8 * 10 * 1800 / 3600)  # blocks seconds a window
 
 
 def trained(windows, strategy, seed=0, dropout=0.0, blocks=2, **constants):

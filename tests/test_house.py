@@ -34,7 +34,7 @@ def folder_of(name):
 
 
 def test_the_folders_are_those_of_the_plan():
-    assert FOLDERS == {"recordings", "study", "results", "bench", "simulate"}
+    assert FOLDERS == {"recordings", "study", "results", "bench", "simulate", "models"}
 
 
 def test_the_core_knows_no_reader_no_sweep_and_no_verdict():
@@ -61,8 +61,8 @@ def lines(names):
 
 def test_the_core_is_read_in_an_evening():
     assert len(CORE) <= 15
-    assert lines(CORE) <= 1800
-    assert lines(FILES) <= 8_600  # raised only with a new room: designs and fields, tracking, GPU
+    assert lines(CORE) <= 1900
+    assert lines(FILES) <= 9_500  # raised only with a new room: designs and fields, tracking, GPU, models, own recordings
 
 
 def test_what_is_public_in_the_core_is_explained():

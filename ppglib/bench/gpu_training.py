@@ -14,7 +14,10 @@ from ppglib import files, gpu, training
 from ppglib.bench.training import BATCH, noise_windows
 from ppglib.files import InputError
 from ppglib.resnet1d import Design, ResNet1D
+from ppglib.study.grid import runs
 from ppglib.study.records import versions
+from ppglib.study.studies import Study
+from ppglib.task import STEP_SECONDS
 
 SIZES, ROUNDS, TOGETHER = (1, 4, 10), 3, 16  # networks trained at once
 LOOPS = {"plain": (training.plain, 1), "graph": (gpu.recorded, 1), "together": (gpu.recorded, TOGETHER)}
@@ -102,3 +105,14 @@ def seconds(call, repeat: int = 8) -> float:
         torch.cuda.synchronize()
 
     return min(timeit.repeat(timed, number=1, repeat=repeat))
+
+
+def plan(study: Study, hours: float, measured: pd.DataFrame) -> pd.DataFrame:
+    """What a study would take, by what was measured: a row with networks, windows to train on, and hours.
+
+    hours: of recordings, a window every 2 s, four fifths of them in training. measured: as `speed` gives it;
+    seconds a window are interpolated in blocks, and beyond the largest size the line goes on. Training alone."""
+    every, windows = runs(study), 0.8 * hours * 3600 / STEP_SECONDS
+    line = np.polyfit(measured.blocks, 1 / measured.together, 1)
+    seconds = sum(run.get("epochs") * windows * np.polyval(line, run.student) for run in every)
+    return pd.DataFrame([{"networks": len(every), "windows": round(windows), "hours": seconds / 3600}])

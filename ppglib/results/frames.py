@@ -22,6 +22,7 @@ LAWS = {"n": "points", "x": "size in", "r2": "R2", "aicc": "AICc"}  # names of c
 LIMITS = {name: ["low", "high"] for name in ("mae", "ours", "predicted")} | {
     "effect": ["low", "high", "seed_sd"]
 }
+FAMILY_COLUMNS = ["argmax", "median", "online", "smooth"]
 SIGNED = ("effect", "gap", "difference", "line", "strongest", "weakest")  # differences and slopes
 
 
@@ -145,6 +146,31 @@ def front(table: pd.DataFrame) -> Table:
     shown = shown.sort_values(["kind", "strategy", "macs"], kind="stable")
     names = ["kind", "strategy", "teacher", "network", "mmacs", "parameters", "mae", "low", "high"]
     return captioned(data, front.__doc__, shown[names])
+
+
+def family(data: pd.DataFrame) -> Table:
+    """The family on the people of the two folds: MAE (BPM) of the argmax and of the median, each window alone, and of
+    the median tracked online and smoothed; below it the power spectrum, tracked alike."""
+    rows = data[(data.split == "person") & (data.dataset == "")]
+    column = rows.track.mask(rows.track == "none", rows.decoder)
+    shown = rows.assign(column=column, text=worded(rows).mae)[(rows.track == "none") | (rows.decoder == "median")]
+    shown = shown.assign(mmacs=(shown.macs / 1e6).map("{:.2g}".format), parameters=shown.parameters.map("{:.0f}".format))
+    grid = shown.pivot(index=["name", "mmacs", "parameters"], columns="column", values="text").reset_index()
+    grid = shown[["name"]].drop_duplicates().merge(grid)[["name", "mmacs", "parameters", *FAMILY_COLUMNS]]
+    return captioned(data, family.__doc__, grid.replace("nan", ""), median="median of each window")
+
+
+def family_sets(data: pd.DataFrame, authors: dict) -> Table:
+    """The family over all people, each tested once by five folds: MAE (BPM) of the median of each window, by set.
+    The people on whom the designs were chosen are among them. Last, what the authors of BAMI-2 estimate on its test
+    windows, from acceleration too and over several windows."""
+    rows = data[(data.split == "fifths") & (data.decoder == "median") & (data.track == "none")]
+    own = rows.assign(text=worded(rows).mae, set=rows.dataset.replace("", "all") + " (" + rows.people.astype(str) + ")")
+    grid = own[["name"]].drop_duplicates().merge(own.pivot(index="name", columns="set", values="text").reset_index())
+    theirs = pd.DataFrame([authors]).assign(name="authors", dataset="bami2", split="fifths")
+    last = {"name": "authors of BAMI-2", own.set[own.dataset == "bami2"].iloc[0]: worded(theirs).mae.iloc[0]}
+    grid = pd.concat([grid, pd.DataFrame([last])], ignore_index=True).fillna("")
+    return captioned(pd.concat([rows, theirs], ignore_index=True), family_sets.__doc__, grid)
 
 
 def recipe_check(folder: Path) -> Table:

@@ -1,0 +1,79 @@
+"""What a model's file says of it: its errors on people whom it was not trained on, and a card to read."""
+
+import numpy as np
+import pandas as pd
+
+from ppglib import tracking
+from ppglib.models.predict import calibrate
+from ppglib.resnet1d import Design, ResNet1D
+from ppglib.results.bootstrap import interval, resample
+from ppglib.task import decode
+from ppglib.tracking import HOW
+
+
+def held_out(probabilities: np.ndarray, table: pd.DataFrame, moves: tracking.Model, protocol: str) -> dict:
+    """"error", "range", "interval" and "tracking" of a model for `ppglib.models.save`, from held-out people.
+
+    probabilities: (N, 180), each window's by a network that was not trained on its person. table: of these
+    windows (dataset, person, recording, second, hr). moves: as `ppglib.tracking.fit` finds them. protocol: who
+    was held out, in a sentence. Errors are of the median, in BPM, with 95 % intervals over people."""
+    hr, runs, rows, bands = table.hr.to_numpy(), tracking.segments(table), [], {}
+    for how in HOW:
+        found = tracking.track(probabilities, runs, moves, how)
+        bands[how] = calibrate(found, hr)
+        errors = table[["dataset", "person"]].assign(error=np.abs(decode(found, "median") - hr))
+        groups = [*errors.groupby("dataset"), *([("all", errors)] if errors.dataset.nunique() > 1 else [])]
+        rows += [{"dataset": name, "track": how} | _error(group) for name, group in groups]
+    prior = [float(f"{share:.6g}") for share in moves.prior]
+    seen = np.round(np.quantile(hr, [0.005, 0.995])).tolist()
+    error, moves = {"protocol": protocol, "rows": rows}, moves._asdict() | {"prior": prior}
+    return {"error": error, "range": seen, "interval": bands, "tracking": moves}
+
+
+def _error(errors: pd.DataFrame) -> dict:
+    by_person = errors.groupby(["dataset", "person"]).error.agg(["sum", "size"])
+    counts = resample(np.zeros(len(by_person)))
+    mae, low, high = interval((by_person["sum"].to_numpy() @ counts) / (by_person["size"].to_numpy() @ counts))
+    numbers = {"mae": mae, "low": low, "high": high}
+    return {"people": len(by_person), "windows": len(errors)} | {k: round(float(v), 4) for k, v in numbers.items()}
+
+
+def card(name: str, about: dict) -> str:
+    """A model card (Mitchell et al. 2019) in Markdown, from what the model's file says."""
+    design = Design(**about["design"])
+    size = sum(p.numel() for p in ResNet1D(**about["design"]).parameters())
+    taught = f", taught by {about['teacher']}" if about["teacher"] else ""
+    low, high = about["range"]
+    band = " to ".join(f"{edge:g}" for edge in about["band"])
+    rows = [
+        "| {dataset} | {track} | {people} | {windows} | {mae:.2f} [{low:.2f}, {high:.2f}] |".format(**r)
+        for r in about["error"]["rows"]
+    ]
+    return f"""# {name}
+
+Heart rate from {about["samples"] / about["rate"]:g} s of wrist PPG, every {about["step"]:g} s: a ResNet1D of \
+{design.blocks} blocks, {size:,} parameters and {design.macs:,} multiply-accumulates a window.
+
+**Not a medical device.** For research and teaching. It must not be used to diagnose, to treat or to raise alarms.
+
+- Input: PPG at {about["rate"]} Hz, {band} Hz ({about["filter"]}), {about["normalization"]}.
+- Output: {about["bins"]} probabilities of 1 BPM each from {about["lowest"]} BPM on; the heart rate is their \
+{about["decoder"]}.
+- Trained by {about["strategy"]}{taught} on {", ".join(about["datasets"])}; their licence: {about["licence"]}.
+- Windows {about["windows"][:16]}, weights {about["weights"][:16]}, ppglib {about["library"]}.
+
+## Errors on people whom it was not trained on
+
+{about["error"]["protocol"]} MAE in BPM, with 95 % intervals over people.
+
+| set | tracking | people | windows | MAE |
+|---|---|---|---|---|
+{chr(10).join(rows)}
+
+## Limits
+
+99 % of these windows have a heart rate from {low:.0f} to {high:.0f} BPM. Outside of that the model may be far off \
+and sure of it. The people are few. Other sensors, places of the body, ages, skin tones, arrhythmia and medication \
+were not tested, nor a signal whose sign is reversed. Steps in the rhythm of the heart can be taken for it. The band \
+holds the heart rate in 80 % of the windows of people as these; for one person it may hold fewer.
+"""

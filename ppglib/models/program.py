@@ -1,0 +1,62 @@
+"""`python -m ppglib predict`: from files of PPG to a table of heart rates, a summary and figures."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from ppglib import files, models
+from ppglib.files import InputError
+from ppglib.models.predict import heart_rate
+from ppglib.models import tables as reader
+
+
+def main(path: Path, model: str, track: str, rate: float | None, out: Path, plot: bool) -> None:
+    """Predict every file, print a line for each, write `out` and with `plot` a PNG for each beside it.
+
+    Raises InputError for a file that is no PPG, and then writes nothing."""
+    network, tables = models.load(model), {}
+    for file in reader.files_in(path):
+        if file.resolve() == out.resolve():  # of an earlier call
+            continue
+        ppg, time = reader.read(file)
+        if time is None and rate is None:
+            raise InputError(f"{file} has no column 'time': give its samples a second with --rate.")
+        try:
+            tables[file.name] = heart_rate(ppg, None if time is not None else rate, time, network, track)
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from None
+        print(f"{file.name}: {summary(tables[file.name])}")
+    if not tables:
+        raise InputError(f"There is nothing to predict in {path}: put CSV or Parquet files with a column 'ppg' there.")
+    whole = pd.concat([table.assign(file=name) for name, table in tables.items()], ignore_index=True)
+    files.write_table(out, whole[["file", *whole.columns[:-1]]] if path.is_dir() else whole.drop(columns="file"))
+    print(f"wrote {out}")
+    for name, table in tables.items() if plot else ():
+        png = out.with_name(f"{out.stem}.{name}.png") if path.is_dir() else out.with_suffix(".png")
+        files.write(png, figure(table))
+        print(f"wrote {png}")
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Median heart rate, and how many windows have none and why."""
+    lost = table.reason[table.reason != ""].value_counts()
+    median = f"median {table.hr.median():.0f} BPM" if len(table) > lost.sum() else "no heart rate"
+    why = ", ".join(f"{n} x {reason}" for reason, n in lost.items())
+    share = f"; {lost.sum() / len(table):.0%} without a value ({why})" if why else ""
+    return f"{len(table)} windows, {median}{share}"
+
+
+def figure(table: pd.DataFrame) -> bytes:
+    """Heart rate over time with its band, as PNG."""
+    from matplotlib.figure import Figure  # slow to import
+
+    shown = Figure(figsize=(8, 3), layout="constrained")
+    axes, minutes = shown.subplots(), (table.start + table.end) / 120
+    axes.fill_between(minutes, table.low, table.high, alpha=0.3, linewidth=0, label="80 % band")
+    axes.plot(minutes, table.hr, ".-", markersize=3, linewidth=1, label="heart rate")
+    axes.set(xlabel="time (min)", ylabel="heart rate (BPM)")
+    axes.legend(frameon=False, loc="upper right")
+    content = io.BytesIO()
+    shown.savefig(content, format="png", dpi=150)
+    return content.getvalue()

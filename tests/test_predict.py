@@ -1,0 +1,194 @@
+"""A heart rate from anyone's samples: any rate, any offset, holes; a stream gives the rows of the whole."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ppglib as ppg
+from ppglib import models, tracking
+from ppglib.files import InputError
+from ppglib.models.predict import GROUPS, calibrate, describe
+from ppglib.task import CENTRES
+
+RATES = (16, 17.3, 20, 25, 25.6, 30, 31.25, 32, 33.3, 37.4, 37.6, 40, 50, 64, 87.3, 100, 125, 128, 250, 500)
+NUMBERS = ["hr", "low", "high", "p_within_5"]
+
+
+def pulse(rate, bpm=90.0, seconds=20.0, seed=0):
+    """Pulses at a known heart rate with breath and noise, (n,)."""
+    t = np.arange(int(seconds * rate)) / rate
+    at = 2 * np.pi * bpm / 60 * t
+    beats = np.exp(3 * (np.cos(at - 1.3) - 1)) + 0.35 * np.exp(3 * (np.cos(at - 3.6) - 1))
+    return beats + 0.3 * np.sin(1.4 * t) + 0.03 * np.random.default_rng(seed).normal(size=len(t))
+
+
+@pytest.fixture(scope="module")
+def best():
+    return models.load("best")
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_known_heart_rates_are_found_at_any_rate(best, rate):
+    for bpm in (80, 105, 140):
+        found = ppg.heart_rate(pulse(rate, bpm), rate, model=best)
+        assert len(found) == 7 and (found.reason == "").all() and (found.hr - bpm).abs().max() < 2
+        assert ((found.low <= found.hr) & (found.hr <= found.high) & found.p_within_5.between(0, 1)).all()
+
+
+@pytest.mark.parametrize("change", [lambda x: 1e6 + 1e-4 * x, lambda x: x * 1e-9, lambda x: x * 1e9, lambda x: [x] * 3])
+def test_units_offsets_and_equal_channels_do_not_matter(best, change):
+    expected, found = (ppg.heart_rate(x, 50, model=best) for x in (pulse(50), change(pulse(50))))
+    np.testing.assert_allclose(found[NUMBERS], expected[NUMBERS], rtol=1e-4)
+
+
+def test_integer_counters(best):
+    counts = (1_000_000_000 + 20_000 * pulse(50)).astype(np.int32)
+    found, expected = ppg.heart_rate(counts, 50, model=best), ppg.heart_rate(pulse(50), 50, model=best)
+    assert (found.hr - expected.hr).abs().max() < 0.1
+
+
+def test_uneven_stamps_are_met_and_keep_their_clock(best):
+    rng = np.random.default_rng(1)
+    time = np.sort(np.arange(1000) / 50 + rng.uniform(-0.008, 0.008, 1000))
+    signal = np.interp(time, np.arange(50_000) / 2500, pulse(2500, seconds=20))
+    found = ppg.heart_rate(signal, time=1.7e9 + time, model=best)
+    assert found.start[0] == 1.7e9 + time[0] and (found.hr - 90).abs().max() < 2
+    even = np.arange(1000) / 50
+    pd.testing.assert_frame_equal(ppg.heart_rate(pulse(50), time=even, rate=50), ppg.heart_rate(pulse(50), 50))
+
+
+def test_what_has_no_heart_rate_says_why_and_stays(best):
+    signal = pulse(25, seconds=60)
+    signal[300] = np.nan  # at 12 s: windows that start at 6, 8, 10, 12 s, and at 4 s, which ends just before it
+    signal[25 * 30 : 25 * 45] = 1e6
+    found = ppg.heart_rate(signal, 25, model=best)
+    assert list(found.reason[2:8]) == ["", *["not finite"] * 4, ""]
+    assert list(found.start[found.reason == "constant"]) == [30, 32, 34, 36]
+    assert found[NUMBERS].isna().all(axis=1).equals(found.reason != "") and len(found) == 27
+    time = np.arange(1500) / 25
+    hole = (time < 20) | (time > 24)
+    gap = ppg.heart_rate(pulse(25, seconds=60)[hole], time=time[hole], model=best)
+    assert len(gap) == 27 and list(gap.start[gap.reason == "gap"]) == [14, 16, 18, 20, 22, 24]
+    short = ppg.heart_rate(signal[:199], 25, model=best)
+    assert short.reason.tolist() == ["too short"] and short.end[0] == 199 / 25 and short.hr.isna().all()
+
+
+def test_what_comes_later_changes_no_window(best):
+    signal, n = pulse(37.4, seconds=30), int(np.ceil(20 * 37.4))
+    whole = ppg.heart_rate(signal, 37.4, model=best)
+    changed = ppg.heart_rate(np.append(signal[:n], 1e5 * np.ones(len(signal) - n)), 37.4, model=best)
+    pd.testing.assert_frame_equal(whole[whole.end <= 20], changed[changed.end <= 20], check_exact=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(RATES[:16]), st.lists(st.integers(1, 3000), min_size=1), st.booleans(), st.integers(0, 99))
+def test_a_stream_gives_the_rows_of_the_whole_bit_for_bit(rate, sizes, stamped, seed):
+    rng = np.random.default_rng(seed)
+    signal = np.array([pulse(rate, rng.uniform(80, 150), 80, seed), pulse(rate, 100, 80, seed)])
+    signal[0, rng.integers(signal.shape[1])] = np.nan
+    time = None
+    if stamped:
+        time = 5.0 + (np.arange(signal.shape[1]) + rng.uniform(-0.4, 0.4, signal.shape[1])) / rate
+        kept = (time < 30) | (time > 30 + 5 * rng.random())
+        signal, time = signal[:, kept], time[kept]
+    track = ("none", "online")[seed % 2]
+    network = models.load("tiny")
+    whole = ppg.heart_rate(signal, rate, time, network, track)
+    stream, parts, at = ppg.Stream(network, rate, track), [], 0
+    while at < signal.shape[1]:
+        stop = at + sizes[len(parts) % len(sizes)] if len(parts) < 200 else signal.shape[1]
+        parts.append(stream.push(signal[:, at:stop], None if time is None else time[at:stop]))
+        at = stop
+    pd.testing.assert_frame_equal(pd.concat([p for p in parts if len(p)], ignore_index=True), whole, check_exact=True)
+
+
+@pytest.mark.parametrize("track", ["online", "smooth"])
+def test_tracking_goes_over_unbroken_runs(best, track):
+    signal = pulse(25, seconds=80) + 0.5 * np.random.default_rng(0).normal(size=2000)
+    signal[1000] = np.nan
+    alone, found = ppg.heart_rate(signal, 25, model=best), ppg.heart_rate(signal, 25, model=best, track=track)
+    stream = ppg.Stream(best)
+    said = np.concatenate([part[2] for part in stream._found(signal, None)])
+    runs = [np.flatnonzero(alone.start < 34), np.flatnonzero(alone.start > 40)]
+    moves = models.tracking_model(best.about)
+    for run in runs:
+        tracked = tracking.track(said[run], [np.arange(len(run))], moves, track)
+        expected = describe(tracked, best.about["interval"][track])
+        np.testing.assert_allclose(found.loc[run, NUMBERS], np.stack([expected[n] for n in NUMBERS], 1), rtol=1e-9)
+    assert found.reason.equals(alone.reason) and (found.hr != alone.hr).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rate": 10}, "at least 16 samples"),
+        ({"rate": np.nan}, "at least 16"),
+        ({"time": np.arange(1000) * 40.0}, "times in seconds"),
+        ({"time": np.zeros(1000), "rate": 50}, "fall, repeat or jump"),
+        ({"time": np.append(np.arange(999) / 50, 1e9)}, "jump by more than a day at sample 999"),
+        ({"time": np.arange(10)}, "not finite: give seconds"),
+        ({"model": "huge"}, "no model 'huge': name best"),
+        ({"track": "back"}, "no tracking 'back'"),
+        ({"ppg": np.zeros((2, 3, 4))}, "shape"),
+        ({"ppg": ["a", "b"]}, "not made of numbers"),
+        ({"model": ppg.ResNet1D(1)}, "does not come from a model file"),
+    ],
+)
+def test_what_is_no_recording_is_refused_in_a_sentence(arguments, message):
+    with pytest.raises(InputError, match=message):
+        ppg.heart_rate(**{"ppg": pulse(50), "model": "tiny"} | arguments)
+
+
+def test_a_stream_refuses_the_future_and_a_clock_that_falls():
+    with pytest.raises(InputError, match="what comes later"):
+        ppg.Stream("tiny", track="smooth")
+    stream = ppg.Stream("tiny", 50)
+    stream.push(np.zeros(3), time=[0, 0.02, 0.04])
+    with pytest.raises(InputError, match="at sample 3"):
+        stream.push(np.zeros(1), time=[0.04])
+    assert ppg.heart_rate([], 25, model="tiny").reason.tolist() == ["too short"]
+
+
+def test_the_band_holds_80_percent_of_new_people_and_the_probability_is_honest():
+    rng = np.random.default_rng(0)
+
+    def people(n):  # half the windows are four times as hard, and every distribution is too wide
+        truth, sure = rng.uniform(80, 160, n), rng.random(n) < 0.5
+        sd = np.where(sure, 2.0, 8.0)
+        said = truth + rng.normal(0, sd)
+        spread = np.sqrt(sd**2 + 64)[:, None]
+        weights = np.exp(-(((CENTRES - said[:, None]) / spread) ** 2) / 2)
+        return weights / weights.sum(1, keepdims=True), truth, sure
+
+    interval = calibrate(*people(8000)[:2])
+    probabilities, hr, sure = people(8000)
+    raw, found = describe(probabilities), describe(probabilities, interval)
+    inside = {name: (hr >= d["low"]) & (hr <= d["high"]) for name, d in (("raw", raw), ("calibrated", found))}
+    assert inside["raw"][sure].mean() > 0.99 and len(interval["near"]) == GROUPS
+    for group in (sure, ~sure):
+        assert abs(inside["calibrated"][group].mean() - 0.8) < 0.03
+        assert abs((np.abs(found["hr"] - hr) <= 5)[group].mean() - found["p_within_5"][group].mean()) < 0.03
+    assert len(calibrate(probabilities[:10], hr[:10])["near"]) == 1
+
+
+MEMORY = """
+import resource, numpy as np, ppglib as ppg
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+stream, hour = ppg.Stream("tiny"), np.random.default_rng(0).normal(size=25 * 3600)
+rows, after = 0, []
+for _ in range({hours}):
+    rows += sum(len(stream.push(hour[i : i + 5000])) for i in range(0, len(hour), 5000))
+    after.append(peak())
+print(rows, after[0], after[-1], len(stream.time))
+"""
+
+
+def test_memory_is_flat_over_hours():
+    asked = [sys.executable, "-c", MEMORY.format(hours=6)]
+    rows, first, last, kept = map(float, subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split())
+    assert rows == 6 * 1800 - 3 and last - first < 20 and kept < 250

@@ -1,0 +1,81 @@
+"""`python -m ppglib predict` on CSV and Parquet files, folders, and files that are none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_predict import pulse
+
+from ppglib.__main__ import main
+
+
+@pytest.fixture
+def walk(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = pd.DataFrame({"time": 100 + np.arange(1500) / 50, "ppg": pulse(50, seconds=30)})
+    table.to_csv("walk.csv", index=False)
+    return table
+
+
+def predict(*arguments):
+    return main(["predict", *map(str, arguments), "--model", "tiny"])
+
+
+def test_a_csv_and_the_same_as_parquet(walk, tmp_path, capsys):
+    assert predict("walk.csv", "--track", "smooth", "--plot") == 0
+    found = pd.read_csv("hr.csv")
+    assert list(found) == ["start", "end", "hr", "low", "high", "p_within_5", "reason"] and len(found) == 12
+    assert found.start[0] == 100 and (found.hr - 90).abs().max() < 10
+    assert f"walk.csv: 12 windows, median {found.hr.median():.0f} BPM\n" in capsys.readouterr().out
+    assert (tmp_path / "hr.png").read_bytes()[:4] == b"\x89PNG"
+    walk.rename(columns={"ppg": "ppg1"}).assign(ppg2=walk.ppg, other="x").to_parquet("walk.parquet")
+    assert predict("walk.parquet", "--track", "smooth", "--out", "again.csv") == 0
+    pd.testing.assert_frame_equal(found, pd.read_csv("again.csv"))
+
+
+def test_holes_are_counted_and_files_without_time_take_a_rate(walk, capsys):
+    walk.loc[700:709, "ppg"] = np.nan
+    walk[["ppg"]].astype("Float64").to_csv("walk.csv", index=False)
+    assert predict("walk.csv") == 2 and "--rate" in capsys.readouterr().err
+    assert predict("walk.csv", "--rate", 50) == 0
+    assert "33% without a value (4 x not finite)" in capsys.readouterr().out
+    assert (pd.read_csv("hr.csv").reason == "not finite").sum() == 4
+
+
+def test_a_folder_is_one_table_and_can_be_done_again(walk, tmp_path):
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for name in ("a", "b"):
+        walk.to_csv(folder / f"{name}.ppg.csv", index=False)
+    (folder / "a.hr.csv").write_text("time,hr\n0,60\n")
+    (folder / "notes.txt").write_text("no table")
+    for _ in range(2):
+        assert predict(folder, "--out", folder / "found.csv", "--plot") == 0
+    assert pd.read_csv(folder / "found.csv").file.value_counts().to_dict() == {"a.ppg.csv": 12, "b.ppg.csv": 12}
+    assert (folder / "found.b.ppg.csv.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read as a table"),
+        (b"\x00\xff\xfe\x89PNG", "walk.csv"),
+        (b"time,red\n0,1\n", "has no column 'ppg'"),
+        (b"time,ppg\n0,1\n1,dark\n", "'ppg' holds text"),
+        (b"time;ppg\n0;1\n", "has no column 'ppg'"),
+        (b"time,ppg\n0,1\n1,2\n2,3\n", "1 samples a second"),
+        (b"time,ppg\n0.00,1\n0.04,2\n0.02,3\n0.06,3\n0.1,5\n", "repeat or jump"),
+        (b"time,ppg\n", "holds no rows"),
+    ],
+)
+def test_odd_files_are_refused_in_a_sentence_and_nothing_is_written(walk, tmp_path, capsys, content, message):
+    (tmp_path / "walk.csv").write_bytes(content)
+    assert predict("walk.csv") == 2 and message in (said := capsys.readouterr().err) and said.count("\n") == 1
+    assert not (tmp_path / "hr.csv").exists()
+
+
+def test_no_file_a_damaged_parquet_and_no_model(walk, tmp_path, capsys):
+    assert predict("nowhere.csv") == 2 and "There is no file nowhere.csv" in capsys.readouterr().err
+    walk.to_parquet("cut.parquet")
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "cut.parquet").read_bytes()[:-50])
+    assert predict("cut.parquet") == 2 and "cannot be read" in capsys.readouterr().err
+    assert main(["predict", "walk.csv", "--model", "huge"]) == 2 and "no model 'huge'" in capsys.readouterr().err
