@@ -18,7 +18,7 @@ def hours(windows: Windows) -> pd.DataFrame:
     each taken for the 2 s that the paper's stride adds or for the 8 s that it spans."""
     sets = windows.recordings.groupby("dataset", sort=False)
     table = pd.DataFrame({"people": sets.person.nunique(), "step_s": sets.step.first()})
-    table["signal_h"] = sets.samples.sum() / RATE / 3600
+    table["signal_h"] = (sets.samples.sum() - sets.missing.sum()) / RATE / 3600
     counts = windows.table.groupby("dataset").size(), windows.dropped.groupby("dataset").windows.sum()
     kept, dropped = (count.reindex(table.index, fill_value=0).astype(int) for count in counts)
     for name, count in ("all", kept + dropped), ("kept", kept):
