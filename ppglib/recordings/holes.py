@@ -23,7 +23,7 @@ def find(ppg: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray, dict[str
         lost[cause], before = float((before & ~good).sum() / rate), good.copy()
 
     lost["empty or not finite"] = float((~good).sum() / rate)
-    for start, stop in constant_runs(ppg, max(2, int(np.ceil(ZEROS * rate)) + 1)):
+    for start, stop in constant_runs(np.where(good, ppg, np.nan), max(2, int(np.ceil(ZEROS * rate)) + 1)):
         if stop - start >= FLAT * rate or ppg[start] == 0:
             good[start:stop] = False
     note("one value")

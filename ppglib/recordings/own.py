@@ -60,7 +60,7 @@ def sessions(folder: Path) -> Iterator[tuple[list[tuple[str, Callable]], list[st
         if not any("ppg" in slot for slot in tables.values()):
             problems = [f"No NAME.ppg.csv or NAME.ppg.parquet in {folder}: each person needs one."]
         whole = {key: slot for key, slot in tables.items() if "ppg" in slot and "hr" in slot}
-        order = sorted(whole, key=lambda key: [archives.by_number(part) for part in key])
+        order = sorted(whole, key=lambda key: [archives.by_number(part.casefold()) for part in key])
         more = f" and {len(unused) - 20} more" if len(unused) > 20 else ""
         notes = (f"Not used: {', '.join(unused[:20])}{more}.",) if unused else ()
         yield [(key[0], _maker(key[0], **whole[key])) for key in order], problems, notes

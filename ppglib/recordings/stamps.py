@@ -27,7 +27,7 @@ def of_samples(name: str, stamp: np.ndarray, lowest: float, highest: float) -> t
     if step.max() == 0:
         raise InputError(f"{name}: all rows have the same time {stamp[0]:.9g}, so no sample can be placed.")
     hours, near = (stamp[-1] - stamp[0]) / 3600, step[step <= PACKET]
-    period = near.mean() if near.any() else np.median(step)
+    period = float(near.mean() if near.any() else step.mean())
     _check(name, 1 / period, hours, lowest, highest)
     tight = step < CLOSE * period
     bunched = tight.mean() > BUNCHED
@@ -41,7 +41,7 @@ def of_samples(name: str, stamp: np.ndarray, lowest: float, highest: float) -> t
     step = np.diff(time)
     if not (step > 0).all():  # stamps nearer than a float64 can hold
         raise InputError(f"{name}: rows are too close in time near {stamp[np.argmin(step)]:.9g} to place samples.")
-    rate = float(1 / np.median(step))
+    rate = 1 / float(np.median(step))
     if np.median(step) < period / 2 and not bunched:
         _refuse(name, "more than half of the samples are lost, or stamps come in bunches")
     _check(name, rate, hours, lowest, highest)
