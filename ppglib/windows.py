@@ -77,10 +77,10 @@ class Windows:
         return sha.hexdigest()
 
 
-def build(recordings: Iterable[Recording]) -> Windows:
+def build(recordings: Iterable[Recording], everyone: bool = True) -> Windows:
     """Filter, resample, cut and label; drop and count what cannot be used (see REASONS).
 
-    Raises InputError if a person ends up without a single valid window."""
+    Raises InputError if a person ends up without a single valid window, unless `everyone` is False."""
     signals, tables, dropped, read, offset = [], [], [], [], 0
     for recording in recordings:
         signal, *masks = even_signal(recording)
@@ -104,7 +104,8 @@ def build(recordings: Iterable[Recording]) -> Windows:
         pd.DataFrame(dropped, columns=[*key, "reason", "windows"]),
         pd.DataFrame(read, columns=[*key, "simulated", "samples", "missing", "holes", "rate", "step", "notes"]),
     )
-    _check_people(windows)
+    if everyone:
+        _check_people(windows)
     return windows
 
 

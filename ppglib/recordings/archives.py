@@ -119,14 +119,17 @@ def by_number(name: str) -> str:
     return re.sub(r"\d+", lambda n: n[0].zfill(9), name)
 
 
-def refuse_copies(recordings: Iterable[Recording]) -> Iterator[Recording]:
-    """Pass recordings on; InputError if two hold the very same PPG: one person would be trained on and tested."""
+def refuse_copies(recordings: Iterable[Recording], problems: list[str] | None = None) -> Iterator[Recording]:
+    """Pass recordings on; InputError if two hold the very same PPG: one person would be trained on and tested.
+    With `problems` the sentence is added to them instead."""
     seen: dict[str, str] = {}
     for recording in recordings:
         digest = hashlib.sha256(np.ascontiguousarray(recording.ppg)).hexdigest()
         if digest in seen:
             copies = f"{recording.dataset}: {seen[digest]} and {recording.name}"
-            raise InputError(f"{copies} have the very same PPG: remove one of the two.")
+            if problems is None:
+                raise InputError(f"{copies} have the very same PPG: remove one of the two.")
+            problems.append(f"{copies} have the very same PPG: remove one of the two.")
         seen[digest] = recording.name
         yield recording
         del recording  # or it would stay while the reader makes the next one

@@ -8,7 +8,7 @@ from ppglib.windows import LARGEST
 BRIDGED = 0.2  # seconds: an interpolated hole of so long costs nothing, one of 0.3 s 0.1 BPM
 FLAT = 0.5  # seconds of one value
 ZEROS = 0.2  # seconds of zeros
-STEP, STEP_TO_ZERO = 20.0, 5.0  # sizes of the pulse; one sample of the open sets' 59 people in thousands moves so far
+STEP, STEP_TO_ZERO = 20.0, 5.0  # sizes of the pulse between two samples: 1.4 s of the 11 hours of the open sets
 SHORT = 0.5  # seconds between two such steps: what lies there is no signal
 EDGE = 0.15  # seconds lost on either side of a step
 
