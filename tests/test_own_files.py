@@ -275,7 +275,8 @@ def test_dates_and_time_zones(tmp_path, zone):
         date = pd.Timestamp("2025-03-30") + pd.to_timedelta(np.round(seconds, 6) + 3600 * hours, unit="s")
         return [stamp.isoformat() + zone for stamp in date]
 
-    found = load(tmp_path, {"time": text(TIME, zone), "ppg": PPG}, {"time": text(MIDDLE, "Z" if zone else ""), "hr": HR})
+    labels = {"time": text(MIDDLE, "Z" if zone else ""), "hr": HR}
+    found = load(tmp_path, {"time": text(TIME, zone), "ppg": PPG}, labels)
     assert found.time is None and found.rate == pytest.approx(RATE)
     np.testing.assert_allclose(found.hr, means(MIDDLE, HR))
     write(tmp_path / "own/ann.hr.csv", time=MIDDLE, hr=HR)

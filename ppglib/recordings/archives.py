@@ -18,7 +18,8 @@ from ppglib.windows import Recording
 
 NESTED = "data.zip"  # the one archive inside an archive: PPG-DaLiA's
 BUFFER = 1 << 20
-PUBLISHED = "is damaged, truncated or not as published ({}): fetch it again"  # what to say of a file that no parser reads
+# what to say of a file that no parser reads
+PUBLISHED = "is damaged, truncated or not as published ({}): fetch it again"
 OWN = "is damaged or no such table ({}): save it again as CSV (UTF-8) or Parquet"
 END_RECORD = 22  # bytes at the end of a zip, before its comment
 

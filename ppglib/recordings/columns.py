@@ -78,8 +78,8 @@ def _csv(member: Member, stream, known) -> pd.DataFrame:
         _too_large(member, f"{len(names)} columns")
     use = [name for name in names if name in known]
     at = sorted(names.index(name) for name in set(use))
-    how = {"sep": separator, "skiprows": 1, "header": None, "usecols": at, "index_col": False, "skip_blank_lines": False}
-    how["dtype"] = {k: str for k in at if names[k] == "activity"}
+    how = {"sep": separator, "skiprows": 1, "header": None, "usecols": at, "index_col": False}
+    how |= {"skip_blank_lines": False, "dtype": {k: str for k in at if names[k] == "activity"}}
     try:
         table = pd.read_csv(unpack(stream), skipinitialspace=True, low_memory=False, **how)
     except pd.errors.EmptyDataError:
@@ -128,8 +128,9 @@ def _numbers(name: str, column: str, values: pd.Series) -> pd.Series:
 
 def _seconds(name: str, column: str, values: pd.Series) -> tuple[pd.Series, str]:
     """Seconds of each row, and on which clock."""
-    clock, kind = "seconds", values.dtype.kind
-    number = values.dt.total_seconds() if kind == "m" else pd.to_numeric(values, errors="coerce") if kind != "M" else None
+    clock, kind, number = "seconds", values.dtype.kind, None
+    if kind != "M":
+        number = values.dt.total_seconds() if kind == "m" else pd.to_numeric(values, errors="coerce")
     if kind == "M" or (number.isna() & values.notna()).any() and not number.notna().any():
         if kind == "M":
             date, zoned = pd.to_datetime(values, utc=True), pd.Series(values.dt.tz is not None, values.index)

@@ -57,9 +57,10 @@ def _possible(member: Member, time, hr: np.ndarray) -> tuple[np.ndarray, list[st
         near = time[np.minimum(row + half, len(hr) - 1)] - time[np.maximum(row - half, 0)] <= SECONDS
         jump = (((ratio < MISSED) | (ratio > DOUBLED)) & near).to_numpy()
     total, bad = int((np.isfinite(hr) | outside).sum()), int((outside | jump).sum())
-    kinds = f"{int(outside.sum())} outside {LOWEST:g}-{HIGHEST:g} BPM, {int(jump.sum())} jumps of a missed or doubled beat"
+    kinds = f"{outside.sum()} outside {LOWEST:g}-{HIGHEST:g} BPM, {jump.sum()} jumps of a missed or doubled beat"
     _refuse(member, bad, total, "heart rates", kinds)
-    return kept.mask(jump).to_numpy(), [f"{bad} of {total} heart rates cannot be and are left out: {kinds}."] * bool(bad)
+    notes = [f"{bad} of {total} heart rates cannot be and are left out: {kinds}."]
+    return kept.mask(jump).to_numpy(), notes * bool(bad)
 
 
 def _refuse(member: Member, bad: int, total: int, what: str, kinds: str) -> None:
@@ -72,7 +73,8 @@ def _windows(member: Member, table: pd.DataFrame):
     hr, notes = _possible(member, None, table.hr.to_numpy())
     if len(wrong := np.flatnonzero(np.abs(stop - start - WINDOW_SECONDS) > OFF)):
         found = f"a window of {stop[wrong[0]] - start[wrong[0]]:.3g} s in row {table.index[wrong[0]]}"
-        raise InputError(f"{member.name} has {found}, and windows are {WINDOW_SECONDS:g} s long: give such `hr` with `time`.")
+        why = f"windows are {WINDOW_SECONDS:g} s long: give such `hr` with `time`"
+        raise InputError(f"{member.name} has {found}, and {why}.")
     labelled = start[np.isfinite(hr)]
     phase = float(np.median((labelled - start[0] + 1) % STEP_SECONDS) - 1 + start[0]) if len(labelled) else None
 
@@ -91,7 +93,8 @@ def _windows(member: Member, table: pd.DataFrame):
 
 def _intervals(member: Member, table: pd.DataFrame, begin: float):
     rr = table.rr.to_numpy() / 1000
-    total, bad = int(np.isfinite(rr).sum()), int((~((rr >= 60 / HIGHEST) & (rr <= 60 / LOWEST)) & np.isfinite(rr)).sum())
+    known = rr[np.isfinite(rr)]
+    total, bad = len(known), int(((known < 60 / HIGHEST) | (known > 60 / LOWEST)).sum())
     kinds = f"outside {60_000 / HIGHEST:g}-{60_000 / LOWEST:g} ms"
     _refuse(member, bad, total, "intervals", f"{kinds}, and `rr` must be in ms")
     notes = [f"{bad} of {total} intervals cannot be and are left out: {kinds}."] * bool(bad)

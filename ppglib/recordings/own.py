@@ -71,7 +71,7 @@ def _parts(path: str) -> tuple[str, str, str] | None:
     *folders, file = PurePosixPath(unicodedata.normalize("NFC", path)).parts
     words = file.split(".")
     ending = {"csv": 1, "parquet": 1, "gz": 2}.get(words[-1].lower(), 0)
-    if not ending or (ending == 2 and words[-2:-1] != ["csv"] and words[-2].lower() != "csv"):
+    if not ending or (ending == 2 and words[-2].lower() != "csv"):
         return None
     *words, kind = words[:-ending] or [""]
     if kind.lower() not in ("ppg", *KINDS):
@@ -96,7 +96,8 @@ def _recordings(person: str, name: str, ppg_file, hr_file, kind: str, notes: tup
     if "start" in rows or "time" in rows:
         clocks = table.attrs["clock"], rows.attrs["clock"]
         if clocks[0] != clocks[1]:
-            raise InputError(f"{ppg_file.name} counts time in {clocks[0]}, {hr_file.name} in {clocks[1]}: use one clock.")
+            counts = f"{ppg_file.name} counts time in {clocks[0]}, {hr_file.name} in {clocks[1]}"
+            raise InputError(f"{counts}: use one clock.")
     active = next((t for t in (table, rows) if "activity" in t and ("time" in t or "start" in t)), None)
     keep = np.flatnonzero(good)
     pieces = np.split(keep, np.flatnonzero(np.diff(time[keep]) > PAUSE) + 1)

@@ -15,7 +15,8 @@ RATIOS = np.arange(0.7, 1.4, 0.002)  # of spectral peak and label
 NEAR, OFF = 0.015, 0.02  # windows at a ratio lie so near; a rate is wrong if the ratio is so far from 1 ...
 SHARE, FEWEST = 0.3, 30  # ... and this share of windows lies there, and so many
 SURE = 3.0  # standard errors
-REACH, APART, FAR = 30.0, 6.0, 20.0  # seconds of shift; seconds from the best one; BPM that an error counts at most
+REACH, APART = 30.0, 6.0  # seconds of shift, and from the best one
+FAR = 20.0  # BPM that an error counts at most
 FOLDS = 3  # people that two folds need
 
 
@@ -23,8 +24,8 @@ def table(windows: Windows) -> pd.DataFrame:
     """One row per person; NaN or "" is what cannot be told.
 
     rate (Hz), ratio (spectral peak / label where most windows agree), rate_off ("yes" from 2 % on), hours of signal,
-    holes, lost_s (in them), pulse ("up", "down" or "": which way its steep side points), sure (standard errors), shift_s
-    (of the labels, to where the spectral peak errs least), error (BPM, there), margin (BPM more at the best shift 6 s
+    holes, lost_s (in them), pulse ("up", "down" or "": which way its steep side points), sure (standard errors),
+    shift_s (of the labels, to where the spectral peak errs least), error (BPM, there), margin (BPM more at the best shift 6 s
     or more away), labels, kept (windows), and windows refused by reason."""
     rows, key = [], ["dataset", "person"]
     peak = windows.table.assign(peak=peaks(windows) if len(windows.table) else 0.0)
