@@ -262,8 +262,10 @@ def test_endings_unicode_and_files_of_no_use(tmp_path):
     with zipfile.ZipFile(folder / "more.zip", "w") as archive:
         archive.writestr("__MACOSX/._cy.ppg.csv", "x")
         archive.writestr("readme.md", "x")
+        archive.writestr("more/di.ppg.csv", pd.DataFrame({"time": TIME, "ppg": 2 * PPG}).to_csv())
+        archive.writestr("more/di.hr.csv", pd.DataFrame({"time": MIDDLE, "hr": HR}).to_csv())
     found = list(recordings.load("own", tmp_path))
-    assert [one.person for one in found] == ["bo", composed]
+    assert [one.person for one in found] == ["bo", "di", composed]
     assert found[0].notes == ("Not used: bo.acc.csv, readme.md, notes.txt.",) and not found[1].notes
     np.testing.assert_allclose(found[0].hr, means(MIDDLE, HR))
 

@@ -43,7 +43,9 @@ def sessions(folder: Path) -> Iterator[tuple[list[tuple[str, Callable]], list[st
     with archives.members(folder, archives.OWN) as found:
         tables, problems, unused, names = {}, [], [], {}
         for member in found:
-            *who, kind = _parts(member.path) or (None,)
+            top = member.path.split("/")[0]  # the folder that was packed is nobody's name
+            packed = top == DATASET or f"{top}.zip/" in member.name
+            *who, kind = _parts(member.path.removeprefix(f"{top}/") if packed else member.path) or (None,)
             if kind is None:
                 unused.append(member.path)
                 continue
