@@ -1,4 +1,4 @@
-"""The command line: python -m ppglib predict | reproduce | sweep | tune | report | fetch | bench."""
+"""The command line: python -m ppglib predict | reproduce | sweep | tune | report | fetch | check | bench."""
 
 import argparse
 import logging
@@ -66,6 +66,9 @@ def parser() -> argparse.ArgumentParser:
     add("--only", metavar="DATASET", help="only this set")
     add("--data", type=Path, default=Path("data/raw"), help="folder to write to (data/raw)")
     add("--yes", action="store_true", help="do not ask before a large download")
+    add = command(check).add_argument
+    add("--data", type=Path, required=True, help="folder that holds one folder per dataset")
+    add("--dataset", default="own", help="the set to check (own)")
     measure = command(bench)
     add = measure.add_mutually_exclusive_group(required=True).add_argument
     add("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
@@ -149,6 +152,19 @@ def fetch(options: argparse.Namespace) -> None:
     from ppglib.recordings.fetch import fetch
 
     fetch(options.group, options.data, options.only, options.yes)
+
+
+def check(options: argparse.Namespace) -> int:
+    """show what recordings are worth, and all that is wrong with them"""
+    from ppglib.recordings import people
+
+    table, problems, notes = people.check(options.dataset, options.data)
+    if len(table):
+        print(table.drop(columns="dataset").to_string(index=False, float_format="{:.4g}".format))
+    for title, sentences in {"Notes": notes, "Problems": problems}.items():
+        if sentences:
+            print(f"\n{title}:", *sentences, sep="\n  ")
+    return 2 if problems else 0
 
 
 def bench(options: argparse.Namespace) -> None:

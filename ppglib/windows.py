@@ -13,7 +13,7 @@ from ppglib.task import BAND, HR_RANGE, LENGTH, RATE, STEP_SECONDS
 
 REASONS = ("no label", "HR outside [{:.0f}, {:.0f})".format(*HR_RANGE), "non-finite", "gap", "zero variance")
 LARGEST = 1e15  # beyond it the variance of a float32 window may overflow
-MAX_STAMP_GAP = 2.5  # sampling periods between two time stamps; beyond it, signal is missing
+MAX_STAMP_GAP = 2.5  # sampling periods between two time stamps; beyond it, signal is missing (see `bridged`)
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Recording:
     step: seconds between two labels (2 in every set but WildPPG's Hugging Face file, 8).
     time: (samples,) float64 seconds since the start of window 0, increasing, only where the
         rate is not constant; None means that sample k was taken at k / rate.
+    bridged: seconds between two time stamps, beyond which signal is missing; None = 2.5 sampling periods.
     gaps: sample ranges [start, stop) in which the device recorded nothing (a constant fill, say).
     breaks: sample indices at which the signal starts anew (not continuous with what is before).
     activity: (windows,) str, or None where none is published.
@@ -42,6 +43,7 @@ class Recording:
     hr: np.ndarray
     step: float = STEP_SECONDS
     time: np.ndarray | None = None
+    bridged: float | None = None
     gaps: tuple[tuple[int, int], ...] = ()
     breaks: tuple[int, ...] = ()
     activity: np.ndarray | None = None
@@ -57,7 +59,8 @@ class Windows:
     window: start (index into `signal`), hr (BPM), dataset, person, recording, activity ("" = none
     published), second (start within its recording), simulated.
     dropped: one row per recording and reason: dataset, person, recording, reason, windows.
-    recordings: one row a recording: dataset, person, recording, simulated, samples (25 Hz), step (s), notes.
+    recordings: one row a recording: dataset, person, recording, simulated, samples (25 Hz), missing (of them in gaps),
+    holes (number of gaps), rate (Hz, native), step (s), notes.
     """
 
     signal: np.ndarray
@@ -74,10 +77,10 @@ class Windows:
         return sha.hexdigest()
 
 
-def build(recordings: Iterable[Recording]) -> Windows:
+def build(recordings: Iterable[Recording], everyone: bool = True) -> Windows:
     """Filter, resample, cut and label; drop and count what cannot be used (see REASONS).
 
-    Raises InputError if a person ends up without a single valid window."""
+    Raises InputError if a person ends up without a single valid window, unless `everyone` is False."""
     signals, tables, dropped, read, offset = [], [], [], [], 0
     for recording in recordings:
         signal, *masks = even_signal(recording)
@@ -87,8 +90,9 @@ def build(recordings: Iterable[Recording]) -> Windows:
         counts = pd.Series(reasons[~keep]).value_counts()
         who = (recording.dataset, recording.person, recording.name)
         dropped += [(*who, reason, n) for reason, n in counts.items()]
-        about = recording.simulated, len(signal), float(recording.step), " ".join(recording.notes)
-        read.append((*who, *about))
+        missing = np.append(False, masks[0]).astype(int)
+        about = len(signal), missing.sum(), (np.diff(missing) > 0).sum(), float(recording.rate), float(recording.step)
+        read.append((*who, recording.simulated, *about, " ".join(recording.notes)))
         signals.append(signal.astype(np.float32))
         offset += len(signal)
     if not tables:
@@ -98,9 +102,10 @@ def build(recordings: Iterable[Recording]) -> Windows:
         np.concatenate(signals),
         pd.concat(tables, ignore_index=True),
         pd.DataFrame(dropped, columns=[*key, "reason", "windows"]),
-        pd.DataFrame(read, columns=[*key, "simulated", "samples", "step", "notes"]),
+        pd.DataFrame(read, columns=[*key, "simulated", "samples", "missing", "holes", "rate", "step", "notes"]),
     )
-    _check_people(windows)
+    if everyone:
+        _check_people(windows)
     return windows
 
 
@@ -144,7 +149,8 @@ def _from_stamps(recording, raw, gap, broken, moves):
     grid = grid[::finer]
     after = np.clip(np.searchsorted(time, grid), 1, len(time) - 1)
     before = after - 1
-    far = (time[after] - time[before]) * recording.rate > MAX_STAMP_GAP
+    limit = MAX_STAMP_GAP if recording.bridged is None else recording.bridged * recording.rate
+    far = (time[after] - time[before]) * recording.rate > limit
     outside = (grid < time[0]) | (grid > time[-1])
     missing = far | outside | gap[before] | gap[after]
     return signal, missing, broken[before] | broken[after], moves[before]

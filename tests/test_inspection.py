@@ -31,7 +31,7 @@ def test_late_labels_show_as_a_shifted_maximum(simulated_windows, late):
 
 def test_the_naive_share_against_brute_force(simulated_windows):
     table = simulated_windows.table
-    peak = inspection._peaks(simulated_windows)
+    peak = inspection.peaks(simulated_windows)
     for row in inspection.spectral_share(simulated_windows).itertuples():
         rows = (table.dataset == row.dataset).to_numpy()
         error = np.abs(table.hr.to_numpy() - peak)[rows]

@@ -82,7 +82,7 @@ BAD = [
     ({"time": TIME[::10], "ppg": 1.0}, {}, "5 samples a second"),
     ({"time": [0.0], "ppg": [1.0]}, {}, "holds 1 rows"),
     ({"time": np.r_[np.nan, TIME[1:]], "ppg": 1.0}, {}, "empty or not finite"),
-    ({"time": np.r_[TIME, 1e9], "ppg": 1.0}, {}, "needed and `time`"),
+    ({"time": np.r_[TIME, 1e9], "ppg": 1.0}, {}, "needed, .* and `time` must be in seconds"),
     ({}, {"time": [1.0, 2.0]}, "ann.hr.csv has no column 'hr'"),
     ({}, {"time": [2.0, 1.0], "hr": [60, 60]}, "ann.hr.csv: time runs backwards"),
     ({}, {"time": [99.0, 100.0], "hr": [60, 60]}, "no heart rate within"),

@@ -28,6 +28,10 @@ def write(tmp_path, text):
     return str(path)
 
 
+def test_a_mark_that_windows_editors_write_is_skipped(tmp_path):
+    assert studies.read(write(tmp_path, "\ufeff" + GOOD)) == studies.read(write(tmp_path, GOOD))
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in studies.BUILT_IN.glob("*.toml")))
 def test_built_in_studies_are_valid_and_teach_before_they_learn(name):
     study = studies.read(name)
@@ -170,7 +174,8 @@ def test_a_design_that_is_no_network_is_refused(tmp_path, design, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("epochs = 3", "epochs = 3\nepoch = 4"), "unknown key 'epoch'"),
+        (("epochs = 3", "epochs = 3\nepoch = 4"), "unknown key 'epoch'; do you mean 'epochs'"),
+        (("epochs = 3", "epochs = 3\nzebra = 4"), "unknown key 'zebra'; a study has"),
         (("folds = [0, 1]", ""), "lacks the key 'folds'"),
         (("epochs = 3", 'epochs = "3"'), "epochs must be of type int"),
         (("epochs = 3", "epochs = true"), "epochs must be of type int"),

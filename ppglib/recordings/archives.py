@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import BinaryIO
 
 import numpy as np
@@ -18,6 +18,9 @@ from ppglib.windows import Recording
 
 NESTED = "data.zip"  # the one archive inside an archive: PPG-DaLiA's
 BUFFER = 1 << 20
+# what to say of a file that no parser reads
+PUBLISHED = "is damaged, truncated or not as published ({}): fetch it again"
+OWN = "is damaged or no such table ({}): save it again as CSV (UTF-8) or Parquet"
 END_RECORD = 22  # bytes at the end of a zip, before its comment
 
 
@@ -28,11 +31,12 @@ class Member:
     name: str
     path: str
     opener: Callable[[], BinaryIO]
+    damage: str = PUBLISHED
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """The file as a stream; whatever damage makes the body raise becomes one InputError."""
-        with damaged(self.name), io.BufferedReader(self.opener(), BUFFER) as stream:
+        with damaged(self.name, self.damage), io.BufferedReader(self.opener(), BUFFER) as stream:
             yield stream
             while stream.read(BUFFER):  # a zip checks its CRC at the end only
                 pass
@@ -44,34 +48,41 @@ class Member:
 
 
 @contextmanager
-def damaged(name) -> Iterator[None]:
+def damaged(name, say: str = PUBLISHED) -> Iterator[None]:
     """Report any error of a parser as a damaged file: parsers raise many types on damaged bytes."""
     try:
         yield
     except InputError:
         raise
     except Exception as error:
-        why = "not as published (" + " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(f"{name} is damaged, truncated or {why}): fetch it again.") from error
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(f"{name} {say.format(why)}.") from error
 
 
 @contextmanager
-def members(folder: Path) -> Iterator[list[Member]]:
-    """All files below `folder` and in the zips that lie directly in it, as Members that stay readable
+def members(folder: Path, damage: str = PUBLISHED) -> Iterator[list[Member]]:
+    """All files below `folder` and in the zips that lie directly in it but hidden ones, as Members that stay readable
     until the context ends. Raises InputError for a broken archive or a member path that leaves it."""
     with ExitStack() as stack:
         found = []
         for path in sorted(folder.rglob("*")):
-            open_file = partial(open, path, "rb")
+            open_file, inside = partial(open, path, "rb"), path.relative_to(folder)
+            if hidden(inside):
+                continue
             if path.suffix == ".zip" and path.parent == folder:
-                found += _archive(stack, str(path), open_file)
+                found += _archive(stack, str(path), open_file, damage)
             elif path.is_file():
-                found.append(Member(str(path), path.relative_to(folder).as_posix(), open_file))
+                found.append(Member(str(path), inside.as_posix(), open_file, damage))
         yield found
 
 
-def _archive(stack: ExitStack, name: str, opener) -> list[Member]:
-    with damaged(name):
+def hidden(path: PurePath) -> bool:
+    """Whether a file is none of the user's: hidden, or what a Mac puts beside a file or into an archive."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _archive(stack: ExitStack, name: str, opener, damage: str) -> list[Member]:
+    with damaged(name, damage):
         stream = stack.enter_context(opener())
         archive = stack.enter_context(zipfile.ZipFile(stream))
         # zipfile itself lists what it finds and does not compare with the number that the archive states
@@ -83,10 +94,12 @@ def _archive(stack: ExitStack, name: str, opener) -> list[Member]:
     for info in archive.infolist():
         if re.search(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)", info.filename):
             raise InputError(f"{name} holds {info.filename!r}, a path outside the archive: do not use it.")
-        inner = Member(f"{name}/{info.filename}", info.filename, partial(archive.open, info))
+        inner = Member(f"{name}/{info.filename}", info.filename, partial(archive.open, info), damage)
+        if info.is_dir() or hidden(PurePosixPath(info.filename)):
+            continue
         if PurePosixPath(info.filename).name == NESTED:
-            found += _archive(stack, inner.name, inner.opener)  # a zip member can seek, so a zip opens in it
-        elif not info.is_dir():
+            found += _archive(stack, inner.name, inner.opener, damage)  # a zip member can seek, so a zip opens in it
+        else:
             found.append(inner)
     return found
 
@@ -96,21 +109,28 @@ def by_person(found: list[Member], pattern: str) -> dict[str, Member]:
     people: dict[str, Member] = {}
     for member in found:
         match = re.search(rf"(?:^|/){pattern}$", member.path)
-        if match and "__MACOSX/" not in member.path and people.setdefault(match[1], member) is not member:
+        if match and people.setdefault(match[1], member) is not member:
             copies = f"{member.name} and {people[match[1]].name} are two copies"
             raise InputError(f"{copies} of participant {match[1]}: keep one.")
-    # S2 before S10
-    return dict(sorted(people.items(), key=lambda item: re.sub(r"\d+", lambda n: n[0].zfill(9), item[0])))
+    return dict(sorted(people.items(), key=lambda item: by_number(item[0])))
 
 
-def refuse_copies(recordings: Iterable[Recording]) -> Iterator[Recording]:
-    """Pass recordings on; InputError if two hold the very same PPG: one person would be trained on and tested."""
+def by_number(name: str) -> str:
+    """What to sort names by: S2 before S10."""
+    return re.sub(r"\d+", lambda n: n[0].zfill(9), name)
+
+
+def refuse_copies(recordings: Iterable[Recording], problems: list[str] | None = None) -> Iterator[Recording]:
+    """Pass recordings on; InputError if two hold the very same PPG: one person would be trained on and tested.
+    With `problems` the sentence is added to them instead."""
     seen: dict[str, str] = {}
     for recording in recordings:
         digest = hashlib.sha256(np.ascontiguousarray(recording.ppg)).hexdigest()
         if digest in seen:
             copies = f"{recording.dataset}: {seen[digest]} and {recording.name}"
-            raise InputError(f"{copies} have the very same PPG: remove one of the two.")
+            if problems is None:
+                raise InputError(f"{copies} have the very same PPG: remove one of the two.")
+            problems.append(f"{copies} have the very same PPG: remove one of the two.")
         seen[digest] = recording.name
         yield recording
         del recording  # or it would stay while the reader makes the next one

@@ -67,12 +67,11 @@ def read_table(member: Member, clock: str, *numbers: str, texts: tuple[str, ...]
     return table
 
 
-def check_forwards(name: str, time: np.ndarray, strict: bool = False) -> None:
-    """InputError with the row of a table where `time` falls, or where it does not rise if `strict`."""
-    back = np.flatnonzero(np.diff(time) <= 0 if strict else np.diff(time) < 0)
+def check_forwards(name: str, time: np.ndarray) -> None:
+    """InputError with the row of a table where `time` falls."""
+    back = np.flatnonzero(np.diff(time) < 0)
     if len(back):
-        must = "must increase from row to row, and does not" if strict else "runs backwards"
-        raise InputError(f"{name}: time {must} at row {back[0] + 3}.")
+        raise InputError(f"{name}: time runs backwards at row {back[0] + 3}.")
 
 
 def constant_runs(values: np.ndarray, shortest: int = 1) -> tuple[tuple[int, int], ...]:

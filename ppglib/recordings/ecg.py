@@ -40,7 +40,11 @@ def window_hr(ecg: np.ndarray, rate: float, windows: int, name: str, time=None) 
 def from_beats(beats: np.ndarray, windows: int) -> np.ndarray:
     """60 * n / sum of the n plausible RR intervals whose midpoint lies in the window, NaN if n < 2 or if
     they fill less than 6 s of it. beats: (n,) increasing times in seconds."""
-    rr, middle = np.diff(beats), (beats[1:] + beats[:-1]) / 2
+    return from_intervals(np.diff(beats), (beats[1:] + beats[:-1]) / 2, windows)
+
+
+def from_intervals(rr: np.ndarray, middle: np.ndarray, windows: int) -> np.ndarray:
+    """The same from RR intervals and their midpoints, (n,) s each, one after the other."""
     good = plausible(rr)
     count, filled = in_windows(middle[good], rr[good], windows)
     with np.errstate(invalid="ignore", divide="ignore"):

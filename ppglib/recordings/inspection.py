@@ -18,7 +18,7 @@ def hours(windows: Windows) -> pd.DataFrame:
     each taken for the 2 s that the paper's stride adds or for the 8 s that it spans."""
     sets = windows.recordings.groupby("dataset", sort=False)
     table = pd.DataFrame({"people": sets.person.nunique(), "step_s": sets.step.first()})
-    table["signal_h"] = sets.samples.sum() / RATE / 3600
+    table["signal_h"] = (sets.samples.sum() - sets.missing.sum()) / RATE / 3600
     counts = windows.table.groupby("dataset").size(), windows.dropped.groupby("dataset").windows.sum()
     kept, dropped = (count.reindex(table.index, fill_value=0).astype(int) for count in counts)
     for name, count in ("all", kept + dropped), ("kept", kept):
@@ -40,7 +40,7 @@ def paper_hours() -> pd.DataFrame:
 
 def spectral_share(windows: Windows) -> pd.DataFrame:
     """Per set, the share of windows whose plain spectral peak is within 5 BPM of the label, and its MAE."""
-    off = (_peaks(windows) - windows.table.hr).abs()
+    off = (peaks(windows) - windows.table.hr).abs()
     rows = pd.DataFrame({"dataset": windows.table.dataset, "within5": off < CLOSE, "mae": off})
     by_set = rows.groupby("dataset", sort=False)
     return by_set.mean().assign(windows=by_set.size()).reset_index()
@@ -50,7 +50,7 @@ def label_shift(windows: Windows, reach: float = 12.0) -> pd.DataFrame:
     """The same share with the label of the window `shift` seconds later (earlier if negative), up to `reach`.
     Labels that belong to their windows agree best at 0. Columns dataset, shift (s), windows, within5; only
     windows that have a label at every shift count."""
-    table, at = windows.table.assign(peak=_peaks(windows)), ["dataset", "person", "recording", "second"]
+    table, at = windows.table.assign(peak=peaks(windows)), ["dataset", "person", "recording", "second"]
     label, steps, rows = table.set_index(at).hr, windows.recordings.groupby("dataset").step.first(), []
     for dataset, part in table.groupby("dataset", sort=False):
         shifts = steps[dataset] * np.arange(-(reach // steps[dataset]), reach // steps[dataset] + 1)
@@ -73,7 +73,7 @@ def window_length(windows: Windows) -> pd.DataFrame:
 
 def example(windows: Windows) -> pd.DataFrame:
     """One window per set whose peak fits its label, from the middle of the set: dataset, hr (BPM), time (s), ppg (z)."""
-    close = np.abs(windows.table.hr - _peaks(windows)) < CLOSE
+    close = np.abs(windows.table.hr - peaks(windows)) < CLOSE
     tables = []
     for dataset, part in windows.table[close].groupby("dataset", sort=False):
         row = part.iloc[len(part) // 2]
@@ -83,7 +83,7 @@ def example(windows: Windows) -> pd.DataFrame:
     return pd.concat(tables)
 
 
-def _peaks(windows: Windows) -> np.ndarray:
+def peaks(windows: Windows) -> np.ndarray:
     starts = windows.table.start.to_numpy()
     pieces = np.split(starts, range(CHUNK, len(starts), CHUNK))
     return np.concatenate([spectral_peak(gather(windows.signal, piece)) for piece in pieces])

@@ -18,7 +18,7 @@ from ppglib.recordings import SIMULATED, load, locate
 from ppglib.simulate import open_formats
 from ppglib.study.studies import Study
 
-FORMAT = 1  # raise it when the readers or the windows change in a way that the parameters do not show
+FORMAT = 2  # raise it when the readers or the windows change in a way that the parameters do not show
 FRAMES = ("table", "dropped", "recordings")
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,9 @@ def prepare(datasets: Sequence[str], root: str | Path, folder: str | Path) -> w.
 
 def summary(windows: w.Windows) -> pd.DataFrame:
     """One row per dataset: people, recordings, hours of signal, windows kept, and dropped by reason."""
-    read = windows.recordings.groupby("dataset", sort=False)
-    table = read.agg(people=("person", "nunique"), recordings=("person", "size"), hours=("samples", "sum"))
+    rows = windows.recordings.assign(signal=lambda t: t.samples - t.missing)
+    read = rows.groupby("dataset", sort=False)
+    table = read.agg(people=("person", "nunique"), recordings=("person", "size"), hours=("signal", "sum"))
     table["hours"] /= task.RATE * 3600
     table["kept"] = windows.table.groupby("dataset").size()
     lost = windows.dropped.groupby(["dataset", "reason"]).windows.sum().unstack()

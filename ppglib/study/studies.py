@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 
 from ppglib.files import InputError
@@ -76,13 +77,15 @@ def _read(name: str) -> Study:
         known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
         raise InputError(f"There is no study {name!r}: choose from {known}, or give a .toml file.")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no valid TOML file: {error}.") from None
     known = {f.name: f for f in fields(Study) if f.name != "name"}
     for key, value in content.items():
         if key not in known:
-            raise InputError(f"{path}: unknown key {key!r}; a study has {', '.join(known)}.")
+            near = get_close_matches(key, known, 1)
+            hint = f"do you mean {near[0]!r}" if near else f"a study has {', '.join(known)}"
+            raise InputError(f"{path}: unknown key {key!r}; {hint}.")
         content[key] = _typed(path, key, value, known[key].type)
     missing = [k for k, f in known.items() if f.default is MISSING and k not in content]
     if missing:

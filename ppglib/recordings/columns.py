@@ -1,0 +1,155 @@
+"""Columns of a user's own table, CSV or Parquet: those asked for and no others, and nothing out of proportion."""
+
+import csv
+import gzip
+
+import numpy as np
+import pandas as pd
+
+from ppglib.files import InputError
+from ppglib.recordings.archives import BUFFER, Member
+
+ENDINGS = r"(?:csv|csv\.gz|parquet)"
+CLOCKS = ("time", "start", "stop")
+LARGEST = 2e9  # bytes, of a table as text and of the columns that are read
+MOST_COLUMNS = 1000
+FIRST_LINE, FOOTER = 1 << 16, 1 << 24  # bytes of a CSV's header and of a Parquet file's description
+ZONE = r"[T ].*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"  # the end of a date that states its time zone
+DATES = "seconds or dates such as 2025-01-31T12:00:00.25+01:00"
+
+
+def read(member: Member, *known: str) -> pd.DataFrame:
+    """Those columns of `known` that the table has, as float64 (`activity` as text), without rows that hold nothing.
+
+    `time`, `start` and `stop` become seconds and are finite; `attrs["clock"]` says what they were: seconds, or
+    dates with or without a time zone; `attrs["all"]` names all columns. The index counts rows from the header's 1.
+    Raises InputError for a table that is none, has no rows, is too large or holds a text that is no number."""
+    with member.open() as stream:
+        parquet = member.path.lower().endswith(".parquet")
+        table = _parquet(member, stream, known) if parquet else _csv(member, stream, known)
+    everything = table.attrs["all"]
+    table.index = pd.RangeIndex(2, 2 + len(table))
+    table = table.dropna(how="all")
+    if table.empty:
+        raise InputError(f"{member.name} has no rows." if len(table.columns) else _lacks(member, known[:1], everything))
+    columns, clocks = {}, set()
+    for column in table:
+        if column in CLOCKS:
+            columns[column], clock = _seconds(member.name, column, table[column])
+            clocks.add(clock)
+        elif column == "activity":
+            columns[column] = table[column].fillna("").astype(str)
+        else:
+            columns[column] = _numbers(member.name, column, table[column])
+    if len(clocks) > 1:
+        raise InputError(f"{member.name} counts time in {' and in '.join(sorted(clocks))}: choose one.")
+    table = pd.DataFrame(columns)
+    table.attrs = {"all": everything, "clock": next(iter(clocks), "seconds")}
+    return table
+
+
+def need(member: Member, table: pd.DataFrame, *columns: str) -> None:
+    """InputError if the table lacks one of the columns."""
+    if lacking := [column for column in columns if column not in table]:
+        raise InputError(_lacks(member, lacking, table.attrs["all"]))
+
+
+def _lacks(member: Member, columns, has: list[str]) -> str:
+    more = f" and {len(has) - 20} more" if len(has) > 20 else ""
+    return f"{member.name} has no column {columns[0]!r}: it has {', '.join(has[:20])}{more}."
+
+
+def _csv(member: Member, stream, known) -> pd.DataFrame:
+    packed = member.path.lower().endswith(".gz")
+    unpack = lambda file: gzip.GzipFile(fileobj=file) if packed else file  # noqa: E731
+    with member.open() as first:
+        text = unpack(first)
+        line, size = text.readline(FIRST_LINE), 0
+        while size <= LARGEST and (block := text.read(BUFFER)):
+            size += len(block)
+    if size > LARGEST or len(line) == FIRST_LINE:
+        _too_large(member, f"more than {LARGEST / 1e9:g} GB" if size > LARGEST else f"a header of {FIRST_LINE} bytes")
+    header = line.decode("utf-8-sig").strip()
+    separator = max(",;\t", key=header.count)
+    names = [name.strip().lower() for name in next(csv.reader([header], delimiter=separator), [])]
+    if not names:
+        raise InputError(f"{member.name} has no rows.")
+    if len(names) > MOST_COLUMNS:
+        _too_large(member, f"{len(names)} columns")
+    use = [name for name in names if name in known]
+    at = sorted(names.index(name) for name in set(use))
+    how = {"sep": separator, "skiprows": 1, "header": None, "usecols": at, "index_col": False}
+    how |= {"skip_blank_lines": False, "dtype": {k: str for k in at if names[k] == "activity"}}
+    try:
+        table = pd.read_csv(unpack(stream), skipinitialspace=True, low_memory=False, **how)
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame(columns=at)
+    table.columns = [names[k] for k in at]
+    for column in table if separator != "," else ():  # such tables may have a decimal comma
+        if table[column].dtype == object and column != "activity":
+            table[column] = table[column].str.replace(",", ".")
+    table.attrs["all"] = names
+    return table
+
+
+def _parquet(member: Member, stream, known) -> pd.DataFrame:
+    from pyarrow import parquet  # here: few need it
+
+    stream.seek(-8, 2)
+    about, mark = int.from_bytes(stream.read(4), "little"), stream.read(4)
+    if mark == b"PAR1" and about > FOOTER:
+        _too_large(member, f"a description of {about / 1e6:.0f} MB")
+    stream.seek(0)
+    file = parquet.ParquetFile(stream)
+    names, meta = file.schema_arrow.names, file.metadata
+    if len(names) > MOST_COLUMNS:
+        _too_large(member, f"{len(names)} columns")
+    use = {name: name.strip().lower() for name in names if name.strip().lower() in known}
+    groups = [meta.row_group(k) for k in range(meta.num_row_groups)]
+    parts = [group.column(k) for group in groups for k in range(group.num_columns)]
+    size = sum(part.total_uncompressed_size for part in parts if part.path_in_schema in use)
+    if (size := max(size, 8 * meta.num_rows * len(use))) > LARGEST:
+        _too_large(member, f"{size / 1e9:.1f} GB when read")
+    table = file.read(columns=list(use)).to_pandas(ignore_metadata=True).rename(columns=use)
+    table.attrs["all"] = [str(name).strip().lower() for name in names]
+    return table
+
+
+def _too_large(member: Member, what: str) -> None:
+    limits = f"at most {LARGEST / 1e9:g} GB and {MOST_COLUMNS} columns are read"
+    raise InputError(f"{member.name} has {what}, out of proportion ({limits}): keep the columns that are needed.")
+
+
+def _numbers(name: str, column: str, values: pd.Series) -> pd.Series:
+    number = pd.to_numeric(values, errors="coerce")
+    _refuse(name, column, values, number.isna() & values.notna(), "expected numbers")
+    return number.astype(np.float64)
+
+
+def _seconds(name: str, column: str, values: pd.Series) -> tuple[pd.Series, str]:
+    """Seconds of each row, and on which clock."""
+    clock, kind, number = "seconds", values.dtype.kind, None
+    if kind != "M":
+        number = values.dt.total_seconds() if kind == "m" else pd.to_numeric(values, errors="coerce")
+    if kind == "M" or (number.isna() & values.notna()).any() and not number.notna().any():
+        if kind == "M":
+            date, zoned = pd.to_datetime(values, utc=True), pd.Series(values.dt.tz is not None, values.index)
+        else:
+            date = pd.to_datetime(values.astype(str), format="ISO8601", utc=True, errors="coerce")
+            zoned = values.astype(str).str.contains(ZONE)
+        _refuse(name, column, values, date.isna() & values.notna(), f"expected {DATES}")
+        _refuse(name, column, values, (zoned != zoned.iloc[0]) & values.notna(), "with a time zone in some rows only")
+        clock = "dates with a time zone" if zoned.iloc[0] else "dates without a time zone"
+        number = pd.Series(date.dt.as_unit("ns").astype("int64") / 1e9, values.index).where(date.notna())
+    _refuse(name, column, values, number.isna() & values.notna(), f"expected {DATES}")
+    number = number.astype(np.float64)
+    _refuse(name, column, None, ~np.isfinite(number), "")
+    return number, clock
+
+
+def _refuse(name: str, column: str, values, wrong: pd.Series, expected: str) -> None:
+    if wrong.any():
+        row = wrong.idxmax()
+        if values is None:
+            raise InputError(f"{name}: column {column!r} is empty or not finite in row {row}.")
+        raise InputError(f"{name}: column {column!r} holds text {str(values[row])[:40]!r} in row {row}, {expected}.")
