@@ -1,4 +1,4 @@
-"""The command line: python -m ppglib predict | reproduce | sweep | tune | report | fetch | check | bench."""
+"""The command line: python -m ppglib predict | reproduce | sweep | tune | track | report | fetch | check | bench."""
 
 import argparse
 import logging
@@ -38,10 +38,11 @@ def parser() -> argparse.ArgumentParser:
         p.set_defaults(command=function)
         return p
 
-    study = argparse.ArgumentParser(add_help=False)
-    study.add_argument("--study", default="demo", help="demo, open, paper, smoke or the path of a .toml file")
-    study.add_argument("--data", type=Path, help="folder that holds one folder per dataset")
-    study.add_argument("--out", type=Path, help="folder to write to (out/STUDY)")
+    place = argparse.ArgumentParser(add_help=False)
+    place.add_argument("--study", default="demo", help="demo, open, paper, smoke or the path of a .toml file")
+    place.add_argument("--data", type=Path, help="folder that holds one folder per dataset")
+    place.add_argument("--out", type=Path, help="folder to write to (out/STUDY)")
+    study = argparse.ArgumentParser(add_help=False, parents=[place])
     jobs = "processes of one thread each (as many as cores); on a GPU, networks trained side by side"
     study.add_argument("--jobs", type=int, help=jobs)
     study.add_argument("--dask", metavar="tcp://HOST:PORT", help="Dask scheduler; its workers see --out")
@@ -59,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
     add("-p", dest="given", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter")
     command(sweep, study)
     command(tune, study)
+    add = command(track, place).add_argument
+    add("--fit", action="store_true", help="instead, try models of tracking on the tuning people that a study tests")
     add = command(report).add_argument
     add("--results", type=Path, default=ROOT / "data/results/open", help="folder (data/results/open)")
     add = command(fetch).add_argument
@@ -88,12 +91,13 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def prepared(options: argparse.Namespace):
-    """The study, its windows, its folder, processes and scheduler: what a sweep and tuning take."""
+    """The study, its windows and its folder; processes and scheduler too where the command has them."""
     from ppglib.study import studies
     from ppglib.study.prepare import study_windows
 
     study, out = studies.read(options.study), out_of(options)
-    return study, study_windows(study, options.data, out), out, options.jobs, options.dask
+    workers = [getattr(options, name) for name in ("jobs", "dask") if hasattr(options, name)]
+    return study, study_windows(study, options.data, out), out, *workers
 
 
 def out_of(options: argparse.Namespace) -> Path:
@@ -137,6 +141,23 @@ def tune(options: argparse.Namespace) -> None:
     table = (tuning.check if study.designs else tuning.tune)(study, *where)
     files.write_table(out_of(options) / "results/tuning.csv", table)
     print(table[table.chosen].to_string(index=False))
+
+
+def track(options: argparse.Namespace) -> None:
+    """track what the networks of a study predict over consecutive windows, for tables of their errors"""
+    from ppglib import files
+    from ppglib.study import authors, prepare, tracked
+
+    study, windows, out = everything = prepared(options)
+    if options.fit:
+        table = tracked.fit(*everything)
+        files.write_table(out / "results/tracking.csv", table)
+        print(table[table.chosen].to_string(index=False))
+        return
+    files.write_table(out / "results/tracked.csv", tracked.table(*everything))
+    theirs = authors.table(study, windows, prepare.recordings_folder(study, options.data, out))
+    if len(theirs):
+        files.write_table(out / "results/authors.csv", theirs)
 
 
 def report(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from ppglib import task, tracking
 from ppglib.files import InputError
 
 FLAT = np.full(180, 1 / 180)
-MODEL = tracking.Model(2.0, 1e-3, FLAT, 0.5)
+MODEL = tracking.Model(2.0, 1e-3, 0.5)
 TABLE = {"dataset": "d", "person": "p", "recording": "r"}
 
 
@@ -45,22 +45,21 @@ def cases(draw, most=6):
     shape = draw(st.sampled_from([0.03, 1.0]))  # the first makes some numbers 0 or nearly so
     p = rng.dirichlet(np.full(bins, shape), sum(lengths))
     runs = np.split(rng.permutation(len(p)), np.cumsum(lengths)[:-1])
-    prior = 0.99 * rng.dirichlet(np.ones(bins)) + 0.01 / bins
     numbers = [draw(st.floats(low, high)) for low, high in ((0.1, 5), (1e-4, 0.9), (0.05, 1))]
-    return p, runs, tracking.Model(*numbers[:2], prior, numbers[2]), rng
+    return p, runs, tracking.Model(*numbers), rng
 
 
 def by_all_paths(p, model):
     """Marginals of every window of one run by enumeration, and those given only the windows up to it."""
     n, bins = p.shape
     kernel = np.array([[np.exp(-abs(i - j) / model.scale) for j in range(bins)] for i in range(bins)])
-    moves = (1 - model.jump) * kernel / kernel.sum(1)[:, None] + model.jump * model.prior
-    evidence = (p / model.prior) ** model.weight
+    moves = (1 - model.jump) * kernel / kernel.sum(1)[:, None] + model.jump / bins
+    evidence = p**model.weight
 
     def marginals(until):
         found = np.zeros((until, bins))
         for path in product(range(bins), repeat=until):
-            weight = model.prior[path[0]] * np.prod(moves[path[:-1], path[1:]])
+            weight = np.prod(moves[path[:-1], path[1:]])
             found[np.arange(until), path] += weight * np.prod(evidence[np.arange(until), path])
         return found / found.sum(1, keepdims=True)
 
@@ -70,7 +69,7 @@ def by_all_paths(p, model):
 @pytest.mark.parametrize("seed", range(3))
 def test_both_passes_against_all_paths(seed):
     rng = np.random.default_rng(seed)
-    p, model = rng.dirichlet(np.full(4, 0.3), 9), tracking.Model(0.7, 0.05, rng.dirichlet(np.ones(4)), 0.6)
+    p, model = rng.dirichlet(np.full(4, 0.3), 9), tracking.Model(0.7, 0.05, 0.6)
     runs = np.split(rng.permutation(9), [3, 8])  # 3, 5 and 1 windows
     online, smooth = (tracking.track(p, runs, model, how) for how in ("online", "smooth"))
     for run in runs:
@@ -81,7 +80,7 @@ def test_both_passes_against_all_paths(seed):
 
 def test_a_lone_window_says_what_was_predicted():
     p = np.random.default_rng(0).dirichlet(np.ones(5), 1)
-    model = tracking.Model(1.0, 0.1, np.random.default_rng(1).dirichlet(np.ones(5)), 1.0)
+    model = tracking.Model(1.0, 0.1, 1.0)
     for how in tracking.HOW:
         np.testing.assert_allclose(tracking.track(p, [np.array([0])], model, how), p, rtol=1e-12)
 
@@ -190,7 +189,7 @@ def test_a_single_wrong_window_is_mended():
 
 def test_certain_windows_that_contradict_each_other_stay_finite():
     p = np.eye(180)[np.random.default_rng(0).integers(180, size=500)]
-    model = tracking.Model(0.1, 1e-4, FLAT, 1.0)
+    model = tracking.Model(0.1, 1e-4, 1.0)
     for how in ("online", "smooth"):
         found = tracking.track(p, [np.arange(500)], model, how)
         np.testing.assert_allclose(found, p, atol=1e-12)
@@ -208,53 +207,40 @@ def simulated():
 
 
 @pytest.fixture(scope="module")
-def fitted(simulated):
+def tried(simulated):
     (p, table), _ = simulated
-    return tracking.fit(p, table, table.hr.to_numpy())
+    return tracking.fit([p], table)
 
 
-def test_more_windows_make_fewer_errors(simulated, fitted):
+def chosen(tried):
+    ((scale, jump, weight, *_),) = tried[tried.chosen].to_numpy()
+    return tracking.Model(scale, jump, weight)
+
+
+def test_more_windows_make_fewer_errors(simulated, tried):
     p, table = simulated[1]
-    mae = tracking.evaluate(p, table, fitted)
+    mae = tracking.evaluate(p, table, chosen(tried))
     assert list(mae) == list(tracking.HOW)
     assert mae["smooth"] < 0.9 * mae["online"] < 0.7 * mae["none"]
     for how, value in mae.items():
-        found = tracking.track(p, tracking.segments(table), fitted, how)
+        found = tracking.track(p, tracking.segments(table), chosen(tried), how)
         assert value == pytest.approx(np.abs(task.decode(found, "median") - table.hr).mean())
 
 
-def test_no_other_weight_or_width_is_better_where_it_was_fitted(simulated, fitted):
+def test_the_least_error_is_chosen_and_it_is_that_of_its_model(simulated, tried):
     p, table = simulated[0]
-
-    def mae(model):
-        found = tracking.evaluate(p, table, model)
-        return found["online"] + found["smooth"]
-
-    others = [fitted._replace(weight=weight) for weight in tracking.WEIGHTS]
-    others += [fitted._replace(scale=fitted.scale * f) for f in (0.5, 2)]
-    assert fitted.weight in tracking.WEIGHTS and mae(fitted) <= min(map(mae, others))
+    assert len(tried) == len(tracking.SCALES) * len(tracking.JUMPS) * len(tracking.WEIGHTS)
+    (best,) = tried[tried.chosen].to_dict("records")
+    assert best["online"] + best["smooth"] == (tried.online + tried.smooth).min()
+    assert {how: best[how] for how in tracking.HOW} == tracking.evaluate(p, table, chosen(tried))
 
 
-def test_scale_jump_and_prior_are_those_of_the_labels(monkeypatch):
-    for name, value in {"WEIGHTS": (1.0,), "WIDER": (1,), "FLAT": (0.1,)}.items():
-        monkeypatch.setattr(tracking, name, value)
-    rng, bins = np.random.default_rng(0), [np.full(30, 90)]
-    below = tracking.transition(tracking.Model(1.5, 0.03, FLAT, 1.0)).cumsum(1)
-    for _ in range(400):
-        bins.append((rng.random(30)[:, None] > below[bins[-1]]).sum(1))
-    hr = 30.5 + np.stack(bins, axis=1).ravel()
-    found = tracking.fit(np.tile(FLAT, (len(hr), 1)), table_of(*[401] * 30), hr)
-    assert found.scale == pytest.approx(1.5, rel=0.1) and found.jump == pytest.approx(0.03, rel=0.25)
-    share = np.histogram(hr, np.arange(30, 211, 20))[0] / len(hr)
-    np.testing.assert_allclose(found.prior.reshape(9, 20).sum(1), 0.9 * share + 0.1 / 9, atol=0.02)
-    assert found.prior.sum() == pytest.approx(1) and found.prior.min() >= 0.1 / 180
-
-
-def test_errors_that_lie_anywhere_get_a_flat_prior(simulated):
-    """To divide by the labels' prior would magnify those that lie where labels are rare."""
-    _, table = simulated[0]
-    p = predicted(table.hr.to_numpy(), np.random.default_rng(2), wrong=0.6)
-    assert tracking.fit(p, table, table.hr).prior == pytest.approx(FLAT)
+def test_several_networks_are_fitted_together(simulated, tried):
+    (p, table), _ = simulated
+    other = tracking.fit([p[::-1].copy()], table)  # so wrong that only moving far helps
+    both = tracking.fit([p, p[::-1].copy()], table)
+    np.testing.assert_allclose(both.smooth, (tried.smooth + other.smooth) / 2)
+    assert both[both.chosen].smooth.item() > tried[tried.chosen].smooth.item()
 
 
 @pytest.mark.parametrize(
@@ -262,7 +248,6 @@ def test_errors_that_lie_anywhere_get_a_flat_prior(simulated):
     [
         ({"how": "viterbi"}, "no tracking 'viterbi'"),
         ({"probabilities": np.ones((5, 180))}, "do not fit segments of 4 windows"),
-        ({"probabilities": np.ones((4, 7))}, "and 180 bins"),
         ({"probabilities": np.ones(4)}, "do not fit"),
         ({"segments": [np.array([0, 1, 1, 2])]}, "do not fit"),
         ({"probabilities": np.zeros((4, 180))}, "all zero"),
@@ -272,7 +257,6 @@ def test_errors_that_lie_anywhere_get_a_flat_prior(simulated):
         ({"model": MODEL._replace(weight=0.0)}, "weight 0.0"),
         ({"model": MODEL._replace(jump=0.0)}, "jump 0.0"),
         ({"model": MODEL._replace(scale=np.nan)}, "Scale nan"),
-        ({"model": MODEL._replace(prior=np.eye(180)[0])}, "prior"),
     ],
 )
 def test_wrong_inputs_are_one_sentence(changed, text):
@@ -282,20 +266,11 @@ def test_wrong_inputs_are_one_sentence(changed, text):
     assert str(error.value).count("\n") == 0 and str(error.value).endswith(".")
 
 
-@pytest.mark.parametrize(
-    ("lengths", "hr", "text"),
-    [
-        ((4,), [80, 81, 82], "one heart rate"),
-        ((4,), [80, 81, 82, np.nan], "one heart rate"),
-        ((4,), [80, 81, 82, 210], r"\[30, 210\)"),
-        ((1, 1), [80, 81], "No window follows another"),
-        ((), [], "No window follows another"),
-    ],
-)
-def test_what_cannot_be_fitted_is_refused(lengths, hr, text):
-    table = table_of(*lengths) if lengths else table_of(1)[:0]
-    with pytest.raises(InputError, match=text):
-        tracking.fit(np.tile(FLAT, (len(table), 1)), table, np.array(hr))
+@pytest.mark.parametrize("lengths", [(0,), (1,), (1, 1)])
+def test_what_cannot_be_fitted_is_refused(lengths):
+    table = table_of(*lengths).assign(hr=80.0)
+    with pytest.raises(InputError, match="No window follows another"):
+        tracking.fit([np.tile(FLAT, (len(table), 1))], table)
 
 
 def test_no_window_is_no_error():

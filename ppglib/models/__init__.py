@@ -26,7 +26,7 @@ GIVEN = {  # what only the one who trained it knows; the last four are what `ppg
     "strategy": "how it was trained", "teacher": 'what taught it, or ""', "datasets": "names of its training sets",
     "licence": "what their licences allow", "windows": "digest of its training windows",
     "error": "of people whom it was not trained on", "range": "of 99 % of their heart rates, BPM",
-    "interval": "for each tracking, see `ppglib.models.predict.calibrate`", "tracking": "scale, jump, prior and weight",
+    "interval": "for each tracking, see `ppglib.models.predict.calibrate`", "tracking": "scale, jump and weight",
 }  # fmt: skip
 FOUND = ("design", "library", "weights")  # what `save` adds
 
@@ -74,7 +74,7 @@ def load(model: str | Path) -> ResNet1D:
 
 def tracking_model(about: dict) -> Model:
     """How heart rates move, as `ppglib.tracking` takes it, from what a model's file says."""
-    return Model(**about["tracking"] | {"prior": np.array(about["tracking"]["prior"])})
+    return Model(**about["tracking"])
 
 
 def _check(path, about, weights) -> None:
@@ -88,7 +88,7 @@ def _check(path, about, weights) -> None:
     if about["weights"] != _digest(weights):
         raise InputError(f"{path} is damaged, its weights are not those that were saved: get it again.")
     band, moves = about["interval"], about["tracking"]
-    if not (_has(band, HOW) and _has(moves, Model._fields) and len(moves["prior"]) == BINS):
+    if not (_has(band, HOW) and _has(moves, Model._fields)):
         raise InputError(f"{path} says nothing usable about interval or tracking: save it anew.")
 
 

@@ -24,9 +24,8 @@ def held_out(probabilities: np.ndarray, table: pd.DataFrame, moves: tracking.Mod
         errors = table[["dataset", "person"]].assign(error=np.abs(decode(found, "median") - hr))
         groups = [*errors.groupby("dataset"), *([("all", errors)] if errors.dataset.nunique() > 1 else [])]
         rows += [{"dataset": name, "track": how} | _error(group) for name, group in groups]
-    prior = [float(f"{share:.6g}") for share in moves.prior]
     seen = np.round(np.quantile(hr, [0.005, 0.995])).tolist()
-    error, moves = {"protocol": protocol, "rows": rows}, moves._asdict() | {"prior": prior}
+    error, moves = {"protocol": protocol, "rows": rows}, moves._asdict()
     return {"error": error, "range": seen, "interval": bands, "tracking": moves}
 
 

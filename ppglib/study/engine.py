@@ -29,7 +29,7 @@ from ppglib.study import records
 from ppglib.study.grid import Run, runs, teachers_of
 from ppglib.study.records import device_name
 from ppglib.study.studies import Study
-from ppglib.study.teachers import outputs, save_network, student_path, weights_path
+from ppglib.study.teachers import kept_path, outputs, save_network, weights_path
 from ppglib.task import to_bin
 from ppglib.training import constants_of, epochs_of, samples, train
 from ppglib.windows import Windows
@@ -110,8 +110,7 @@ def work(run: Run, row: Strategy, windows: Windows, digest: str, folder: Path) -
                 return run, None
             taught = outputs(run, windows, digest, folder) if run.teacher else None
             network, record = train_run(run, windows, taught)
-            may_teach = run.strategy == "scratch" and run.seed == 0
-            save_network(network, (weights_path if may_teach else student_path)(folder, run_id))
+            save_network(network, kept_path(run, digest, folder))
             # The record last: its precision is what was used, the constant's may be "auto".
             records.write(folder, run_id, records.identity(run) | record | {"run_id": run_id})
             return run, record["seconds"]

@@ -68,7 +68,8 @@ def load_network(design: Design, path: Path) -> ResNet1D:
     try:
         network.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
-        said = f"{path} is damaged ({error}): remove it, and the teacher is trained again."
+        again = f"remove it and runs/{path.stem}.json, and a sweep trains that network again"
+        said = f"{path} is damaged ({error}): {again}."
         raise InputError(said) from None
     return network
 
@@ -78,9 +79,11 @@ def weights_path(folder: Path, run_id: str) -> Path:
     return folder / "teachers" / f"{run_id}.safetensors"
 
 
-def student_path(folder: Path, run_id: str) -> Path:
-    """Of a network that teaches nobody."""
-    return folder / "students" / f"{run_id}.safetensors"
+def kept_path(run: Run, digest: str, folder: Path) -> Path:
+    """Where a run's weights are kept, apart from others if it may teach."""
+    may_teach = run.strategy == "scratch" and run.seed == 0
+    path = weights_path(folder, run.id(digest))
+    return path if may_teach else folder / "students" / path.name
 
 
 def save_network(network: ResNet1D, path: Path) -> None:
