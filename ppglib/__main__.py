@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
     add = command(predict).add_argument
     add("path", type=Path, help="CSV or Parquet file with columns ppg and time, or a folder of them")
-    add("--model", default="best", help="name or path of a model (best)")
+    add("--model", default="largest", help="name or path of a model (largest)")
     add("--track", choices=["none", "online", "smooth"], default="none", help="over consecutive windows")
     add("--rate", type=float, help="samples a second, for files without the column time")
     add("--out", type=Path, default=Path("hr.csv"), help="table to write (hr.csv)")

@@ -29,7 +29,7 @@ def pulse(rate, bpm=90.0, seconds=20.0, seed=0):
 
 @pytest.fixture(scope="module")
 def best():
-    return models.load("best")
+    return models.load("largest")
 
 
 @pytest.mark.parametrize("rate", RATES)

@@ -2,14 +2,15 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from ppglib.bench import costs
 from ppglib.files import ROOT
 from ppglib.resnet1d import Design
-from ppglib.results import bootstrap, claims, controls, evidence, outcome, report, tables
-from ppglib.study import grid, studies
+from ppglib.results import bootstrap, claims, controls, evidence, fields, outcome, report, tables
+from ppglib.study import grid, shipped, studies
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXT = " ".join(README.split())
@@ -69,19 +70,35 @@ def test_every_network_of_the_grid_is_there_once():
     assert f"{hours:.0f} hours of one thread" in TEXT
 
 
-def test_networks_of_the_receptive_field_are_of_their_grid_and_have_their_records():
-    folder = OPEN / "receptive_field"
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("", "."), ("_front", "front"), ("_cheap", "cheap"), ("_strategies", "strategies"), ("_tiny", "front/tiny")],
+)
+def test_networks_of_the_receptive_field_are_of_their_grid_and_have_their_records(name, place):
+    folder = OPEN / "receptive_field" / place
     runs = pd.read_csv(folder / "runs.csv", keep_default_na=False).query("student > 0")
-    key = ["study", "strategy", "student", "design", "teacher", "teacher_design", "fold", "seed"]
-    every = grid.runs(studies.read("open_receptive_field"))
-    name = lambda design: design.name if design else ""  # noqa: E731
-    planned = {
-        (r.study, r.strategy, r.student, name(r.design), r.teacher, name(r.teacher_design), r.fold, r.seed) for r in every
-    }
+    key = ["study", "split", "strategy", "student", "design", "teacher", "teacher_design", "fold", "seed"]
+    every = grid.runs(studies.read(f"open_receptive_field{name}"))
+    spelled = lambda value: value.name if isinstance(value, Design) else "" if value is None else value  # noqa: E731
+    planned = {tuple(spelled(getattr(run, k)) for k in key) for run in every}
     assert len(planned) == len(every) and set(runs[key].itertuples(index=False, name=None)) <= planned
     assert sorted(runs.run_id) == sorted(path.stem for path in (folder / "runs").glob("*.json"))
     plain = runs[runs.design == ""]
     assert plain.field.astype(float).tolist() == [Design(blocks).field for blocks in plain.student]
+
+
+def test_the_front_is_the_one_that_the_tuning_people_chose():
+    """Every network of it is better than all cheaper ones; the family is of it."""
+    ranked = pd.read_csv(OPEN / "receptive_field/cheap/runs.csv", keep_default_na=False).query("student > 0")
+    ranked = ranked.astype({"macs": float, "mae": float}).sort_values(["macs", "mae"])
+    chosen = ranked[ranked.mae < ranked.mae.cummin().shift(fill_value=np.inf)]
+    names = chosen.student.astype(str) + " " + chosen.design
+    front = studies.read("open_receptive_field_front")
+    assert sorted(names) == sorted(f"{d.blocks} {d.name}" for d in studies.networks([], front.designs))
+    family = studies.networks([], studies.read("open_receptive_field_family").designs)
+    named = sorted((f"{d.blocks} {d.name}" for d in family), key=list(fields.FAMILY.values()).index)
+    assert named == list(fields.FAMILY.values()) and set(named) <= set(names)
+    assert shipped.NAMES == tuple(fields.FAMILY)
 
 
 def test_the_first_finding_is_the_measured_one():
@@ -95,6 +112,9 @@ def test_the_first_finding_is_the_measured_one():
     assert "from {:.2f} to {:.2f} beats per minute".format(*own.mae[0][[smallest, sees]]) in TEXT
     one_hot = own.mae[0][[("scratch", *key[1:]) for key in (smallest, sees)]]
     assert "from {:.2f} to {:.2f} under one-hot ones".format(*one_hot) in TEXT
+    blind = results.runs.query("student == '12 p8'").parameters.iloc[0]
+    assert round(blind / results.runs.query("student == '1'").parameters.iloc[0], -1) == 50
+    assert f"pieces of 1 s to see, it is {own.mae[0]['gaussian', '12 p8', '0']:.2f}" in TEXT
 
 
 def test_the_records_without_measures_per_person_are_counted(results):

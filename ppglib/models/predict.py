@@ -15,7 +15,7 @@ from ppglib.resnet1d import ResNet1D
 from ppglib.task import BINS, HR_RANGE, LENGTH, LOWEST, RATE, STEP_SECONDS, WINDOW_SECONDS, quantile
 from ppglib.windows import gather
 
-DEFAULT = "best"
+DEFAULT = "largest"
 LOWEST_RATE = 16.0  # Hz: twice the upper edge of the pass band, 4 Hz, and a margin
 LONGEST = 24 * 3600.0  # seconds without a sample: a longer gap is a wrong clock
 SHARE = 0.8  # of windows whose heart rate lies between low and high
