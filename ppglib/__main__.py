@@ -1,4 +1,4 @@
-"""The command line: python -m ppglib predict | reproduce | sweep | tune | track | report | fetch | check | bench."""
+"""The command line: python -m ppglib predict | reproduce | sweep | tune | track | report | fetch | check | ship | bench."""
 
 import argparse
 import logging
@@ -72,6 +72,10 @@ def parser() -> argparse.ArgumentParser:
     add = command(check).add_argument
     add("--data", type=Path, required=True, help="folder that holds one folder per dataset")
     add("--dataset", default="own", help="the set to check (own)")
+    add = command(ship).add_argument
+    add("--data", type=Path, required=True, help="folder that holds one folder per dataset")
+    add("--out", type=Path, default=Path("out/models"), help="folder to write to (out/models)")
+    add("--jobs", type=int, help="processes of one thread each (as many as cores)")
     measure = command(bench)
     add = measure.add_mutually_exclusive_group(required=True).add_argument
     add("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
@@ -186,6 +190,18 @@ def check(options: argparse.Namespace) -> int:
         if sentences:
             print(f"\n{title}:", *sentences, sep="\n  ")
     return 2 if problems else 0
+
+
+def ship(options: argparse.Namespace) -> None:
+    """train the models that come with the library, and say how they err"""
+    from ppglib import recordings
+    from ppglib.study import shipped, studies
+    from ppglib.study.prepare import study_windows
+
+    study = studies.read(shipped.STUDY)
+    digest = study_windows(study, options.data, options.out).digest()
+    given = [recording for name in study.datasets for recording in recordings.load(name, options.data)]
+    shipped.make(given, digest, options.out, options.jobs)
 
 
 def bench(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ppglib.recordings.base import read_mat
 from ppglib.splits import split
-from ppglib.study.studies import Study
+from ppglib.study.studies import Study, members
 from ppglib.task import STEP_SECONDS
 from ppglib.windows import Windows
 
@@ -22,7 +22,8 @@ def table(study: Study, windows: Windows, data: Path) -> pd.DataFrame:
     a network's: acceleration too, and several windows (Chung et al. 2020). No row if the study lacks the set, and
     none for simulated recordings, which hold no estimate. Raises InputError as `read_mat` does."""
     rows = []
-    for kind, fold in product(study.splits, study.folds):
+    tested_on = dict.fromkeys(pair for member in members(study) for pair in product(member.splits, member.folds))
+    for kind, fold in tested_on:
         tested = windows.table.iloc[split(windows, fold, kind)[1]].query("dataset == 'bami2'")
         for (person, recording), own in tested.groupby(["person", "recording"]):
             (bpm,) = read_mat(Path(data) / "bami2" / f"{recording}.mat", {"bpm_proposed": (None, 1)})
