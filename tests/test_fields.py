@@ -297,3 +297,63 @@ def test_the_law_that_made_a_curve_is_found_along_its_axis(found):
     assert (best.x, best.law) == (("field", "power") if truth is of_field else ("blocks", "exponential"))
     why = claims.judge(paper, tables.load_paper())["own"].set_index("name").why["exponential_law"]
     assert f"a power law in the field by {rows.set_index(['x', 'law']).left_out['field', 'power']:.2f}. " in why
+
+
+CHEAP = [Design(1, width=8, strides=(4, 2), dilations=(1, 2, 6)), Design(3, strides=(2, 1, 2, 1), dilations=4)]
+
+
+def test_the_front_stands_beside_the_papers_sizes(found, tmp_path):
+    truth, ours, paper = found
+    cheap = study(tmp_path / "cheap", CHEAP, truth)
+    table = fields.front(cheap, ours, paper)
+    own = table[table.strategy == "gaussian"].set_index(["kind", "network"])
+    names = [f"{design.blocks} {design.name}" for design in CHEAP]
+    assert own.loc[fields.SEES].index.tolist() == names
+    alone = fields.table(cheap).query("strategy == 'gaussian'").set_index("network").mae
+    assert own.loc[fields.SEES].mae.equals(alone)
+    assert own.loc[fields.SIZES].index.tolist() == [str(blocks) for blocks in PAPER]
+    taught = table[(table.kind == fields.SEES) & (table.strategy == "scratch")]
+    assert (taught.field == 8).all() and len(taught) and not (table.strategy == "soft").any()
+    plot = plots.front(table)
+    smallest, best = own.mae[fields.SIZES, "1"], alone.min()
+    assert f"{smallest:.2f} BPM (2.1 MMAC)" in plot.title and f"window by {best:.2f}" in plot.title
+    assert len(frames.front(table).shown) == len(table)
+
+
+def test_the_family_is_tracked_and_tested_on_everyone(tmp_path):
+    made = [Design(int(blocks), **kept(name)) for blocks, name in (text.split() for text in fields.FAMILY.values())]
+    assert [f"{design.blocks} {design.name}" for design in made] == list(fields.FAMILY.values())
+    results = study(tmp_path, made, of_field)
+    for kind, runs in results.runs.groupby("split"):
+        assert kind == "person"
+    both = pd.concat([results.runs, results.runs.assign(split="fifths", run_id=results.runs.run_id + "-fifths")])
+    people = pd.concat([results.people, results.people.assign(run_id=results.people.run_id + "-fifths")])
+    results = results._replace(runs=both, people=people)
+    gains = {"none": 0.0, "online": 0.1, "smooth": 0.4}
+    columns = ["mae", "mae_expectation", "mae_median"]
+    parts = [people.assign(track=how, **{c: people[c] - gain for c in columns}) for how, gain in gains.items()]
+    pd.concat(parts).to_csv(tmp_path / "tracked.csv", index=False)
+    data = fields.family(results, tmp_path)
+    shown = frames.family(data).shown.set_index("name")
+    assert shown.index.tolist() == [*fields.FAMILY, "spectrum"] and shown.mmacs["large"] == "2.1"
+    first = lambda text: float(text.split()[0])  # noqa: E731
+    assert first(shown["median of each window"]["large"]) - first(shown.smooth["large"]) == pytest.approx(0.4, abs=0.02)
+    sets = frames.family_sets(data, {"mae": 1.45, "low": 1.3, "high": 1.6, "people": 3, "windows": 9}).shown
+    assert sets.name.tolist() == [*shown.index, "authors of BAMI-2"]
+    assert "1.45 [1.30, 1.60]" in sets.iloc[-1].tolist()
+
+
+def kept(name):
+    """A design from its name, as `Design.name` spells it."""
+    words = {"d": "dilations", "s": "strides", "w": "width"}
+    numbers = lambda text: tuple(map(int, text.split(".")))  # noqa: E731
+    found = {words[part[0]]: numbers(part[1:]) for part in name.split("-")}
+    return found | ({"width": found["width"][0]} if "width" in found else {})
+
+
+def test_the_check_of_the_recipe_names_the_best_of_each_network(tmp_path):
+    rows = [("1", 0.1, 0.0, 4.0, True), ("1", 0.3, 0.0, 5.0, False), ("d2", 0.1, 0.0, 3.5, False), ("d2", 0.3, 0.0, 3.0, True)]
+    table = pd.DataFrame(rows, columns=["design", "rate", "dropout", "mae", "chosen"]).assign(student=1)
+    table.assign(design=table.design.replace("1", "")).to_csv(tmp_path / "tuning.csv", index=False)
+    shown = frames.recipe_check(tmp_path).shown.set_index("rate")
+    assert shown["1"].tolist() == ["4.00 (best)", "5.00"] and shown["1 d2"].tolist() == ["3.50", "3.00 (best)"]

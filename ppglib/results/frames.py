@@ -168,7 +168,8 @@ def family_sets(data: pd.DataFrame, authors: dict) -> Table:
     own = rows.assign(text=worded(rows).mae, set=rows.dataset.replace("", "all") + " (" + rows.people.astype(str) + ")")
     grid = own[["name"]].drop_duplicates().merge(own.pivot(index="name", columns="set", values="text").reset_index())
     theirs = pd.DataFrame([authors]).assign(name="authors", dataset="bami2", split="fifths")
-    last = {"name": "authors of BAMI-2", own.set[own.dataset == "bami2"].iloc[0]: worded(theirs).mae.iloc[0]}
+    place = next(iter(own.set[own.dataset == "bami2"]), "bami2")
+    last = {"name": "authors of BAMI-2", place: worded(theirs).mae.iloc[0]}
     grid = pd.concat([grid, pd.DataFrame([last])], ignore_index=True).fillna("")
     return captioned(pd.concat([rows, theirs], ignore_index=True), family_sets.__doc__, grid)
 

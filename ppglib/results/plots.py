@@ -293,7 +293,7 @@ def front(table: pd.DataFrame) -> Plot:
             _dots(ax, rows[x] / unit, rows, "mae", color=color, marker=marker, ls=ls, ms=7, elinewidth=0.8, label=label)
         pairs = table[table.strategy.isin(["scratch", "dkd"])].pivot_table(
             index=["kind", "network", x], columns="strategy", values="mae", sort=False
-        )
+        ).reindex(columns=["scratch", "dkd"])
         for (kind, _, at), row in pairs.dropna().iterrows():
             arrow = {"arrowstyle": "->", "color": looks[kind][1], "lw": 1.6}
             ax.annotate("", (at / unit * 1.04, row.dkd), (at / unit * 1.04, row.scratch), arrowprops=arrow)
