@@ -344,11 +344,12 @@ def foresight(table: pd.DataFrame) -> Plot:
     fig, panels = _panels(table, "strategy", 5.4, 4.2, sharex=True)
     for ax, rows in panels:
         rows = rows.sort_values("error", ascending=False).reset_index(drop=True)
-        names = [f"{law} in {x}" if x else law for law, x in zip(rows.law, rows.x)]
+        names = [f"{law} in {x}".replace("macs", "MACs") if x else law for law, x in zip(rows.law, rows.x)]
         color = [ACCENT if x == "field" else INK for x in rows.x]
         for at, row in rows.iterrows():
             _dots(ax, [at], rows.loc[[at]], "error", "error_low", "error_high", flat=True, color=color[at])
-        ax.set(yticks=range(len(rows)), yticklabels=names, xlabel="mean error of what was foreseen (BPM)", xlim=(0, None))
+        ax.set(yticks=range(len(rows)), yticklabels=names, xlabel="mean error of what was foreseen (BPM)")
+    fig.axes[0].set_xlim(0, 1.05 * table.error_high.max() if len(table) else 1)
     say = lambda rows: "{:.2f} against {:.2f} BPM".format(  # noqa: E731
         *(rows.set_index(["law", "x"]).error[key] for key in (("power", "field"), ("exponential", "blocks")))
     )
