@@ -1,44 +1,26 @@
-"""The models that ship: recordings played slower, faster and upside down, and files that say how they were tested."""
-
-from dataclasses import replace
+"""The models that ship: recordings both ways up, and files that say how they were tested."""
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from ppglib import models, recordings
-from ppglib.metrics import spectral_peak
+from ppglib.models.cut import cut
 from ppglib.resnet1d import Design
 from ppglib.study import shipped, studies
-from ppglib.windows import Recording
+from ppglib.windows import gather
 
 
-def sine(hr, minutes=2.0, rate=50.0):
-    """A pulse of one heart rate, with its label every 2 s."""
-    time = np.arange(int(60 * minutes * rate)) / rate
-    labels = np.full(int((60 * minutes - 8) // 2 + 1), hr)
-    return Recording("own", "1", "r1", np.sin(2 * np.pi * hr / 60 * time)[None], rate, labels)
-
-
-@pytest.mark.parametrize("slower", [0.7, 1.0, 1.9])
-def test_a_recording_that_lasts_longer_has_a_lower_heart_rate(slower):
-    rows, table = shipped.played(sine(90.0), slower, 1)
-    assert table.hr.tolist() == pytest.approx([90 / slower] * len(table))
-    np.testing.assert_allclose(spectral_peak(rows), 90 / slower, atol=1.5)
-    upside_down, _ = shipped.played(sine(90.0), slower, -1)
-    np.testing.assert_allclose(upside_down, -rows, atol=1e-6)
-    assert len(rows) == pytest.approx((120 * slower - 8) / 2 + 1, abs=8)  # but for ends without a label
-
-
-def test_labels_are_those_of_the_middle_of_each_window():
-    recording = sine(90.0)
-    ramp = np.linspace(60, 120, len(recording.hr))
-    _, table = shipped.played(replace(recording, hr=ramp), 1.0, 1)
-    assert table.hr.to_numpy() == pytest.approx(ramp[(table.second / 2).astype(int)])
-
-
-def test_what_leaves_the_range_of_heart_rates_is_left_out():
-    assert not len(shipped.played(sine(45.0), 1.9, 1)[1]) and not len(shipped.played(sine(180.0), 0.7, 1)[1])
+def test_windows_are_those_of_the_recordings_both_ways_up_with_their_labels(simulated_root):
+    (recording, *_) = given = list(recordings.load("bami1", simulated_root))
+    windows = shipped.windows_of(given, (1, -1))
+    mine = windows.table[windows.table.person == recording.person]
+    numbers = (mine.second / 2).astype(int).to_numpy()
+    assert mine.hr.tolist() == [recording.hr[i] for i in numbers]
+    up, down = (gather(windows.signal, rows.start.to_numpy()) for _, rows in mine.groupby("recording", sort=False))
+    np.testing.assert_allclose(up, -down, atol=1e-4)
+    time = np.arange(recording.ppg.shape[1]) / recording.rate
+    rows, _ = cut(time, recording.ppg.mean(axis=0), numbers[:3], recording.rate)
+    np.testing.assert_allclose(windows.signal[mine.start.iloc[0] :][: 3 * 200].reshape(3, 200), rows)
 
 
 def test_models_are_made_of_all_people_and_tested_on_some(simulated_root, tmp_path, monkeypatch):

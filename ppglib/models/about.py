@@ -71,8 +71,8 @@ Heart rate from {about["samples"] / about["rate"]:g} s of wrist PPG, every {abou
 
 ## Limits
 
-99 % of these windows have a heart rate from {low:.0f} to {high:.0f} BPM. Outside of that the model may be far off \
-and sure of it. The people are few. Other sensors, places of the body, ages, skin tones, arrhythmia and medication \
-were not tested, nor a signal whose sign is reversed. Steps in the rhythm of the heart can be taken for it. The band \
+99 % of these windows, of people in exercise, have a heart rate from {low:.0f} to {high:.0f} BPM. Outside of that, at \
+rest above all, the model may be far off and sure of it: a slow pulse can be read as twice or three times as fast. The \
+people are few. Other sensors, places of the body, ages, skin tones, arrhythmia and medication were not tested. Steps in the rhythm of the heart can be taken for it. The band \
 holds the heart rate in 80 % of the windows of people as these; for one person it may hold fewer.
 """

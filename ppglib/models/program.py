@@ -16,6 +16,8 @@ def main(path: Path, model: str, track: str, rate: float | None, out: Path, plot
 
     Raises InputError for a file that is no PPG, and then writes nothing."""
     network, tables = models.load(model), {}
+    low, high = network.about["range"]
+    print(f"{model} was tested at {low:.0f} to {high:.0f} BPM: at other heart rates, at rest above all, it can be far off.")
     for file in reader.files_in(path):
         if file.resolve() == out.resolve():  # of an earlier call
             continue
