@@ -65,7 +65,8 @@ class MeanOverTime(torch.autograd.Function):
 
 
 def device() -> torch.device:
-    """Where to train: the GPU if there is one."""
+    """Where to train: the GPU if there is one, where float32 is then float32 as on a CPU, and not TF32."""
+    torch.backends.cudnn.allow_tf32 = False
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

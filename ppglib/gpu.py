@@ -16,6 +16,8 @@ from ppglib.fast import Dropout
 from ppglib.task import LENGTH
 
 WARM_UP = 3  # steps before the capture, in which libraries choose their kernels; undone afterwards
+# PyTorch has 32 streams and deals them in turn, also those in use: two trainings on one would record each other.
+TOGETHER, FREE = 32, []
 # Held while something of the whole process is in use: torch's random numbers, or a capture.
 ALONE = threading.RLock()
 
@@ -26,11 +28,15 @@ def own_stream(where: torch.device):
     if where.type == "cpu":
         yield
         return
-    stream, before = torch.cuda.Stream(), torch.cuda.current_stream()
+    before = torch.cuda.current_stream()
+    stream = FREE.pop() if FREE else torch.cuda.Stream()
     stream.wait_stream(before)
-    with torch.cuda.stream(stream):
-        yield
-    before.wait_stream(stream)
+    try:
+        with torch.cuda.stream(stream):
+            yield
+    finally:
+        before.wait_stream(stream)
+        FREE.append(stream)
 
 
 @contextmanager
@@ -88,7 +94,7 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
 
     def one() -> None:
         chosen = order.index_select(0, done % len(order))[0]
-        rate.copy_(rates.index_select(0, done)[0])
+        rate.copy_(rates.index_select(0, done % len(rates))[0])
         total.add_(step(gather(chosen), chosen, ramp))
         done.add_(1)
 

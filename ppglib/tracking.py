@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ppglib.files import InputError
-from ppglib.task import STEP_SECONDS, decode
+from ppglib.task import BINS, STEP_SECONDS, decode
 
 HOW = ("none", "online", "smooth")
 # What `fit` tries. The tuning people alone were looked at: the best scales for networks and for the spectrum lie inside,

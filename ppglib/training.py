@@ -217,7 +217,6 @@ def outputs(network: ResNet1D, signal: np.ndarray, starts: np.ndarray, maps: boo
     """Logits (N, 180) float32 and, if asked for, feature maps (N, C, 1, L), in eval mode and float32."""
     network.eval()
     where = next(network.parameters()).device
-    torch.backends.cudnn.allow_tf32 = False  # or a GPU would round what it multiplies to ten bits
     logits, feature_maps, read = [], [], gatherer(signal, starts, where) if where.type == "cuda" else None
     for i in range(0, len(starts), EVALUATION_BATCH):
         if read:

@@ -117,3 +117,26 @@ def test_both_tables_are_needed_and_no_person_twice(people, tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match=r"bo\.ppg\.parquet is damaged"):
         list(recordings.load("own", damaged))
+
+
+def written(folder, time, ppg, labels):
+    folder.mkdir()
+    pd.DataFrame({"time": time, "ppg": ppg}).to_csv(folder / "ann.ppg.csv", index=False)
+    pd.DataFrame(labels).to_csv(folder / "ann.hr.csv", index=False)
+
+
+def test_a_hole_where_windows_would_begin_costs_its_own_windows_alone(tmp_path):
+    time = 0.5 + np.arange(0, 60, 0.02)
+    time = time[(time < 1.5) | (time > 6.7)]
+    written(tmp_path / "own", time, np.sin(9 * time), {"start": np.arange(0, 52, 2.0), "hr": 90.0})
+    (recording,) = recordings.load("own", tmp_path)
+    assert np.isfinite(recording.hr).sum() >= 20
+
+
+@pytest.mark.parametrize("n", [50, 51])
+def test_labels_every_second_are_met_by_windows_that_begin_with_one(tmp_path, n):
+    time = np.arange(0, 60, 0.02)
+    written(tmp_path / "own", 1000 + time, np.sin(9 * time), {"start": 1000.0 + np.arange(n), "hr": 60.0 + np.arange(n)})
+    (recording,) = recordings.load("own", tmp_path)
+    offset = recording.hr[np.isfinite(recording.hr)][0] - 60
+    assert offset in (0, 1) and np.diff(recording.hr[:20]).tolist() == [2.0] * 19

@@ -28,7 +28,7 @@ def test_models_are_made_of_all_people_and_tested_on_some(simulated_root, tmp_pa
     monkeypatch.setattr(studies, "networks", lambda *_: small[::-1])
     monkeypatch.setattr(shipped, "EPOCHS", 1)
     people = [r for name in ("spc2015", "bami1") for r in recordings.load(name, simulated_root)]
-    shipped.make(people, "0" * 64, tmp_path)
+    shipped.make(people, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         f"{name}.{kind}" for name in shipped.NAMES for kind in ("md", "safetensors")
     )

@@ -44,10 +44,10 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
     ppg = _mean(ppg)
     if time is not None:
         time = _stamps(time, len(ppg))
-        rate = rate or (float(1 / np.median(np.diff(time))) if len(time) > 1 else RATE)
+        rate = (float(1 / np.median(np.diff(time))) if len(time) > 1 else RATE) if rate is None else rate
     if track not in tracking.HOW:
         raise InputError(f"There is no tracking {track!r}: choose from {', '.join(tracking.HOW)}.")
-    stream = Stream(model, rate or RATE, "online" if track == "online" else "none")
+    stream = Stream(model, RATE if rate is None else rate, "online" if track == "online" else "none")
     step = int(PIECE * stream.rate)
     parts = [slice(i, i + step) for i in range(0, len(ppg), step)]
     found = [part for at in parts for part in stream._found(ppg[at], None if time is None else time[at])]

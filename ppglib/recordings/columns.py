@@ -9,7 +9,6 @@ import pandas as pd
 from ppglib.files import InputError
 from ppglib.recordings.archives import BUFFER, Member
 
-ENDINGS = r"(?:csv|csv\.gz|parquet)"
 CLOCKS = ("time", "start", "stop")
 LARGEST = 2e9  # bytes, of a table as text and of the columns that are read
 MOST_COLUMNS = 1000
@@ -86,7 +85,7 @@ def _csv(member: Member, stream, known) -> pd.DataFrame:
         table = pd.DataFrame(columns=at)
     table.columns = [names[k] for k in at]
     for column in table if separator != "," else ():  # such tables may have a decimal comma
-        if table[column].dtype == object and column != "activity":
+        if not pd.api.types.is_numeric_dtype(table[column]) and column != "activity":
             table[column] = table[column].str.replace(",", ".")
     table.attrs["all"] = names
     return table

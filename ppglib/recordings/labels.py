@@ -68,6 +68,11 @@ def _refuse(member: Member, bad: int, total: int, what: str, kinds: str) -> None
         raise InputError(f"{member.name}: {bad} of {total} {what} cannot be ({kinds}): check the device or its unit.")
 
 
+def _middle(values: np.ndarray) -> float:
+    """The median, or of two the lower: always one of the values."""
+    return np.quantile(values, 0.5, method="lower")
+
+
 def _windows(member: Member, table: pd.DataFrame):
     start, stop = table.start.to_numpy(), table.get("stop", table.start + WINDOW_SECONDS).to_numpy()
     hr, notes = _possible(member, None, table.hr.to_numpy())
@@ -76,7 +81,7 @@ def _windows(member: Member, table: pd.DataFrame):
         why = f"windows are {WINDOW_SECONDS:g} s long: give such `hr` with `time`"
         raise InputError(f"{member.name} has {found}, and {why}.")
     labelled = start[np.isfinite(hr)]
-    phase = float(np.median((labelled - start[0] + 1) % STEP_SECONDS) - 1 + start[0]) if len(labelled) else None
+    phase = float(_middle((labelled - start[0] + 1) % STEP_SECONDS) - 1 + start[0]) if len(labelled) else None
 
     def at(origin: float, windows: int) -> np.ndarray:
         found, nearest = np.full(windows, np.nan), np.round((start - origin) / STEP_SECONDS)

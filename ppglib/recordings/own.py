@@ -108,9 +108,11 @@ def _recordings(person: str, name: str, ppg_file, hr_file, kind: str, notes: tup
     for number, piece in enumerate(pieces, 1):
         span = slice(piece[0], piece[-1] + 1)
         origin = time[span.start]
-        if phase is not None:  # windows begin where the labelled ones do
-            origin = phase + STEP_SECONDS * np.ceil((origin - phase - holes.BRIDGED) / STEP_SECONDS)
+        while phase is not None and span.stop - span.start > 1:  # windows begin where the labelled ones do
+            origin = phase + STEP_SECONDS * np.ceil((time[span.start] - phase - holes.BRIDGED) / STEP_SECONDS)
             span = slice(span.start + int(np.searchsorted(time[span], origin)), span.stop)
+            if span.stop == span.start or time[span.start] - origin <= holes.BRIDGED:
+                break  # else a hole is there
         if span.stop - span.start < 2:
             continue
         origin = time[span.start]

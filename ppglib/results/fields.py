@@ -78,8 +78,8 @@ def front(cheap: Results, designs: Results, paper: Results) -> pd.DataFrame:
 
     cheap: the front that the tuning people chose. designs: where some that see the window were taught. paper: as
     for `foresight`. Columns of `every`, and kind: SEES or SIZES. Teachers: the one of 12 blocks."""
-    taught = every(designs).query("field == @FULL and design != '' and teacher in ('0', '12')", local_dict={"FULL": FULL})
-    taught = taught[taught.strategy.isin(["scratch", "dkd"])]
+    taught = every(designs).query("strategy in ('scratch', 'dkd') and design != '' and teacher in ('0', '12')")
+    taught = taught[taught.field >= FULL]
     parts = {SEES: pd.concat([table(cheap), taught]), SIZES: sizes(designs, paper, ("dkd",))}
     return pd.concat([part.assign(kind=kind) for kind, part in parts.items()], ignore_index=True)
 
@@ -114,9 +114,11 @@ def worth(results: Results) -> pd.DataFrame:
 
 
 def _alone(own: Evidence, known: pd.DataFrame) -> pd.DataFrame:
-    """Conditions without a teacher, with what is known of their networks."""
-    index = own.mae.index.to_frame(index=False).query("teacher == '0'")
-    return index.join(known, on="student")
+    """Conditions without a teacher, with what is known of their networks.
+
+    Without those in pieces, which lose the whole at the seams besides: they would hide what parameters are worth."""
+    index = own.mae.index.to_frame(index=False).query("teacher == '0'").join(known, on="student")
+    return index[~index.design.str.contains(r"\bp\d")]
 
 
 def _ends(own: Evidence, known, question: str, same: list[str], changed: str) -> list[Row]:

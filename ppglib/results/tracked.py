@@ -33,7 +33,7 @@ def conditions(results: Results, folder: Path, decoder: str = "median", dataset:
 def authors(folder: Path, kind: str = "person") -> dict[str, float]:
     """mae, low, high (BPM, over people), people and windows of the estimates of BAMI-2's authors, all folds of a split.
 
-    Beside `conditions(..., dataset="bami2")`, whose draws of people it shares: people tested are the same."""
+    Beside `conditions(..., dataset="bami2")`: the people tested are the same."""
     rows = _read(Path(folder) / "authors.csv", "python -m ppglib track with these recordings")
     rows = rows[rows.split == kind].assign(run_id=lambda rows: rows.fold.astype(str))
     runs = rows[["run_id", "split", "fold"]].drop_duplicates().assign(seed=0, strategy="authors")

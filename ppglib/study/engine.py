@@ -20,7 +20,7 @@ from tqdm import tqdm
 from ppglib import losses
 from ppglib.fast import device, keep_memory, precision_of
 from ppglib.files import InputError
-from ppglib.gpu import ALONE
+from ppglib.gpu import ALONE, TOGETHER
 from ppglib.metrics import evaluate, permuted
 from ppglib.resnet1d import ResNet1D
 from ppglib.splits import split
@@ -40,7 +40,7 @@ RETRIES = 3  # times that a pool is started anew after a worker died, without a 
 def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str | None = None) -> None:
     """Train every run of `study` that has no record in `folder`; then all tables can be made.
 
-    jobs: processes of one thread each. dask: address of a scheduler whose workers see `folder`.
+    jobs: processes of one thread each, or on a GPU networks at once, at most 32. dask: address of a scheduler whose workers see `folder`.
     Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written."""
     complete(study.name, runs(study), windows, folder, jobs, dask)
 
@@ -183,7 +183,7 @@ def backend(dask: str | None, jobs: int, windows: Windows):
             return nullcontext()
         if torch.cuda.is_available():  # one process whose networks share the device
             sys.setswitchinterval(1e-4)  # seconds: a thread that only launches is not to wait for one that computes
-            return joblib.parallel_config("threading", n_jobs=jobs)
+            return joblib.parallel_config("threading", n_jobs=min(jobs, TOGETHER))
         return joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1)
     from dask.distributed import Client
 

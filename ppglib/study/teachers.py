@@ -11,6 +11,7 @@ from ppglib import files, training
 from ppglib.beyond import dense
 from ppglib.fast import device
 from ppglib.files import InputError
+from ppglib.gpu import ALONE
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES
@@ -64,7 +65,8 @@ def predicted(teacher: Run, what: str, windows: Windows, digest: str, folder: Pa
 
 def load_network(design: Design, path: Path) -> ResNet1D:
     """The network of that design with the weights in `path`; InputError if they are damaged."""
-    network = ResNet1D(**vars(design))
+    with ALONE:  # its first weights are drawn, though only to be replaced
+        network = ResNet1D(**vars(design))
     try:
         network.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
