@@ -222,4 +222,5 @@ def test_the_committed_authors_are_on_our_test_people(monkeypatch):
     assert found["mae"] == pytest.approx(np.average(rows.mae, weights=rows.n), abs=1e-9)
     assert found["low"] < found["mae"] < found["high"] and found["windows"] == rows.n.sum()
     ours = pd.read_csv(folder / "tracked.csv", converters={"person": str}).query("dataset == 'bami2'")
+    ours = ours[~ours.run_id.str.contains("-fifths-")]
     assert set(rows.person) == set(ours.person) and rows.n.max() <= ours.n.max()
