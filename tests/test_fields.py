@@ -7,7 +7,7 @@ from fake_results import make
 
 from ppglib.files import InputError
 from ppglib.resnet1d import Design, dilations_for
-from ppglib.results import bootstrap, claims, claims_of_field, evidence, fields, frames, laws, outcome, plots, tables
+from ppglib.results import bootstrap, claims, claims_of_field, evidence, fields, frames, laws, outcome, plots, students, tables
 
 PAPER = (1, 2, 3, 4, 5, 6, 8, 10)  # and the teacher of 12
 DESIGNS = (
@@ -305,24 +305,24 @@ CHEAP = [Design(1, width=8, strides=(4, 2), dilations=(1, 2, 6)), Design(3, stri
 def test_the_front_stands_beside_the_papers_sizes(found, tmp_path):
     truth, ours, paper = found
     cheap = study(tmp_path / "cheap", CHEAP, truth)
-    table = fields.front(cheap, ours, paper)
+    table = students.front(cheap, ours, paper)
     own = table[table.strategy == "gaussian"].set_index(["kind", "network"])
     names = [f"{design.blocks} {design.name}" for design in CHEAP]
-    assert own.loc[fields.SEES].index.tolist() == names
+    assert own.loc[students.SEES].index.tolist() == names
     alone = fields.table(cheap).query("strategy == 'gaussian'").set_index("network").mae
-    assert own.loc[fields.SEES].mae.equals(alone)
-    assert own.loc[fields.SIZES].index.tolist() == [str(blocks) for blocks in PAPER]
-    taught = table[(table.kind == fields.SEES) & (table.strategy == "scratch")]
+    assert own.loc[students.SEES].mae.equals(alone)
+    assert own.loc[students.SIZES].index.tolist() == [str(blocks) for blocks in PAPER]
+    taught = table[(table.kind == students.SEES) & (table.strategy == "scratch")]
     assert (taught.field == 8).all() and len(taught) and not (table.strategy == "soft").any()
     plot = plots.front(table)
-    smallest, best = own.mae[fields.SIZES, "1"], alone.min()
+    smallest, best = own.mae[students.SIZES, "1"], alone.min()
     assert f"{smallest:.2f} BPM (2.1 MMAC)" in plot.title and f"window by {best:.2f}" in plot.title
     assert len(frames.front(table).shown) == len(table)
 
 
 def test_the_family_is_tracked_and_tested_on_everyone(tmp_path):
-    made = [Design(int(blocks), **kept(name)) for blocks, name in (text.split() for text in fields.FAMILY.values())]
-    assert [f"{design.blocks} {design.name}" for design in made] == list(fields.FAMILY.values())
+    made = [Design(int(blocks), **kept(name)) for blocks, name in (text.split() for text in students.FAMILY.values())]
+    assert [f"{design.blocks} {design.name}" for design in made] == list(students.FAMILY.values())
     results = study(tmp_path, made, of_field)
     for kind, runs in results.runs.groupby("split"):
         assert kind == "person"
@@ -333,9 +333,9 @@ def test_the_family_is_tracked_and_tested_on_everyone(tmp_path):
     columns = ["mae", "mae_expectation", "mae_median"]
     parts = [people.assign(track=how, **{c: people[c] - gain for c in columns}) for how, gain in gains.items()]
     pd.concat(parts).to_csv(tmp_path / "tracked.csv", index=False)
-    data = fields.family(results, tmp_path)
+    data = students.family(results, tmp_path)
     shown = frames.family(data).shown.set_index("name")
-    assert shown.index.tolist() == [*fields.FAMILY, "spectrum"] and shown.mmacs["large"] == "2.1"
+    assert shown.index.tolist() == [*students.FAMILY, "spectrum"] and shown.mmacs["large"] == "2.1"
     first = lambda text: float(text.split()[0])  # noqa: E731
     assert first(shown["median of each window"]["large"]) - first(shown.smooth["large"]) == pytest.approx(0.4, abs=0.02)
     sets = frames.family_sets(data, {"mae": 1.45, "low": 1.3, "high": 1.6, "people": 3, "windows": 9}).shown

@@ -9,8 +9,8 @@ import pytest
 from ppglib.bench import costs
 from ppglib.files import ROOT
 from ppglib.resnet1d import Design
-from ppglib.results import bootstrap, claims, controls, evidence, fields, outcome, report, tables
-from ppglib.study import grid, shipped, studies
+from ppglib.results import bootstrap, claims, controls, evidence, outcome, report, students, tables
+from ppglib.study import grid, studies
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXT = " ".join(README.split())
@@ -96,9 +96,8 @@ def test_the_front_is_the_one_that_the_tuning_people_chose():
     front = studies.read("open_receptive_field_front")
     assert sorted(names) == sorted(f"{d.blocks} {d.name}" for d in studies.networks([], front.designs))
     family = studies.networks([], studies.read("open_receptive_field_family").designs)
-    named = sorted((f"{d.blocks} {d.name}" for d in family), key=list(fields.FAMILY.values()).index)
-    assert named == list(fields.FAMILY.values()) and set(named) <= set(names)
-    assert shipped.NAMES == tuple(fields.FAMILY)
+    named = sorted((f"{d.blocks} {d.name}" for d in family), key=list(students.FAMILY.values()).index)
+    assert named == list(students.FAMILY.values()) and set(named) <= set(names)
 
 
 def test_the_first_finding_is_the_measured_one():

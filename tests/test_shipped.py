@@ -6,6 +6,7 @@ import pandas as pd
 from ppglib import models, recordings
 from ppglib.models.cut import cut
 from ppglib.resnet1d import Design
+from ppglib.results.students import FAMILY
 from ppglib.study import shipped, studies
 from ppglib.windows import gather
 
@@ -30,9 +31,9 @@ def test_models_are_made_of_all_people_and_tested_on_some(simulated_root, tmp_pa
     people = [r for name in ("spc2015", "bami1") for r in recordings.load(name, simulated_root)]
     shipped.make(people, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        f"{name}.{kind}" for name in shipped.NAMES for kind in ("md", "safetensors")
+        f"{name}.{kind}" for name in FAMILY for kind in ("md", "safetensors")
     )
-    for name, design in zip(shipped.NAMES, small):
+    for name, design in zip(FAMILY, small):
         about = models.load(tmp_path / f"{name}.safetensors").about
         assert Design(**about["design"]) == design and about["datasets"] == ["bami1", "spc2015"]
         rows = pd.DataFrame(about["error"]["rows"]).query("track == 'none'").set_index("dataset")
@@ -42,7 +43,7 @@ def test_models_are_made_of_all_people_and_tested_on_some(simulated_root, tmp_pa
 
 def test_the_models_beside_the_code_are_the_family():
     designs = studies.networks([], studies.read(shipped.STUDY).designs)
-    for name, design in zip(shipped.NAMES, sorted(designs, key=lambda d: d.macs)):
+    for name, design in zip(FAMILY, sorted(designs, key=lambda d: d.macs)):
         about = models.load(name).about
         assert Design(**about["design"]) == design and about["datasets"] == ["bami1", "bami2", "spc2015"]
         (whole,) = (row for row in about["error"]["rows"] if (row["dataset"], row["track"]) == ("all", "none"))

@@ -58,7 +58,7 @@ def figure(table: pd.DataFrame) -> bytes:
     axes.fill_between(minutes, table.low, table.high, alpha=0.3, linewidth=0, label="80 % band")
     axes.plot(minutes, table.hr, ".-", markersize=3, linewidth=1, label="heart rate")
     axes.set(xlabel="time (min)", ylabel="heart rate (BPM)")
-    axes.legend(frameon=False, loc="upper right")
+    shown.legend(frameon=False, loc="outside upper right", ncols=2)
     content = io.BytesIO()
     shown.savefig(content, format="png", dpi=150)
     return content.getvalue()

@@ -8,14 +8,15 @@ import pandas as pd
 
 from ppglib.files import InputError
 
-KINDS = (".csv", ".parquet")
+KINDS, LABELS = (".csv", ".parquet"), (".hr", ".beats", ".rr", ".ecg")
 
 
 def files_in(path: Path) -> list[Path]:
     """The file itself, or the tables in a folder but for those of labels (NAME.hr.csv and so on)."""
     if path.is_file():
         return [path]
-    found = [p for p in sorted(path.glob("*")) if p.suffix in KINDS and not p.stem.endswith((".hr", ".beats", ".rr", ".ecg")) and p.is_file()]
+    tables = [p for p in sorted(path.glob("*")) if p.suffix in KINDS and p.is_file()]
+    found = [p for p in tables if not p.stem.endswith(LABELS)]
     if not found:
         raise InputError(f"There is no file {path} and no folder of that name with CSV or Parquet files: name one.")
     return found

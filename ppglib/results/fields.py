@@ -3,15 +3,12 @@
 Students and teachers are texts here, blocks and design such as "1 d2.9.39", as `tables.load(folder, designs=True)`
 gives them. Fields are in seconds and end with the window."""
 
-from itertools import product
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from ppglib import scaling
 from ppglib.files import InputError
-from ppglib.results import bootstrap, controls, laws, tracked
+from ppglib.results import bootstrap, controls, laws
 from ppglib.results import evidence as ev
 from ppglib.results.controls import Row
 from ppglib.results.evidence import Evidence
@@ -22,15 +19,6 @@ from ppglib.task import LENGTH, RATE
 
 FULL = LENGTH / RATE  # seconds
 CONSTANT = scaling.Form("c", ("c",), lambda x: [np.ones_like(x)], scaling.NONE)  # sees nothing
-# Five of the front, chosen with it on the tuning people, by what they cost: 0.07, 0.26, 1.2, 2.1 and 3.1 MMAC.
-FAMILY = {
-    "tiny": "3 d1.1.1.1.1.2.2-s4.1.2.1-w8",
-    "small": "4 d1.1.1.1.1.1.2.2.2-s4.1.1.1.2-w12",
-    "medium": "3 d1.1.2.2.3.3.4-s2.1.2.1-w24",
-    "large": "3 d1.1.2.2.3.3.4-s2.1.2.1",
-    "largest": "4 d1.1.1.2.2.2.3.3.4-s2.1.1.2.1",
-}
-SEES, SIZES = "see the whole window", "the paper's sizes"  # kinds of networks
 FORESEEN = ["strategy", "x", "law", "formula", "fitted", "foreseen"]
 UNIT = "BPM per doubling"
 
@@ -71,34 +59,6 @@ def sizes(results: Results, paper: Results, more: tuple[str, ...] = ()) -> pd.Da
     runs = runs[alone | ((runs.teacher == runs.teacher.max()) & runs.strategy.isin(more))]
     runs = runs.assign(student=runs.student.astype(str), teacher=runs.teacher.astype(str), design="")
     return every(paper._replace(runs=runs, people=paper.people[paper.people.run_id.isin(runs.run_id)]))
-
-
-def front(cheap: Results, designs: Results, paper: Results) -> pd.DataFrame:
-    """Cost and MAE of networks that see the whole window and of the paper's sizes, from scratch and taught by DKD.
-
-    cheap: the front that the tuning people chose. designs: where some that see the window were taught. paper: as
-    for `foresight`. Columns of `every`, and kind: SEES or SIZES. Teachers: the one of 12 blocks."""
-    taught = every(designs).query("strategy in ('scratch', 'dkd') and design != '' and teacher in ('0', '12')")
-    taught = taught[taught.field >= FULL]
-    parts = {SEES: pd.concat([table(cheap), taught]), SIZES: sizes(designs, paper, ("dkd",))}
-    return pd.concat([part.assign(kind=kind) for kind, part in parts.items()], ignore_index=True)
-
-
-def family(results: Results, folder: Path) -> pd.DataFrame:
-    """MAE of the family and of the tracked spectrum: a row a name, split, dataset ("" is all), track and decoder.
-
-    results: of the front; folder: theirs, which holds tracked.csv. Columns of `tables.conditions`, and macs,
-    parameters. "person" tests the two folds, "fifths" everyone once."""
-    names = {network: name for name, network in FAMILY.items()} | {"0": "spectrum"}
-    mine = results.runs.student.isin(FAMILY.values()) | (results.runs.strategy == "spectral")
-    own = results._replace(runs=results.runs[mine & results.runs.strategy.isin(["gaussian", "spectral"])])
-    found = []
-    for dataset, decoder in product(["", *sorted(results.people.dataset.unique())], ("argmax", "median")):
-        rows = tracked.conditions(own, folder, decoder, dataset)
-        found.append(rows.assign(dataset=dataset, decoder=decoder, name=rows.student.map(names)))
-    rows = pd.concat(found, ignore_index=True).join(networks(results)[["macs", "parameters"]], on="student")
-    order = rows.name.map([*FAMILY, "spectrum"].index)
-    return rows.assign(order=order).sort_values("order", kind="stable", ignore_index=True).drop(columns="order")
 
 
 def worth(results: Results) -> pd.DataFrame:

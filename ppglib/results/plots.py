@@ -22,6 +22,7 @@ from ppglib.results import controls as compared
 from ppglib.results import evidence as ev
 from ppglib.results import fields as seen
 from ppglib.results import laws, outcome, tables
+from ppglib.results import students as cheap
 from ppglib.results.frames import by_recipe, stacked
 from ppglib.strategies import STRATEGIES, Strategy
 from ppglib.windows import gather
@@ -283,9 +284,9 @@ def _field_ends(data: pd.DataFrame) -> pd.DataFrame:
 
 def front(table: pd.DataFrame) -> Plot:
     """MAE against multiply-accumulates and parameters: the paper's sizes, networks that see the whole window, and
-    what a teacher brings either. table: as `fields.front` gives it."""
+    what a teacher brings either. table: as `students.front` gives it."""
     fig, axes = _figure(1, 2, 5.6, 4.6, sharey=True)
-    looks = {seen.SIZES: ("x", INK, "--"), seen.SEES: ("o", ACCENT, "-")}
+    looks = {cheap.SIZES: ("x", INK, "--"), cheap.SEES: ("o", ACCENT, "-")}
     for ax, (x, unit, name) in zip(axes, (("macs", 1e6, "10⁶ multiply-accumulates"), ("parameters", 1, "parameters"))):
         for kind, (marker, color, ls) in looks.items():
             rows = table[(table.kind == kind) & (table.strategy == "gaussian")].sort_values(x)
@@ -305,7 +306,7 @@ def front(table: pd.DataFrame) -> Plot:
 def _front_text(table: pd.DataFrame) -> str:
     """The paper's smallest network beside the best that costs no more, and the cheapest that errs no more."""
     own = table[table.strategy == "gaussian"].sort_values("macs")
-    bar, ours = own[(own.kind == seen.SIZES) & (own.network == "1")], own[own.kind == seen.SEES]
+    bar, ours = own[(own.kind == cheap.SIZES) & (own.network == "1")], own[own.kind == cheap.SEES]
     if bar.empty or ours.empty:
         return "MAE against cost"
     bar = bar.iloc[0]

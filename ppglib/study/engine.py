@@ -40,7 +40,8 @@ RETRIES = 3  # times that a pool is started anew after a worker died, without a 
 def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str | None = None) -> None:
     """Train every run of `study` that has no record in `folder`; then all tables can be made.
 
-    jobs: processes of one thread each, or on a GPU networks at once, at most 32. dask: address of a scheduler whose workers see `folder`.
+    jobs: processes of one thread each, or on a GPU networks at once, at most 32. dask: address of a
+    scheduler whose workers see `folder`.
     Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written."""
     complete(study.name, runs(study), windows, folder, jobs, dask)
 

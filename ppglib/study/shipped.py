@@ -19,13 +19,13 @@ from ppglib.fast import keep_memory
 from ppglib.models.about import card, held_out
 from ppglib.models.cut import cut
 from ppglib.resnet1d import Design, ResNet1D
+from ppglib.results.students import FAMILY
 from ppglib.splits import split
 from ppglib.study import studies, tracked
 from ppglib.task import HR_RANGE, LENGTH, STEP_SECONDS, WINDOW_SECONDS
 from ppglib.training import predict, train
 from ppglib.windows import Recording, Windows
 
-NAMES = ("tiny", "small", "medium", "large", "largest")  # of the designs of the study, from the cheapest
 STUDY, FOLDS = "open_receptive_field_family", (0, 1)
 EPOCHS = 12  # of twice the windows: about as many steps as the study
 LICENCE = "academic use only: the recordings (SPC 2015, BAMI-1, BAMI-2) are published for research"
@@ -72,7 +72,7 @@ def held_out_probabilities(design: Design, windows: Windows, fold: int) -> tuple
 def make(recordings: list[Recording], folder: Path, jobs: int = 1) -> None:
     """Train and write NAME.safetensors and NAME.md into `folder`."""
     windows = windows_of(recordings, (1, -1))
-    designs = dict(zip(NAMES, sorted(studies.networks([], studies.read(STUDY).designs), key=lambda d: d.macs)))
+    designs = dict(zip(FAMILY, sorted(studies.networks([], studies.read(STUDY).designs), key=lambda d: d.macs)))
     tasks = [joblib.delayed(held_out_probabilities)(d, windows, f) for d in designs.values() for f in FOLDS]
     everyone = np.arange(len(windows.table))
     tasks += [joblib.delayed(trained)(design, windows, everyone, len(FOLDS)) for design in designs.values()]
