@@ -3,7 +3,10 @@
 import hashlib
 import os
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -25,12 +28,14 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write(path: str | Path, content: bytes) -> None:
+def write(path: str | Path, content: bytes, alone: bool = False) -> None:
     """Write the whole file or nothing: beside it first, then renamed over it. Makes its folder.
 
+    alone: nobody else writes it now, because a lock is held. The file beside then has one name, so that what a
+    killed process left there goes with the next one that writes.
     Raises InputError where the file cannot be written."""
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    beside = path.with_name(f".{path.name}.{'part' if alone else uuid.uuid4().hex[:8]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -42,6 +47,21 @@ def write(path: str | Path, content: bytes) -> None:
         raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
 
 
-def write_table(path: str | Path, table) -> None:
-    """Write a DataFrame as CSV, whole or not at all; numbers to six significant digits."""
-    write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+def write_table(path: str | Path, table, alone: bool = False) -> None:
+    """Write a DataFrame as CSV, whole or not at all; numbers to six significant digits. alone: see `write`."""
+    write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode(), alone)
+
+
+@contextmanager
+def locked(path: str | Path):
+    """Hold the lock at `path`, which the system takes back from a process that dies; InputError if it cannot be made."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire()
+    except OSError as error:
+        raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -32,9 +32,12 @@ def path_of(folder: Path, run_id: str) -> Path:
 
 
 def write(folder: Path, run_id: str, record: dict) -> None:
-    """Store a record with a checksum of its content, under its final name only when it is whole."""
+    """Store a record with a checksum of its content, under its final name only when it is whole.
+
+    Whoever calls holds the lock of the run, and of its network: see `engine.work`."""
     content = json.dumps(record, allow_nan=False, sort_keys=True)
-    files.write(path_of(folder, run_id), json.dumps({"sha256": _digest(content), "record": content}).encode())
+    whole = json.dumps({"sha256": _digest(content), "record": content}).encode()
+    files.write(path_of(folder, run_id), whole, alone=True)
 
 
 def read(folder: Path, run_id: str) -> dict | None:
@@ -81,8 +84,9 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
 
 def save_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     """Write each table as NAME.csv, numbers to six significant digits."""
-    for name, table in tables.items():
-        files.write_table(folder / f"{name}.csv", table)
+    with files.locked(folder.parent / "locks" / f"{folder.name}.lock"):
+        for name, table in tables.items():
+            files.write_table(folder / f"{name}.csv", table, alone=True)
 
 
 def baselines(study: Study, windows: Windows) -> list[dict]:
