@@ -27,6 +27,10 @@ def results(address: str, function: Callable, common: tuple, tasks: list[tuple])
             _check(client, address, function.__module__)
             # A task, not scattered data: where the workers that hold it die, the scheduler has it made anew.
             held = client.submit(_same, common[0], key=f"windows-{uuid4().hex}")
+            next(_finished(client, address, [held]))
+            if held.status == "error":
+                yield _result(held, address)
+                return
             futures = [client.submit(function, *task, held, *common[1:], pure=False) for task in tasks]
             for future in _finished(client, address, futures):
                 yield _result(future, address)
