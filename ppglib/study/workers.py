@@ -7,6 +7,7 @@ closes with the last of either: that is how both learn of the other's death, on 
 import os
 import pickle
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
 import joblib
 
-# Ctrl-C reaches all processes of a terminal, and here it is the parent's to decide what follows.
+# Ctrl-C reaches all processes of a terminal, and here it is the parent's to decide what follows (see also `_deaf`).
 SERVE = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from ppglib.study.workers import serve; serve()"
 
 
@@ -33,7 +34,7 @@ class Processes(ThreadPoolExecutor):
     `with` ends all processes, also those at work."""
 
     def __init__(self, jobs: int, common: tuple = ()):
-        super().__init__(jobs)
+        super().__init__(jobs, initializer=_deaf)
         self._common, self._own, self._lock = _packed(common), threading.local(), threading.Lock()
         self._started: list[subprocess.Popen] = []
         self._closed = False
@@ -88,6 +89,12 @@ class Processes(ThreadPoolExecutor):
         self.shutdown(cancel_futures=True)
         for process in self._started:
             process.communicate()
+
+
+def _deaf() -> None:
+    """Processes that this thread starts hear of no Ctrl-C from their first moment on, not only once they serve."""
+    if hasattr(signal, "pthread_sigmask"):  # Windows has none
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def serve() -> None:
