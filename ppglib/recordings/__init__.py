@@ -13,6 +13,7 @@ from ppglib.windows import Recording, Windows, build
 
 READERS = {
     "spc2015": open_sets.spc2015,
+    "spc2015_test": open_sets.spc2015_test,
     "bami1": open_sets.bami1,
     "bami2": open_sets.bami2,
     "ppg_dalia": dalia.read,

@@ -1,4 +1,4 @@
-"""Download the published files: `fetch("open", root)`, `fetch("paper", root)`."""
+"""Download the published files: `fetch("open", root)`, `fetch("open_all", root)`, `fetch("paper", root)`."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ PARTIAL = ".partial"  # folder in the root where files grow; none is moved out b
 
 
 def fetch(group: str, root: str | Path, only: str | None = None, yes: bool = False) -> None:
-    """Download what `root` lacks of the `open` or the `paper` sets, or of the set `only`. Each file is
+    """Download what `root` lacks of a group of sets (`open`, `open_all`, `paper`), or of the set `only`. Each file is
     checked (published hash, else the hash of the first download, else the size), tried twice, and moved into
     place only when it is whole. Shows size and licence; above 100 MB it asks in a terminal, or needs `yes`.
     Raises InputError if a file cannot be had; the ones before it are kept."""
