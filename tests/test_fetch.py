@@ -128,9 +128,9 @@ def test_only_one_set_and_only_what_is_missing_or_damaged(server, tmp_path):
 
 
 def test_more_people_are_a_group_that_holds_the_first(server, tmp_path):
-    fetch("open", tmp_path)
-    fetch("open_all", tmp_path)
-    assert files(tmp_path) == OPEN | {"spc2015_test/Training_data/a.mat"}
+    fetch("open", tmp_path / "data")
+    fetch("open_all", tmp_path / "data")
+    assert files(tmp_path / "data") == OPEN | {"spc2015_test/Training_data/a.mat"}
 
 
 FAULTS = ["truncate", "short", "corrupt", "stall", "refuse"]
