@@ -66,7 +66,8 @@ def select(only: list[str] | None, allowed: tuple[str, ...] | None) -> dict[str,
     every = {path.name[:2]: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
     if not every:
         raise InputError(f"No notebooks in {NOTEBOOKS}: run from a checkout of the repository.")
-    for number in only or []:
+    only = [number.strip().zfill(2) for number in only or []]
+    for number in only:
         if number not in every or (allowed and number not in allowed):
             choices = ", ".join(allowed or every)
             raise InputError(f"There is no notebook {number!r} to run here: choose from {choices}.")

@@ -178,8 +178,8 @@ def test_a_design_that_is_no_network_is_refused(tmp_path, design, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("epochs = 3", "epochs = 3\nepoch = 4"), "unknown key 'epoch'; do you mean 'epochs'"),
-        (("epochs = 3", "epochs = 3\nzebra = 4"), "unknown key 'zebra'; a study has"),
+        (("epochs = 3", "epochs = 3\nepoch = 4"), "unknown key 'epoch': do you mean 'epochs'"),
+        (("epochs = 3", "epochs = 3\nzebra = 4"), "unknown key 'zebra': choose from recipe"),
         (("folds = [0, 1]", ""), "lacks the key 'folds'"),
         (("epochs = 3", 'epochs = "3"'), "epochs must be of type int"),
         (("epochs = 3", "epochs = true"), "epochs must be of type int"),
@@ -212,6 +212,8 @@ def test_a_wrong_study_file_is_refused_in_one_sentence(tmp_path, change, message
 
 def test_an_unknown_study_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match="demo, .*open, .*paper"):
+        studies.read("zebra")
+    with pytest.raises(InputError, match="There is no study 'opne', .*: do you mean 'open'?"):
         studies.read("opne")
 
 

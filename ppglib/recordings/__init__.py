@@ -6,7 +6,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from ppglib.files import InputError
+from ppglib.files import InputError, instead_of
 from ppglib.recordings import dalia, galaxyppg, open_sets, own, sources, wildppg
 from ppglib.recordings.archives import refuse_copies
 from ppglib.windows import Recording, Windows, build
@@ -39,7 +39,7 @@ def load(dataset: str, root: str | Path) -> Iterator[Recording]:
 def locate(dataset: str, root: str | Path) -> Path:
     """The folder of `dataset` in `root`; InputError if the set is unknown or the folder missing."""
     if dataset not in READERS:
-        raise InputError(f"Unknown dataset {dataset!r}: choose from {', '.join(READERS)}.")
+        raise InputError(f"Unknown dataset {dataset!r}: {instead_of(dataset, READERS)}")
     folder = Path(root) / dataset
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}: {sources.how_to_get(dataset)}.")

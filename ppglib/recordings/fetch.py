@@ -10,7 +10,7 @@ import pooch
 from pooch.hashes import hash_matches
 from requests.exceptions import RequestException
 
-from ppglib.files import InputError, sha256, write
+from ppglib.files import InputError, instead_of, sha256, write
 from ppglib.recordings import SIMULATED
 from ppglib.recordings.sources import Source, published
 
@@ -29,8 +29,8 @@ def fetch(group: str, root: str | Path, only: str | None = None, yes: bool = Fal
     root = Path(root)
     sources = [source for source in published(group) if only in (None, source.dataset)]
     if not sources:
-        names = ", ".join(dict.fromkeys(source.dataset for source in published(group)))
-        raise InputError(f"There is no set {only!r} in {group!r}: choose from {names}.")
+        names = dict.fromkeys(source.dataset for source in published(group))
+        raise InputError(f"There is no set {only!r} in {group!r}: {instead_of(only, names)}")
     if (root / SIMULATED).exists():
         raise InputError(f"{root} holds simulated recordings: choose another folder for published ones.")
     wanted = [source for source in sources if not _whole(source, root)]

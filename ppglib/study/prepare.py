@@ -49,6 +49,19 @@ def study_windows(study: Study, data: Path | str | None, out: Path) -> w.Windows
     return prepare(study.datasets, recordings_folder(study, data, out), out / "windows")
 
 
+def kept(datasets: Sequence[str], folder: Path) -> w.Windows | None:
+    """The windows of the datasets as they lie in `folder`, whatever recordings they were built of; None if one lacks."""
+    parts = []
+    for dataset in datasets:
+        manifest = folder / f"{dataset}.json"
+        try:
+            source = {key: value for key, value in json.loads(manifest.read_bytes()).items() if key != "npz"}
+        except (FileNotFoundError, ValueError, AttributeError):
+            return None
+        parts.append(_read(dataset, source, folder))
+    return None if any(part is None for part in parts) else _join(parts)
+
+
 def prepare(datasets: Sequence[str], root: str | Path, folder: str | Path) -> w.Windows:
     """Windows of `datasets` in the data folder `root`, built once and then read from `folder`.
 
