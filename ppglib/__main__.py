@@ -165,6 +165,11 @@ def out_of(options: argparse.Namespace) -> Path:
     return (options.out or Path("out") / Path(options.study).stem).resolve()
 
 
+def shown(path: Path) -> Path:
+    """A path as it is shown: from where one is, if it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def reproduce(options: argparse.Namespace) -> int:
     """run the notebooks of a study, from recordings to claims"""
     from ppglib.reproduce import NotebookError, reproduce
@@ -179,7 +184,7 @@ def reproduce(options: argparse.Namespace) -> int:
     except NotebookError as error:
         print(f"ppglib: {error}", file=sys.stderr)
         return 1
-    print(f"Done: {index}")
+    print(f"Done: {shown(index)}")
     return 0
 
 
@@ -192,7 +197,7 @@ def sweep(options: argparse.Namespace) -> None:
     engine.sweep(*everything)
     tables = records.tables(study, windows, out) | {"windows": prepare.summary(windows)}
     records.save_tables(tables, out / "results")
-    print(words.best(tables["runs"], study), f"Tables: {out / 'results'}", sep="\n")
+    print(words.best(tables["runs"], study), f"Tables: {shown(out / 'results')}", sep="\n")
 
 
 def status(options: argparse.Namespace) -> None:

@@ -64,6 +64,18 @@ def write(path: str | Path, content: bytes) -> None:
         raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
 
 
+def claim(folder: str | Path, owner: str, check_only: bool = False) -> None:
+    """Keep a folder of tables for one owner, such as "study demo", because another's would have the same names.
+
+    Raises InputError if it is another's."""
+    mark = Path(folder) / "made_from.txt"
+    holder = mark.read_text(encoding="utf-8").strip() if mark.is_file() else ""
+    if holder and holder != owner:
+        raise InputError(f"{folder} holds the tables of {holder}, so choose another folder for those of {owner}.")
+    if not (holder or check_only):
+        write(mark, f"{owner}\n".encode())
+
+
 def write_table(path: str | Path, table) -> None:
     """Write a DataFrame as CSV, whole or not at all; numbers to six significant digits."""
     write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())

@@ -1,17 +1,20 @@
 """Run the notebooks in order through papermill, and make an index of what came out."""
 
 import html
+import logging
 import os
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import nbformat
 import papermill
+import psutil
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
@@ -51,12 +54,15 @@ def reproduce(
     name = str(Path(study).resolve()) if study.endswith(".toml") else study
     values = {"study": name, "data": str(data or ""), "out": str(out), "results": str(tables)}
     plan = parameters([*notebooks.values()], values | {"jobs": jobs, "measure": True}, given or {})
+    owner = f"study {parsed.name}" if not results or results == out / "results" else f"the folder {results}"
+    files.claim(out, owner, check_only=True)
     files.write(out / ".writable", b"")  # better now than after minutes
     (out / ".writable").unlink()
     if not results and numbers & {"01", "03"}:
         windows = study_windows(parsed, data, out)
         if "03" in numbers:  # here, where a terminal shows the progress; the notebook finds the runs done
             sweep(parsed, windows, out, jobs, dask)
+    files.claim(out, owner)
     execute(plan, out, jobs)
     return write_index(out)
 
@@ -99,24 +105,44 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
 def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
     """Run every notebook with its parameters, `jobs` at a time; a bar in a terminal, elsewhere a line a notebook.
 
-    Those that measure this machine run alone, at the end."""
+    Those that measure this machine run alone, at the end. An interrupt ends the kernels too."""
     (out / "notebooks").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
-    bar = tqdm(total=len(plan), unit="notebook", disable=not sys.stderr.isatty())
+    cells = sum(map(code_cells, plan)) + sum(map(bool, plan.values()))  # parameters are a cell of their own
+    shown = "{percentage:3.0f}% |{bar}| cell {n} of {total}, {elapsed} < {remaining}{postfix}"
+    bar = tqdm(total=cells, bar_format=shown, disable=not sys.stderr.isatty())
 
     def run(path: Path) -> None:
         begun = time.perf_counter()
+        bar.set_postfix_str(path.name[:2])
         with local_kernel() as config:
-            execute_one(path, plan[path], out / "notebooks", config)
-        bar.update()
+            execute_one(path, plan[path], out / "notebooks", config, lambda cell, cell_index: bar.update())
         if bar.disable:
             print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
 
     alone = [path for path in plan if path.name.startswith(MEASURING)]
     with bar:
-        with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool:
+        with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool, kernels_end(pool):
             list(pool.map(run, [path for path in plan if path not in alone]))
         list(map(run, alone))
+
+
+def code_cells(path: Path) -> int:
+    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in nbformat.read(path, 4).cells)
+
+
+@contextmanager
+def kernels_end(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """What is in kernels is not waited for after an interrupt: they end, and no notebook begins."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for name in ("papermill", "traitlets"):  # would say that kernels died
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        for process in psutil.Process().children(recursive=True):
+            process.kill()
+        raise
 
 
 @contextmanager
@@ -146,17 +172,20 @@ def local_kernel() -> Iterator[Config]:
         yield config
 
 
-def execute_one(path: Path, given: dict, folder: Path, config: Config) -> None:
-    """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError."""
+def execute_one(path: Path, given: dict, folder: Path, config: Config, done: Callable) -> None:
+    """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError; `done` hears of each cell."""
     beside, failed = folder / f".{path.name}", folder / f"{path.stem}.failed.ipynb"
     try:
         papermill.execute_notebook(
-            path, beside, given, kernel_name="python3", progress_bar=False, config=config
+            path, beside, given, kernel_name="python3", progress_bar=False, config=config, on_cell_complete=done
         )
     except PapermillExecutionError as error:
         os.replace(beside, failed)
         why = f"cell {error.cell_index}: {error.ename}: {error.evalue}"
         raise NotebookError(f"{path.name} failed in {why} (see {failed})") from None
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
     page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_filename(str(beside))
     files.write(folder / f"{path.stem}.html", page.encode())
     os.replace(beside, folder / path.name)

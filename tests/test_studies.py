@@ -179,7 +179,7 @@ def test_a_design_that_is_no_network_is_refused(tmp_path, design, message):
     ("change", "message"),
     [
         (("epochs = 3", "epochs = 3\nepoch = 4"), "unknown key 'epoch': do you mean 'epochs'"),
-        (("epochs = 3", "epochs = 3\nzebra = 4"), "unknown key 'zebra': choose from recipe"),
+        (("epochs = 3", "epochs = 3\nzebra = 4"), "unknown key 'zebra': choose from epochs"),
         (("folds = [0, 1]", ""), "lacks the key 'folds'"),
         (("epochs = 3", 'epochs = "3"'), "epochs must be of type int"),
         (("epochs = 3", "epochs = true"), "epochs must be of type int"),

@@ -124,18 +124,20 @@ def best(runs, study) -> str:
     table = means.agg(mae=("mae", "mean"), folds=("fold", "nunique"), of=("seed", "size")).reset_index()
     table = table[table.folds == len(study.folds)].sort_values("mae", kind="stable")
     table["network"] = [
-        r.strategy if not r.student else f"{r.strategy}, {r.student} blocks{r.design and ' ' + r.design}" + (
+        r.strategy if not r.student else f"{r.strategy}, {r.student} block{'s' * (r.student > 1)}{r.design and ' ' + r.design}" + (
             f", from {r.teacher}{r.teacher_design and ' ' + r.teacher_design}" if r.teacher else ""
         )
         for r in table.itertuples()
     ]
-    lines = [f"Mean absolute error (BPM) on the test people of {len(study.folds)} fold{'s' * (len(study.folds) > 1)}:"]
+    whose = "simulated test people" if runs.simulated.any() else "the test people"
+    lines = [f"Mean absolute error (BPM) on {whose}, mean over folds and seeds:"]
     for recipe, rows in table.groupby("recipe", sort=False):
         networks, baselines = rows[rows.student > 0], rows[rows.student == 0]
         for r in [*networks.head(BEST).itertuples(), *baselines.itertuples()]:
             kind = "baseline" if r.student == 0 else recipe
             lines.append(f"  {kind:9} {r.mae:6.2f}  {r.network}")
-        lines.append(f"  The {min(BEST, len(networks))} best of {len(networks)}: the least of many is low by luck too.")
+        if len(networks) > BEST:
+            lines.append(f"  The {BEST} best of {len(networks)}: the least of many is low by luck too.")
     return "\n".join(lines)
 
 
