@@ -54,6 +54,12 @@ def parser() -> argparse.ArgumentParser:
     add("--rate", type=float, help="samples a second, for files without the column time")
     add("--out", type=Path, default=Path("hr.csv"), help="table to write (hr.csv)")
     add("--plot", action="store_true", help="a figure beside it")
+    add = command(evaluate).add_argument
+    add("--data", type=Path, nargs="+", required=True, help="folders that hold one folder per dataset")
+    add("--dataset", nargs="+", default=["own"], help="sets with known heart rates (own)")
+    add("--model", default="largest", help="name or path of a model (largest)")
+    add("--track", choices=["none", "online", "smooth"], default="none", help="over consecutive windows")
+    add("--out", type=Path, default=Path("out/evaluate"), help="folder to write to (out/evaluate)")
     add = command(reproduce, study).add_argument
     add("--only", metavar="04,05", help="only these notebooks, by number")
     add("--results", type=Path, help="show the tables in this folder instead of training")
@@ -92,6 +98,13 @@ def predict(options: argparse.Namespace) -> None:
     from ppglib.models import program
 
     program.main(options.path, options.model, options.track, options.rate, options.out, options.plot)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """errors of a model on recordings with known heart rates"""
+    from ppglib.models import evaluate
+
+    evaluate.main(options.model, options.track, options.dataset, options.data, options.out)
 
 
 def prepared(options: argparse.Namespace):

@@ -15,7 +15,8 @@ READERS = {
     "spc2015": open_sets.spc2015,
     "bami1": open_sets.bami1,
     "bami2": open_sets.bami2,
-    "ppg_dalia": dalia.read,
+    dalia.DATASET: dalia.read,
+    dalia.EXCERPT: dalia.excerpt,
     "wildppg": wildppg.read,
     "wildppg_hf": partial(wildppg.read, dataset="wildppg_hf"),  # so that both forms can lie in one root
     "galaxyppg": galaxyppg.read,
