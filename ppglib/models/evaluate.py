@@ -1,6 +1,5 @@
 """`python -m ppglib evaluate`: a model on recordings with known heart rates, beside the spectral peak and neurokit2."""
 
-import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def main(model: str, track: str, datasets: list[str], roots: list[Path], out: Pa
         raise InputError(f"No window of {', '.join(datasets)} has a true heart rate: nothing can be evaluated.")
     table = agreement.table(predictions, [name, *BASELINES])
     short = summary(predictions, table, name, network.about, track)
-    write_parquet(out / "predictions.parquet", predictions)
+    files.write_parquet(out / "predictions.parquet", predictions)
     files.write_table(out / "agreement.csv", table)
     files.write_table(out / "coverage.csv", agreement.coverage(predictions, name))
     files.write_table(out / "summary.csv", short)
@@ -121,42 +120,40 @@ def _neurokit2(time: np.ndarray, ppg: np.ndarray, rate: float, begins: np.ndarra
 
 def summary(predictions: pd.DataFrame, table: pd.DataFrame, name: str, about: dict, track: str) -> pd.DataFrame:
     """A row per set and method over everyone. Where the model was trained on the set, first the error on people held out,
-    as its card says, and the baselines on the same people; then all people, on which it was trained."""
-    parts = []
-    for dataset, whole in table[(table.person == agreement.ALL) & (table.activity == agreement.ALL)].groupby("dataset", sort=False):
+    as its file says, and the baselines on the same people; then all people, on which it was trained."""
+    rows = []
+    for dataset, whole in _everyone(table).groupby("dataset", sort=False):
         trained = dataset in about["datasets"]
         for row in (r for r in about["error"]["rows"] if trained and (r["dataset"], r["track"]) == (dataset, track)):
-            told = {"dataset": dataset, "method": f"{name}, held out", "people": row["people"], "windows": row["windows"]}
-            parts.append(pd.DataFrame([told | {"mae": row["mae"], "mae_low": row["low"], "mae_high": row["high"]}]))
-            parts.append(_same_people(predictions[predictions.dataset == dataset], row["people"]))
+            told = {"method": f"{name}, held out", "mae_low": row["low"], "mae_high": row["high"]}
+            rows += [row | told, *_same_people(predictions[predictions.dataset == dataset], row["people"])]
         said = {name: f"{name}, its training people"} if trained else {}
-        parts.append(whole.assign(method=whole.method.replace(said)))
-    return pd.concat([part for part in parts if len(part)], ignore_index=True)[SHOWN]
+        rows += whole.assign(method=whole.method.replace(said)).to_dict("records")
+    return pd.DataFrame(rows).reindex(columns=SHOWN)
 
 
-def _same_people(predictions: pd.DataFrame, people: int) -> pd.DataFrame:
+def _same_people(predictions: pd.DataFrame, people: int) -> list[dict]:
     """The baselines on the people whom `ship` held out, if the set has all people that it had."""
     who = predictions[["dataset", "person"]].drop_duplicates(ignore_index=True)
     windows = Windows(np.empty(0, np.float32), who, pd.DataFrame(), pd.DataFrame())
     rows = np.concatenate([split(windows, fold)[1] for fold in FOLDS]) if len(who) > 2 else []
     if len(rows) != people:
-        return pd.DataFrame()
-    own = predictions[predictions.person.isin(who.person[rows])]
-    table = agreement.table(own, BASELINES).query("person == @agreement.ALL and activity == @agreement.ALL")
-    return table.assign(method=table.method + ", same people", mae_surer_half=np.nan, in_band=np.nan)
+        return []
+    table = _everyone(agreement.table(predictions[predictions.person.isin(who.person[rows])], BASELINES))
+    unknown = {"mae_surer_half": np.nan, "in_band": np.nan}  # a baseline has no band
+    return table.assign(method=table.method + ", same people", **unknown).to_dict("records")
+
+
+def _everyone(table: pd.DataFrame) -> pd.DataFrame:
+    return table[(table.person == agreement.ALL) & (table.activity == agreement.ALL)]
 
 
 def figures(predictions: pd.DataFrame, name: str, about: dict) -> Iterator:
     """The plots of an evaluation, one by one: heart rate over time of each person, Bland-Altman, confidence."""
-    labels = {d: "its training people" * (d in about["datasets"]) for d in predictions.dataset.unique()}
+    trained = [dataset for dataset in predictions.dataset.unique() if dataset in about["datasets"]]
     for (dataset, _), rows in predictions.groupby(["dataset", "person"], sort=False):
-        yield plots_of_agreement.over_time(rows, name, labels[dataset])
-    label = "; ".join(f"{dataset}: {label}" for dataset, label in labels.items() if label)
+        yield plots_of_agreement.over_time(rows, name, "trained on these people" * (dataset in trained))
+    label = f"trained on the people of {' and '.join(trained)}" if trained else ""
     yield plots_of_agreement.bland_altman(predictions, [name, *BASELINES], label)
     yield plots_of_agreement.confidence(predictions, [name, *BASELINES], label)
 
-
-def write_parquet(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet, whole or not at all."""
-    table.to_parquet(content := io.BytesIO(), index=False)
-    files.write(path, content.getvalue())

@@ -7,6 +7,7 @@ from ppglib.results import agreement
 from ppglib.results.plots import ACCENT, INK, PAPER, Plot, _figure, _panels, _said
 
 LINES = {"spectral": PAPER, "neurokit2": "#ddaa33"}  # of the baselines
+TICKS = (0.5, 1, 2, 5, 10, 20, 50)  # BPM
 POINTS = 4000  # of a cloud: more hide each other
 
 
@@ -20,8 +21,8 @@ def over_time(rows: pd.DataFrame, method: str, label: str = "") -> Plot:
             "low", "high", method, "truth"))))  # fmt: skip
         low, high, found, truth = drawn
         ax.fill_between(minutes, low, high, color=ACCENT, alpha=0.25, linewidth=0, label=f"{method}, 80 % band")
-        ax.plot(minutes, found, ".-", color=ACCENT, ms=3, lw=0.8, label=method)
         ax.plot(minutes, truth, color="black", lw=1.8, label="true")
+        ax.plot(minutes, found, ".-", color=ACCENT, ms=3, lw=0.8, label=method)
         ax.set_ylabel("heart rate (BPM)")
     panels[-1][0].set_xlabel("time (min)")
     known = rows[rows.truth.notna()]
@@ -37,7 +38,8 @@ def bland_altman(predictions: pd.DataFrame, methods: list[str], label: str = "")
     known = predictions[predictions.truth.notna()]
     long = pd.concat([known[["dataset", "person"]].assign(
         method=name, mean=(known[name] + known.truth) / 2, off=known[name] - known.truth) for name in methods])  # fmt: skip
-    long = long.dropna(subset="off").sort_values("dataset", kind="stable")
+    order = list(known.dataset.unique())
+    long = long.dropna(subset="off").sort_values("dataset", key=lambda names: names.map(order.index), kind="stable")
     fig, panels = _panels(long, ["dataset", "method"], 3.6, 3.2, len(methods), sharey=True, sharex=True)
     rng, told = np.random.default_rng(0), {}
     for ax, rows in panels:
@@ -54,9 +56,9 @@ def bland_altman(predictions: pd.DataFrame, methods: list[str], label: str = "")
     fig.supxlabel("mean of predicted and true (BPM)", size=12)
     fig.supylabel("predicted − true (BPM)", size=12)
     ours = {dataset: value for (dataset, method), value in told.items() if method == methods[0]}
-    text = "; ".join(f"{bias:+.1f} BPM, 95 % from {low:+.0f} to {high:+.0f} ({dataset})" for dataset, (bias, low, high) in
-                     ours.items())  # fmt: skip
-    return Plot(fig, long, "bland_altman", f"{methods[0]} minus truth: {text}", label)
+    text = ", ".join(f"{bias:+.1f} [{low:+.0f}, {high:+.0f}] ({dataset})" for dataset, (bias, low, high) in ours.items())
+    text = f"{methods[0]} minus truth in BPM, with 95 % limits of agreement: {text}"
+    return Plot(fig, long, "bland_altman", text, label)
 
 
 def confidence(predictions: pd.DataFrame, methods: list[str], label: str = "") -> Plot:
@@ -72,9 +74,9 @@ def confidence(predictions: pd.DataFrame, methods: list[str], label: str = "") -
             style = {"color": LINES.get(name, INK), "ls": "--" if name in LINES else ":"}
             left.axhline((own[name] - own.truth).abs().mean(), label=f"{name}, all", **style)
         left.set(xlabel="share of windows kept, the surest (%)", ylabel="MAE (BPM)", yscale="log")
-        left.yaxis.set_major_formatter("{x:g}")
-        left.yaxis.set_minor_formatter("{x:g}")
-        left.tick_params(which="minor", labelsize=8)
+        left.set_yticks(TICKS, TICKS)
+        left.set_ylim(*np.array(left.dataLim.intervaly) * (0.8, 1.25))
+        left.minorticks_off()
         left.set_title(dataset, loc="left", weight="bold")
         right.plot([0, 1], [0, 1], color="0.7", lw=1, label="honest")
         right.plot(said.p_within_5, said.within_5, "o-", color=ACCENT, ms=4)
