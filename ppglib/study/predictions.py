@@ -33,8 +33,8 @@ def write(study: Study, windows: Windows, folder: Path) -> None:
             continue
         rows = split(windows, run.fold, run.split)[1]
         said = predict(load_network(run.network, weights).to(device()), windows, rows)
-        table = windows.table.iloc[rows].rename(columns={"second": "start", "hr": "truth"})
-        table = table[["dataset", "person", "recording", "activity", "start", "truth"]].reset_index(drop=True)
+        table = windows.table.iloc[rows][["dataset", "person", "recording", "activity", "second", "hr"]].reset_index(drop=True)
+        table = table.rename(columns={"second": "start", "hr": "truth"})
         table.insert(5, "end", table.start + WINDOW_SECONDS)
         files.write_parquet(path, table.assign(argmax=decode(said), **describe(said)))
     if lacking:
