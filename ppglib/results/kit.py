@@ -21,14 +21,15 @@ from ppglib.strategies import STRATEGIES, Strategy
 INK, ACCENT, PAPER = "#444444", "#332288", "#882255"  # what belongs to no strategy
 # Verdict: colour (Tol's "muted", apart from every strategy's), symbol, short, and the colour of text on it.
 VERDICTS = {
-    outcome.YES: ("#44aa99", "✓", "reproduced", "black"),
+    outcome.YES: ("#117733", "✓", "reproduced", "white"),
     outcome.NO: (PAPER, "✗", "not reproduced", "white"),
-    outcome.CONTROL: ("#ddcc77", "≈", "control explains", "black"),
-    outcome.CANNOT: ("#dddddd", "–", "not testable", "0.25"),
+    outcome.CONTROL: ("#999933", "≈", "control explains", "black"),
+    outcome.CANNOT: ("#eeeeee", "–", "not testable", "0.25"),
 }
 SIGNIFICANT = ("better", "worse")  # readings of an effect that is
 FILLS = ("auto", "white")  # of the first recipe's marker, and of the second's
 MARKS = {verdict: {"color": color} for verdict, (color, *_) in VERDICTS.items()}  # of an effect
+MARKS[outcome.CANNOT] = {"color": INK, "marker": "x"}
 MARKS |= {"significant": {"color": INK}, "not significant": {"color": INK, "mfc": "white"}}
 MAE, STUDENT = "MAE (BPM)", "Student (blocks)"
 
@@ -62,7 +63,9 @@ class Plot:
         self.fig.savefig(content, format=kind, dpi=dpi, bbox_inches="tight", **options)
         if kind == "png":  # in 256 colours: a third of the size
             few = Image.open(content).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
-            few.save(content := io.BytesIO(), "png", optimize=True)
+            said = PngInfo()
+            said.add_itxt("Title", self.title)  # for pages that show the file
+            few.save(content := io.BytesIO(), "png", optimize=True, pnginfo=said)
         return content.getvalue()
 
     def save(self, out) -> "Plot":
@@ -116,7 +119,7 @@ def beside(ax, students: list, series, step: float) -> None:
 def shades(groups) -> zip:
     """(name, rows), a colour from light to dark, a marker and a line of each group: not those of strategies."""
     groups = list(groups)
-    colors = colormaps["viridis_r"](np.linspace(0.2, 1, len(groups)))
+    colors = colormaps["viridis_r"](np.linspace(0.42, 1, len(groups)))  # lighter ones fade on white
     return zip(groups, colors, cycle("s^Dvp*XP<>"), cycle(["-", "--", "-.", ":"]))
 
 

@@ -44,7 +44,7 @@ def verdicts(judged: dict[str, pd.DataFrame]) -> Plot:
         for found in table.itertuples():
             color, symbol, word, ink = VERDICTS[found.verdict]
             row = stated.index.get_loc(found.id)
-            ax.barh(row, 0.95, 0.88, left=column, color=color)
+            ax.barh(row, 0.95, 0.88, left=column, facecolor=color, edgecolor="0.35")
             ax.text(column + 0.475, row, f"{symbol} {found.how or word}", color=ink, **middle)
     ax.set(xlim=(-edge, len(judged)), ylim=(len(stated) - 0.4, -1.2))
     ax.set_axis_off()
@@ -118,7 +118,7 @@ def receptive_field(results, paper) -> Plot:
         ax, rows, scale = axes[i], data[data.strategy == strategy], scales[1 - i % 2]
         theirs = sizes[sizes.strategy == strategy].sort_values(x)
         ax.plot(theirs[x], theirs.mae, "x--", color="black", ms=9, lw=1, label="the paper's sizes", zorder=3)
-        kit.dots(ax, rows[x], rows, "mae", marker="", elinewidth=0.7, color="0.75", zorder=1)
+        kit.dots(ax, rows[x], rows, "mae", marker="", elinewidth=0.7, color="0.55", zorder=1)
         whole = ~rows.design.str.contains("p")
         for own, marker, name in ((whole, "o", "sees the window whole"), (~whole, "s", "sees it in pieces")):
             style = {"c": rows[shade][own], "cmap": "viridis_r", "norm": scale, "marker": marker, "label": name}
@@ -234,7 +234,7 @@ def _grid(data: pd.DataFrame, value: str, size: pd.Series, ends, cmap: str, labe
     for ax, rows in panels:
         teachers = sorted(rows.teacher.unique())
         x, y = rows.teacher.map(teachers.index), rows.student.map(students.index)
-        dots = ax.scatter(x, y + 0.12, rows.area, rows[value], edgecolors="0.6", lw=0.5, **colors)
+        dots = ax.scatter(x, y + 0.12, rows.area, rows[value], edgecolors="0.35", lw=0.6, **colors)
         for at, up, text, ink in zip(x, y, rows.text, rows.ink):
             weight = "bold" if "*" in text else "normal"
             ax.text(at, up - 0.21, text, ha="center", va="top", size=10, color=ink, weight=weight)
@@ -367,7 +367,7 @@ def reliability(results) -> Plot:
     end = min(1, 1.12 * max([0.1, *data.confidence, *data.accuracy]))
     axis = {"xlabel": "Confidence (largest probability)", "xlim": (0, end), "ylim": (0, end)}
     for ax, rows in panels:
-        ax.plot([0, 1], [0, 1], color="0.7", lw=1, label="calibrated")
+        ax.plot([0, 1], [0, 1], color="0.55", lw=1, label="calibrated")
         rows = rows.sort_values("strategy", key=lambda names: names.map(kit.ordered(names).index), kind="stable")
         kit.lines(ax, rows, "strategy", "confidence", "accuracy", **axis)
     panels[0][0].set_ylabel("Share of windows in the right bin")
@@ -400,7 +400,7 @@ def across(results) -> Plot:
 def label_shift(data: pd.DataFrame, label: str = "") -> Plot:
     """Share of windows whose spectrum fits the label of another moment, see `inspection.label_shift`."""
     fig, [ax] = kit.figure(1, 1, 8.5, 3.9)
-    ax.axvline(0, color="0.7", lw=1)
+    ax.axvline(0, color="0.55", lw=1)
     axis = {"xlabel": "Label taken from so many seconds later (s)", "ylabel": "Share within 5 BPM"}
     kit.lines(ax, data, "dataset", "shift", "within5", ylim=(0, 1), **axis)
     best = data.loc[data.dropna(subset="within5").groupby("dataset", sort=False).within5.idxmax()]
@@ -414,7 +414,7 @@ def examples(drawn: pd.DataFrame, label: str = "") -> Plot:
     for ax, rows in panels:
         ax.plot(rows.time, rows.ppg, color=INK)
         for beat in np.arange(0, rows.time.max(), 60 / rows.hr.iloc[0]):
-            ax.axvline(beat, color="0.85", lw=1, zorder=0)
+            ax.axvline(beat, color="0.6", lw=1, zorder=0)
         ax.set_ylabel(f"{rows.hr.iloc[0]:.1f} BPM")
     ax.set_xlabel("Time (s)")
     text = "One window of each set; grey lines are one beat of its label apart"
@@ -478,7 +478,7 @@ def window_and_distribution(windows, row: int, probability, label: str = "") -> 
     fig, [above, below] = kit.figure(2, 1, 8.5, 2.6)
     above.plot(time, ppg, color=INK)
     above.set(xlabel="Time (s)", ylabel="PPG (z)")
-    below.bar(task.CENTRES, probability, 1.0, color="0.7")
+    below.bar(task.CENTRES, probability, 1.0, color="0.55")
     below.axvline(about.hr, color="black", label="true heart rate")
     below.plot(decoded, 1.08 * np.max(probability), "v", color=PAPER, ms=11, label="decoded by argmax")
     below.set(xlabel="Heart rate (BPM)", ylabel="Probability", xlim=task.HR_RANGE)
