@@ -8,7 +8,7 @@ STRIP := nbstripout --keep-count --keep-id --extra-keys "metadata.papermill cell
 # How long a text waited does not decide into how many pieces it is kept.
 ONE_STREAM := --NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor
 
-.PHONY: help reproduce test notebooks lab clean
+.PHONY: help reproduce test browser notebooks lab clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -23,6 +23,10 @@ endif
 test: .venv/ready  ## pytest and nbval
 	OMP_NUM_THREADS=1 $(RUN) pytest -n logical --maxprocesses 4 --dist loadfile \
 		--nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
+
+browser: .venv/ready  ## pages and notebooks in Chromium (Debian: apt install chromium); screenshots in out/browser
+	$(RUN) pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[browser]'
+	OMP_NUM_THREADS=1 $(RUN) pytest -rs tests/browser.py
 
 notebooks: .venv/ready  ## run the notebooks where they are, and keep the tables and figures that are tagged
 	rm -rf out/smoke out/notebooks-default
