@@ -49,7 +49,7 @@ def widened(effect, low, high, seed_sd=np.nan) -> tuple:
 def effect_text(effect: float, low: float, high: float, seed_sd=np.nan, *, form: str = "+.2f") -> str:
     """ "-0.12 [-0.25, +0.01]": with the interval that decides (see `significant`), if there is one."""
     low, high = widened(effect, low, high, seed_sd)
-    return f"{effect:{form}}" + ("" if np.isnan(low) else f" [{low:{form}}, {high:{form}}]")
+    return f"{effect:{form}}" + (f" [{low:{form}}, {high:{form}}]" if np.isfinite(low) else "")
 
 
 def finding(effect, low, high, seed_sd=np.nan, *, unit: str = "BPM", side: int = -1) -> str:
