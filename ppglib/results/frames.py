@@ -1,5 +1,6 @@
 """The tables as people read them: a function a table, over all recipes, captioned by its docstring."""
 
+import html
 import textwrap
 from collections.abc import Callable
 from functools import partial
@@ -58,11 +59,12 @@ class Table(pd.DataFrame):
         return text
 
     def _repr_html_(self) -> str:
-        caption = f'<caption style="text-align: left; caption-side: top">{self.caption}</caption>'
+        caption = html.escape(self.caption, quote=False)
+        caption = f'<caption style="text-align: left; caption-side: top">{caption}</caption>'
         with pd.option_context("display.max_colwidth", None):
-            html = self.shown.to_html(index=False, border=0)
-        html = html if len(self.shown) else "<table><thead></thead></table>"
-        return html.replace("<thead>", f"{caption}\n  <thead>", 1)
+            page = self.shown.to_html(index=False, border=0)
+        page = page if len(self.shown) else "<table><thead></thead></table>"
+        return page.replace("<thead>", f"{caption}\n  <thead>", 1)
 
 
 def captioned(data: pd.DataFrame, caption: str, columns: str | pd.DataFrame = "", **names: str) -> Table:
@@ -75,8 +77,14 @@ def captioned(data: pd.DataFrame, caption: str, columns: str | pd.DataFrame = ""
     text = text.rename(columns=names).rename(columns=lambda name: str(name).replace("_", " "))
     if text.shape[1] > 1:
         text.isetitem(0, text.iloc[:, 0].where(text.iloc[:, 0] != text.iloc[:, 0].shift(), ""))
-    table.caption, table.shown = " ".join(caption.split()), text
+    table.caption, table.shown = " ".join([*caption.split(), *told(data)]), text
     return table
+
+
+def told(data: pd.DataFrame, end: str = ".") -> list[str]:
+    """How many test people stand behind a table or figure, as its title says it; nothing if it does not know."""
+    numbers = sorted({*data.get("tested", pd.Series(dtype=int)).dropna().astype(int)} - {0})
+    return [f"{outcome.span(numbers)} test people{end}"] if numbers else []
 
 
 def worded(data: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +92,7 @@ def worded(data: pd.DataFrame) -> pd.DataFrame:
 
     A number takes its interval, the one that decides where seed_sd is known, or its standard error to
     itself: the columns of LIMITS, or those of its own name and _low, _high, _seed_sd or _se."""
-    text, used = data.map(_cell).astype(object), ["simulated"]
+    text, used = data.map(_cell).astype(object), ["simulated", "tested"]
     for name in data:
         own = LIMITS.get(name) or [f"{name}_{end}" for end in ("low", "high", "seed_sd")]
         own = [other for other in own if other in data] if {*own[:2]} <= {*data} else []
@@ -112,9 +120,13 @@ def stacked(parts: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
 
 
 def by_recipe(results: Results, table: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
-    """What `table` gives for each recipe, one below the other, with `recipe` in front and `simulated`."""
+    """What `table` gives for each recipe, one below the other, with `recipe` in front, `tested` and `simulated`.
+
+    tested: test people behind a row, where the table does not say it itself; not shown, but in the title."""
     parts = {name: table(name) for name in tables.recipes(results.runs) or [""]}
-    return stacked(parts, "recipe").assign(simulated=bool(results.name))
+    data = stacked(parts, "recipe").assign(simulated=bool(results.name))
+    known = data.get("tested", data.recipe.map(lambda recipe: tables.tested(results, recipe)))
+    return data.assign(tested=known.astype(int))
 
 
 def by_evidence(results: Results, table: Callable) -> pd.DataFrame:
@@ -214,7 +226,7 @@ def foresight(table: pd.DataFrame) -> Table:
 
 def summary(results: Results) -> Table:
     """What was run on whom: a row a recipe."""
-    tested = tables.conditions(results).query("split == 'person'").groupby("recipe")
+    tested = tables.judged(tables.conditions(results)).groupby("recipe")
     networks = results.runs[results.runs.student > 0].groupby("recipe")
     rows = networks.agg(networks=("run_id", "size"), seeds=("seed", "nunique"))
     rows = rows.join(tested[["people", "windows"]].max().add_prefix("test "))

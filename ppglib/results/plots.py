@@ -23,7 +23,7 @@ from ppglib.results import evidence as ev
 from ppglib.results import fields as seen
 from ppglib.results import laws, outcome, tables
 from ppglib.results import students as cheap
-from ppglib.results.frames import by_recipe, stacked
+from ppglib.results.frames import by_recipe, stacked, told
 from ppglib.strategies import STRATEGIES, Strategy
 from ppglib.windows import gather
 
@@ -51,7 +51,7 @@ class Plot:
     def __init__(self, fig: Figure, data: pd.DataFrame, name: str, text: str, label: str = ""):
         """Title the figure, which says so where recordings are simulated, and explain what has a label."""
         label = label or "simulated recordings" * bool("simulated" in data and data.simulated.any())
-        self.title = ", ".join(filter(None, [text if len(data) else "Nothing to draw", label]))
+        self.title = ", ".join(filter(None, [text if len(data) else "Nothing to draw", *told(data, ""), label]))
         self.fig, self.data, self.name, found = fig, data, name, {}
         for ax in fig.axes:
             ax.spines[["top", "right"]].set_visible(False)
@@ -109,11 +109,12 @@ def _dots(ax, at, rows: pd.DataFrame, middle: str, low="low", high="high", flat=
     values, low, high = (rows[name].astype(float) for name in (middle, low, high))
     style = {"ls": "", "marker": "o", "elinewidth": 2.2, "mew": 1.4, "ms": 6} | style
     if middle == "effect":
-        lowest, highest = outcome.widened(values, low, high, rows.seed_sd)
+        lowest, highest = (end.where(np.isfinite(end)) for end in outcome.widened(values, low, high, rows.seed_sd))
         (ax.hlines if flat else ax.vlines)(at, lowest, highest, color=style["color"], lw=0.9)
         for x, top in () if flat else zip(at, highest.where(rows.reading.isin(SIGNIFICANT))):
             ax.text(x, top, "*", ha="center", weight="bold", size=14)
-    limits = {"xerr" if flat else "yerr": np.nan_to_num([values - low, high - values]).clip(0)}
+    arms = np.array([values - low, high - values])
+    limits = {"xerr" if flat else "yerr": np.where(np.isfinite(arms), arms, 0).clip(0)}
     ax.errorbar(*((values, at) if flat else (at, values)), **limits, **style)
 
 
