@@ -60,5 +60,5 @@ def test_they_are_not_wide_for_nothing(monkeypatch):
 @pytest.mark.parametrize("kind", DIFFERENCES)
 @pytest.mark.parametrize("people", [*range(4, 13), 14, 16, 20, 24, 30])
 def test_intervals_hold_their_level_at_every_number_of_people(kind, people, monkeypatch):
-    monkeypatch.setattr(bootstrap, "DRAWS", 2000)
-    assert share(kind, people, 10_000) <= MOST + 2 * np.sqrt(MOST / 10_000)
+    monkeypatch.setattr(bootstrap, "DRAWS", 1000)
+    assert share(kind, people, 5000) <= MOST + 2 * np.sqrt(MOST / 5000)

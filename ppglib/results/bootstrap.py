@@ -84,7 +84,8 @@ def interval(values) -> tuple:
     if not drawn.shape[-1]:
         return observed[()], *np.full((2, *observed.shape), np.nan)
     unknown = np.isnan(drawn).all(axis=-1)
-    limits = np.nanpercentile(np.where(unknown[..., None], 0, drawn), [2.5, 97.5], axis=-1)
+    percentile = np.nanpercentile if np.isnan(drawn).any() else np.percentile  # which is much faster
+    limits = percentile(np.where(unknown[..., None], 0, drawn), [2.5, 97.5], axis=-1)
     limits = (np.where(unknown, end, limit) for end, limit in zip((-np.inf, np.inf), limits))
     return observed[()], *(np.where(np.isnan(observed), np.nan, limit)[()] for limit in limits)
 

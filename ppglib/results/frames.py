@@ -12,6 +12,7 @@ import pandas as pd
 
 from ppglib import files, scaling
 from ppglib.results import across, claims, claims_of_field, controls, evidence, fields, laws, outcome, tables
+from ppglib.results.bootstrap import KEY
 from ppglib.results.outcome import effect_text
 from ppglib.results.tables import Paper, Results
 from ppglib.strategies import STRATEGIES
@@ -334,14 +335,27 @@ def table2_by_set(results: Results) -> Table:
 def baselines(results: Results) -> Table:
     """MAE (BPM) of the baselines: mean of the training labels, spectral peak."""
     data = tables.baselines(tables.conditions(results))
-    return captioned(data, baselines.__doc__, "strategy mae", strategy="baseline")
+    return captioned(data.assign(tested=data.people), baselines.__doc__, "strategy mae", strategy="baseline")
+
+
+def networks(results: Results) -> Table:
+    """MAE (BPM) by decoder, and whether it is below that of the better baseline."""
+    data = tables.conditions(results).rename(columns={"mae": "argmax"})
+    for decoder in [*DECODERS][1:]:
+        data[decoder] = tables.conditions(results, decoder).mae
+    alone, by = data.strategy.isin(tables.BASELINES), ["recipe", "split"]
+    bar = data[alone].groupby(by)["argmax"].min().rename("bar")
+    data = data[~alone].join(bar, on=by)
+    data = data.assign(better=data["argmax"] < data.bar, tested=data.people)[[*KEY, *DECODERS, "better", "tested", "simulated"]]
+    caption = f"{networks.__doc__} {data.better.sum()} of {len(data)} are better."
+    return captioned(data, caption, "split strategy student teacher argmax expectation median better")
 
 
 def seeds(results: Results) -> Table:
     """Standard deviation between seeds (BPM), mean over strategies."""
     rows = by_recipe(results, partial(tables.table2, tables.conditions(results))).dropna(subset="seed_sd")
     rows = rows.groupby(["recipe", "student"], sort=False)
-    how = {"seeds": "max", "seed_sd": "mean", "simulated": "max"}
+    how = {"seeds": "max", "seed_sd": "mean", "tested": "max", "simulated": "max"}
     return captioned(rows.agg(how).reset_index(), seeds.__doc__)
 
 
@@ -419,7 +433,8 @@ def grid_rivals(results: Results) -> Table:
 def forecasts(results: Results, paper: Paper) -> dict[str, pd.DataFrame]:
     """Larger students as forecast from those up to 5 blocks, of the paper and of each recipe."""
     found = {name: made[0] for name, made in _curves(results, paper, laws.forecast).items()}
-    return {k: t.assign(simulated=bool(results.name) and k != "paper") for k, t in found.items()}
+    who = {name: tables.tested(results, name) for name in found}  # none for the paper
+    return {k: t.assign(tested=who[k], simulated=bool(results.name) and k != "paper") for k, t in found.items()}
 
 
 def forecast(found: dict[str, pd.DataFrame]) -> Table:

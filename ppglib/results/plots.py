@@ -577,7 +577,7 @@ def training_curves(curves: pd.DataFrame, label: str = "") -> Plot:
     long = curves.rename_axis("epoch").reset_index().melt("epoch", var_name="network")
     ticks = curves.index[:: 1 + len(curves) // 12]
     _lines(ax, long, "network", "epoch", "value", xlabel="Epoch", ylabel="Training loss (nats)", xticks=ticks)
-    last = curves.iloc[-1].sort_values().iloc[[-1, 0]]
+    last = curves.tail(1).squeeze(axis=0).sort_values().iloc[[-1, 0]] if len(curves) else pd.Series(dtype=float)
     ends = " to ".join(f"{value:.2f} ({name})" for name, value in last.items())
     text = f"Training loss after {len(curves)} epochs: {ends}"
     return Plot(fig, curves.reset_index(), "03_training_curves", text, label)
