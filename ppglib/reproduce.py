@@ -50,6 +50,8 @@ def reproduce(
         raise InputError(f"There are no results in {tables}: run notebook 03 too, or name them by --results.")
     name = str(Path(study).resolve()) if study.endswith(".toml") else study
     values = {"study": name, "data": str(data or ""), "out": str(out), "results": str(tables)}
+    if "07" in numbers and not {"compute", "measure"} & {*(given or {})}:
+        values["compute"] = str(out / "compute")  # 07 measures this machine, and 08 judges by that
     plan = parameters([*notebooks.values()], values | {"jobs": jobs, "measure": True}, given or {})
     files.write(out / ".writable", b"")  # better now than after minutes
     (out / ".writable").unlink()
@@ -98,7 +100,7 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
 def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
     """Run every notebook with its parameters, `jobs` at a time; a bar in a terminal, elsewhere a line a notebook.
 
-    Those that measure this machine run alone, at the end."""
+    Those that measure this machine run alone, first: others read what they measured."""
     (out / "notebooks").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
     bar = tqdm(total=len(plan), unit="notebook", disable=not sys.stderr.isatty())
@@ -113,9 +115,9 @@ def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
 
     alone = [path for path in plan if path.name.startswith(MEASURING)]
     with bar:
+        list(map(run, alone))
         with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool:
             list(pool.map(run, [path for path in plan if path not in alone]))
-        list(map(run, alone))
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def by_person(runs: pd.DataFrame, people: pd.DataFrame, column: str) -> tuple[pd
     sums = rows.groupby([*keys, "seed"], dropna=False)[["error", "n"]].sum()
     means = sums.groupby(level=keys).mean().groupby(level=[*KEY, "dataset", "person"]).sum()
     wide = means.unstack(["dataset", "person"])
-    return wide["error"], wide["n"]
+    return tuple(wide[name] if len(wide) else pd.DataFrame(index=wide.index) for name in ("error", "n"))
 
 
 def draws(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.DataFrame:

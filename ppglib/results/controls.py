@@ -115,8 +115,8 @@ def _leak(results: Results, recipe: str) -> list[Row]:
 
 def _recipes(results: Results, recipe: str) -> list[Row]:
     """The same networks under the other recipes; once, in the table of the first recipe."""
-    first, *others = tables.recipes(results.runs)
-    if recipe != first or not others:
+    others = [other for other in tables.recipes(results.runs) if other != recipe]
+    if recipe != next(iter(tables.recipes(results.runs)), "") or not others:
         return []
     main = tables.main_split(results.runs, recipe)
     own, rows = _side_by_side(results, results.people), []

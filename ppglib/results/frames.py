@@ -233,7 +233,9 @@ def summary(results: Results) -> Table:
     rows = rows.join(tested[["people", "windows"]].max().add_prefix("test "))
     whose, sets = results.name or "real recordings", sorted(results.people.dataset.unique())
     rows = rows.loc[tables.recipes(results.runs)].reset_index()
-    return captioned(rows, f"{whose.capitalize()} of {', '.join(sets)}.")
+    others = [name for name in rows.recipe if not tables.main_split(results.runs, name)]
+    why = f" Nothing is said of {', '.join(others)}: no one split tests networks on people whom they have not seen."
+    return captioned(rows, f"{whose.capitalize()} of {', '.join(sets)}.{why * bool(others)}")
 
 
 def figure1(results: Results) -> Table:

@@ -107,6 +107,8 @@ def read(path: Path) -> pd.DataFrame:
 def _check(path: Path, table: pd.DataFrame) -> None:
     """InputError, with the row, where a name is none, or a number is text, not finite, negative or not whole."""
     for column in NAMES[path.name]:
+        if (wrong := table[column].isna()).any():
+            _refuse(path, table[wrong], f"{column} is missing")
         for name in table[column].unique():
             files.name(str(name), f"{column} in {path}")
     for column in [*MEASURED, *WHOLE[path.name]]:
@@ -114,7 +116,8 @@ def _check(path: Path, table: pd.DataFrame) -> None:
         wrong = ~np.isfinite(number) | (number < (column in ("n", "n_test")))
         wrong |= (number % 1 != 0) & (column in WHOLE[path.name])
         if wrong.any():
-            _refuse(path, table[wrong], f"{column} is {table[column][wrong].iloc[0]!r}")
+            value = table[column][wrong].iloc[0]
+            _refuse(path, table[wrong], f"{column} is {value!r}" if isinstance(value, str) else f"{column} is {value}")
 
 
 def _check_alike(folder: Path, runs: pd.DataFrame, people: pd.DataFrame) -> None:
