@@ -6,12 +6,14 @@ import gzip
 import numpy as np
 import pandas as pd
 
-from ppglib.files import InputError
-from ppglib.recordings.archives import BUFFER, Member
+from ppglib.files import LARGEST_GB, InputError, largest
+from ppglib.recordings.archives import BUFFER, Member, in_proportion
 
 CLOCKS = ("time", "start", "stop")
-LARGEST = 2e9  # bytes, of a table as text and of the columns that are read
+LARGEST = 2e9  # bytes, of a table as text and of the columns that are read; see `files.largest`
+FREE, TIMES = 80e6, 8  # bytes of the columns that any table may take, or so many for each byte on the disk
 MOST_COLUMNS = 1000
+LONGEST_TEXT = 100  # characters of a date or an activity
 FIRST_LINE, FOOTER = 1 << 16, 1 << 24  # bytes of a CSV's header and of a Parquet file's description
 ZONE = r"[T ].*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"  # the end of a date that states its time zone
 DATES = "seconds or dates such as 2025-01-31T12:00:00.25+01:00"
@@ -23,9 +25,7 @@ def read(member: Member, *known: str) -> pd.DataFrame:
     `time`, `start` and `stop` become seconds and are finite; `attrs["clock"]` says what they were: seconds, or
     dates with or without a time zone; `attrs["all"]` names all columns. The index counts rows from the header's 1.
     Raises InputError for a table that is none, has no rows, is too large or holds a text that is no number."""
-    with member.open() as stream:
-        parquet = member.path.lower().endswith(".parquet")
-        table = _parquet(member, stream, known) if parquet else _csv(member, stream, known)
+    table = raw(member, known, ("activity",))
     everything = table.attrs["all"]
     table.index = pd.RangeIndex(2, 2 + len(table))
     table = table.dropna(how="all")
@@ -47,6 +47,15 @@ def read(member: Member, *known: str) -> pd.DataFrame:
     return table
 
 
+def raw(member: Member, known: tuple[str, ...], texts: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Those columns of `known` that the table has, named as there, however the file spells them; `texts` as text."""
+    with member.open() as stream:
+        parquet = member.path.lower().endswith(".parquet")
+        spelled = {name.lower(): name for name in known}
+        read_table = _parquet if parquet else _csv
+        return read_table(member, stream, spelled, {name.lower() for name in texts}).rename(columns=spelled)
+
+
 def need(member: Member, table: pd.DataFrame, *columns: str) -> None:
     """InputError if the table lacks one of the columns."""
     if lacking := [column for column in columns if column not in table]:
@@ -58,16 +67,16 @@ def _lacks(member: Member, columns, has: list[str]) -> str:
     return f"{member.name} has no column {columns[0]!r}: it has {', '.join(has[:20])}{more}."
 
 
-def _csv(member: Member, stream, known) -> pd.DataFrame:
+def _csv(member: Member, stream, known, texts) -> pd.DataFrame:
     packed = member.path.lower().endswith(".gz")
     unpack = lambda file: gzip.GzipFile(fileobj=file) if packed else file  # noqa: E731
     with member.open() as first:
         text = unpack(first)
-        line, size = text.readline(FIRST_LINE), 0
-        while size <= LARGEST and (block := text.read(BUFFER)):
-            size += len(block)
-    if size > LARGEST or len(line) == FIRST_LINE:
-        _too_large(member, f"more than {LARGEST / 1e9:g} GB" if size > LARGEST else f"a header of {FIRST_LINE} bytes")
+        line, size, rows, most = text.readline(FIRST_LINE), 0, 0, largest(LARGEST)
+        while size <= most and (block := text.read(BUFFER)):
+            size, rows = size + len(block), rows + max(block.count(b"\n"), block.count(b"\r"))
+    if size > most or len(line) == FIRST_LINE:
+        _too_large(member, f"more than {most / 1e9:g} GB" if size > most else f"a header of {FIRST_LINE} bytes")
     header = line.decode("utf-8-sig").strip()
     separator = max(",;\t", key=header.count)
     names = [name.strip().lower() for name in next(csv.reader([header], delimiter=separator), [])]
@@ -77,21 +86,22 @@ def _csv(member: Member, stream, known) -> pd.DataFrame:
         _too_large(member, f"{len(names)} columns")
     use = [name for name in names if name in known]
     at = sorted(names.index(name) for name in set(use))
+    in_proportion(member.name, 8 * rows * len(at), member.size(), FREE, TIMES)
     how = {"sep": separator, "skiprows": 1, "header": None, "usecols": at, "index_col": False}
-    how |= {"skip_blank_lines": False, "dtype": {k: str for k in at if names[k] == "activity"}}
+    how |= {"skip_blank_lines": False, "dtype": {k: str for k in at if names[k] in texts}}
     try:
         table = pd.read_csv(unpack(stream), skipinitialspace=True, low_memory=False, **how)
     except pd.errors.EmptyDataError:
         table = pd.DataFrame(columns=at)
     table.columns = [names[k] for k in at]
     for column in table if separator != "," else ():  # such tables may have a decimal comma
-        if not pd.api.types.is_numeric_dtype(table[column]) and column != "activity":
+        if not pd.api.types.is_numeric_dtype(table[column]) and column not in texts:
             table[column] = table[column].str.replace(",", ".")
     table.attrs["all"] = names
     return table
 
 
-def _parquet(member: Member, stream, known) -> pd.DataFrame:
+def _parquet(member: Member, stream, known, texts) -> pd.DataFrame:
     from pyarrow import parquet  # here: few need it
 
     stream.seek(-8, 2)
