@@ -163,9 +163,9 @@ def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
     for run in every:
         try:
             records.read(folder, run.id(digest))
-        except ValueError as error:
-            say(f"{error}: that run is made again.")
-            records.path_of(folder, run.id(digest)).unlink()
+        except InputError as error:
+            records.remove(folder, run.id(digest))
+            say(f"{str(error).rstrip('.')}: that run is made again.")
 
 
 def worker_deaths() -> tuple[type[Exception], ...]:
@@ -186,7 +186,7 @@ def backend(dask: str | None, jobs: int, windows: Windows):
             sys.setswitchinterval(1e-4)  # seconds: a thread that only launches is not to wait for one that computes
             return joblib.parallel_config("threading", n_jobs=min(jobs, TOGETHER))
         return joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1)
-    from dask.distributed import Client
+    from distributed import Client
 
     try:
         client = Client(dask, timeout="10s")

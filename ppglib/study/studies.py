@@ -6,12 +6,14 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ppglib.files import InputError
+from ppglib.files import read as read_bytes
 from ppglib.recordings import READERS
 from ppglib.resnet1d import Design, dilations_for
 from ppglib.splits import FIFTHS, TUNING
 from ppglib.strategies import STRATEGIES, TRAINING, Constants, bounded, check
 
 BUILT_IN = Path(__file__).parent
+LARGEST = 1e5  # bytes of a study file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +79,11 @@ def _read(name: str) -> Study:
         known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
         raise InputError(f"There is no study {name!r}: choose from {known}, or give a .toml file.")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with a mark
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no valid TOML file: {error}.") from None
+        content = tomllib.loads(read_bytes(path, LARGEST).decode("utf-8-sig"))  # Windows' editors begin with a mark
+    except (ValueError, RecursionError) as error:  # ValueError: of TOML, UTF-8, and a number of thousands of digits
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is no valid TOML file: {str(error)[:200]}.") from None
     known = {f.name: f for f in fields(Study) if f.name != "name"}
     for key, value in content.items():
         if key not in known:
