@@ -65,6 +65,15 @@ def from_json(text: str | bytes):
         raise ValueError("it nests too deep") from None
 
 
+def short(value, most: int = 100) -> str:
+    """A value as it is written in a sentence: its first characters, or its type where it cannot be written."""
+    try:
+        said = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits; nested too deep
+        return f"a {type(value).__name__}"
+    return said if len(said) <= most else f"{said[:most]}..."
+
+
 def _no_number(text: str):
     raise ValueError(f"{text} is no number")
 

@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 
-from ppglib.files import InputError
+from ppglib.files import InputError, short
 from ppglib.files import read as read_bytes
 from ppglib.recordings import READERS
 from ppglib.resnet1d import Design, dilations_for
@@ -89,7 +89,7 @@ def _read(name: str) -> Study:
         if key not in known:
             near = get_close_matches(key, known, 1)
             hint = f"do you mean {near[0]!r}" if near else f"a study has {', '.join(known)}"
-            raise InputError(f"{path}: unknown key {key!r}; {hint}.")
+            raise InputError(f"{path}: unknown key {short(key)}; {hint}.")
         content[key] = _typed(path, key, value, known[key].type)
     missing = [k for k, f in known.items() if f.default is MISSING and k not in content]
     if missing:
@@ -101,13 +101,13 @@ def _read(name: str) -> Study:
 
 
 def _typed(path: Path, key: str, value, kind):
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 1e300:
         return float(value)
     inner = getattr(kind, "__args__", (None,))[0]
     good = isinstance(value, list) and all(type(v) is inner for v in value) if inner else type(value) is kind
     if not good:
         spelled = f"a list of {inner.__name__}" if inner else f"of type {kind.__name__}"
-        raise InputError(f"{path}: {key} must be {spelled}, not {value!r}.")
+        raise InputError(f"{path}: {key} must be {spelled}, not {short(value)}.")
     return value
 
 
@@ -119,18 +119,18 @@ def _check(path: Path, study: Study) -> None:
     for key, allowed in choices.items():
         for value in getattr(study, key):
             if value not in allowed:
-                raise InputError(f"{path}: {key} has {value!r}; possible are {', '.join(map(str, allowed))}.")
+                raise InputError(f"{path}: {key} has {short(value)}; possible are {', '.join(map(str, allowed))}.")
     for key in ("designs", "teacher_designs"):
         for table in getattr(study, key):
             try:
                 design(table)
             except (ValueError, TypeError) as error:
-                raise InputError(f"{path}: {key} has {table}, which is no network: {error}.") from None
+                raise InputError(f"{path}: {key} has {short(table)}, which is no network: {str(error)[:300]}.") from None
     lists = {key: getattr(study, key) for key in ("datasets", "folds", "strategies", "splits")}
     lists["students or designs"] = networks(study.students, study.designs)
     for key, values in lists.items():
         if not values or len(set(values)) < len(values):
-            raise InputError(f"{path}: {key} must name at least one thing and none twice, not {values}.")
+            raise InputError(f"{path}: {key} must name at least one thing and none twice, not {short(values)}.")
     asks = {name: STRATEGIES[name].teacher for name in sorted([*study.strategies, *study.swept])}
     for name, teacher in asks.items():
         if teacher and not [*study.teachers, *study.teacher_designs]:
