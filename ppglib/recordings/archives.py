@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ppglib.files import LARGEST_GB, InputError, largest, opened
+from ppglib.files import LARGEST_GB, InputError, largest, opened, short
 from ppglib.windows import Recording
 
 NESTED = "data.zip"  # the one archive inside an archive: PPG-DaLiA's
@@ -113,7 +113,7 @@ def _archive(stack: ExitStack, name: str, opener, damage: str, nested: bool = Fa
     found = []
     for info in every:
         if re.search(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)", info.filename):
-            raise InputError(f"{name} holds {info.filename!r}, a path outside the archive: do not use it.")
+            raise InputError(f"{name} holds {short(info.filename)}, a path outside the archive: do not use it.")
         if info.is_dir() or hidden(PurePosixPath(info.filename)):
             continue
         inner = f"{name}/{info.filename}"

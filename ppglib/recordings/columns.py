@@ -66,7 +66,7 @@ def need(member: Member, table: pd.DataFrame, *columns: str) -> None:
 
 def _lacks(member: Member, columns, has: list[str]) -> str:
     more = f" and {len(has) - 20} more" if len(has) > 20 else ""
-    return f"{member.name} has no column {columns[0]!r}: it has {', '.join(has[:20])}{more}."
+    return f"{member.name} has no column {columns[0]!r}: it has {', '.join(one[:40] for one in has[:20])}{more}."
 
 
 def _csv(member: Member, stream, known, texts) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ppglib.files import InputError
+from ppglib.files import InputError, short
 from ppglib.recordings import archives, array_pickle
 from ppglib.recordings.base import RATE_TOLERANCE, in_windows, nested, window_count
 from ppglib.recordings.sources import how_to_get
@@ -33,7 +33,8 @@ def _recording(person: str, member: archives.Member) -> Recording:
         content = array_pickle.load(stream, member.name)
     subject = nested(content, member.name, "subject")
     if subject != person:
-        raise InputError(f"{member.name} says that it is {subject!r}: is it a copy of that participant?")
+        said = short(subject) if isinstance(subject, str) else f"a {type(subject).__name__}"  # nested, it may have no end
+        raise InputError(f"{member.name} says that it is {said}: is it a copy of that participant?")
 
     def column(*keys):
         name = f"{member.name}: {'/'.join(keys)}"
