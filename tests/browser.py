@@ -130,7 +130,7 @@ def test_the_explorer_filters_tells_and_can_be_reached(page, pages):
     box = page.locator("#plot .point").first.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert "MAE" in page.inner_text("#tip") and "BPM" in page.inner_text("#tip")
-    shoot(page, "explorer_hover")
+    shoot(page, "explorer_hover", whole=False)
     page.mouse.move(2, 2)
     page.focus("#plot")
     told = []
