@@ -93,7 +93,7 @@ def test_the_median_is_that_of_the_task(tmp_path):
     library, logits = built(tmp_path, 25.0), np.random.default_rng(0).normal(0, 3, (50, BINS)).astype(np.float32)
     shares = np.exp(logits.astype(float)) / np.exp(logits.astype(float)).sum(1, keepdims=True)
     found = [library.ppg_median(row.ctypes.data_as(FLOATS)) for row in logits]
-    np.testing.assert_allclose(found, quantile(shares, 0.5), atol=1e-3)
+    np.testing.assert_allclose(found, quantile(shares, 0.5), atol=1e-2)
     lost = np.full(BINS, np.nan, np.float32)
     assert np.isnan(library.ppg_median(lost.ctypes.data_as(FLOATS)))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ppglib.edge.graph import INPUT, OUTPUT, Op
 from ppglib.edge.quantized import Quantized
+from ppglib.files import InputError
 from ppglib.task import BINS, LENGTH, LOWEST, RATE
 
 PARTS = Path(__file__).parent / "c"
@@ -125,7 +126,7 @@ def _int8(ops: list[Op], quantized: Quantized) -> tuple[list[str], list[str], in
             weight = weight if op.kind == "scale" else _by_four(np.pad(_rows(weight), ((0, even), (0, 0))))
             constants.append(_array("int8_t", f"{name}_weight", weight))
         if op.kind in ("conv", "scale"):
-            multiplier, shift = _fixed(scale / step[name])
+            multiplier, shift = _fixed(name, scale / step[name])
             constants += [_array("int32_t", f"{name}_multiplier", multiplier), _array("int8_t", f"{name}_shift", shift)]
         arrays = f"{name}_weight, {name}_bias, {name}_multiplier, {name}_shift"
         if op.kind == "conv":
@@ -139,7 +140,7 @@ def _int8(ops: list[Op], quantized: Quantized) -> tuple[list[str], list[str], in
             how = f"{summand}, {op.stride}, {op.before}"
             calls.append(f"add({x}, {length}, {inputs}, {zero[source]}, {other}, {how})")
         elif op.kind == "mean":
-            (multiplier,), (shift,) = _fixed(np.array([step[source] / length / step[name]]))
+            (multiplier,), (shift,) = _fixed(name, np.array([step[source] / length / step[name]]))
             calls.append(f"mean({x}, {length}, {inputs}, {zero[source]}, {y}, {zero[name]}, {multiplier}, {shift})")
         else:
             constants.append(_array("float", f"{name}_scale", scale))
@@ -166,13 +167,14 @@ def _by_four(rows: np.ndarray) -> np.ndarray:
     return fours[..., [0, 2, 1, 3]]
 
 
-def _fixed(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """multiplier in [2^30, 2^31) and shift, so that factor = multiplier / 2^shift; beyond what a shift can do, 0."""
+def _fixed(name: str, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """multiplier in [2^30, 2^31) and shift >= 1, so that factor = multiplier / 2^(32 + shift); 0 for next to nothing."""
+    if factors.max() >= 0.2499:
+        raise InputError(f"The numbers of {name} are finer than the sums that they are made of: calibrate on other windows.")
     mantissa, exponent = np.frexp(factors)
-    multiplier, shift = np.rint(mantissa * 2.0**31).astype(np.int64), 31 - exponent
-    double = multiplier == 2**31
-    multiplier, shift = np.where(double, 2**30, multiplier), shift - double
-    return np.where(shift > 62, 0, multiplier), np.clip(shift, 1, 62)
+    multiplier = np.minimum(np.rint(mantissa * 2.0**31), 2**31 - 1).astype(np.int64)
+    shift = -1 - exponent
+    return np.where(shift > 30, 0, multiplier), np.clip(shift, 1, 30)
 
 
 def _column(op: Op) -> int:

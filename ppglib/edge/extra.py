@@ -7,7 +7,8 @@ from types import ModuleType
 from ppglib.files import InputError
 
 PROGRAMS = {  # and the Debian packages that have them
-    "cc": "gcc", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi", "qemu-system-arm": "qemu-system-arm",
+    "cc": "gcc", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi", "arm-none-eabi-size": "binutils-arm-none-eabi",
+    "qemu-system-arm": "qemu-system-arm",
 }  # fmt: skip
 
 

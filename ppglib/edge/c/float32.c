@@ -26,6 +26,7 @@ static void conv(const float *x, int length, int inputs, float *y, int moments, 
         for (int o = 0; o < outputs; o += 4) {
             float a0 = bias[o], a1 = bias[o + 1], a2 = bias[o + 2], a3 = bias[o + 3];
             float b0 = a0, b1 = a1, b2 = a2, b3 = a3;
+#pragma GCC unroll 4
             for (int j = 0; j < size; j++, w += 4) {
                 const float a = columns[0][j], b = columns[1][j];
                 a0 += a * w[0], a1 += a * w[1], a2 += a * w[2], a3 += a * w[3];

@@ -5,25 +5,34 @@
 
 static int8_t clamped(int32_t value)
 {
+#if defined(__ARM_FEATURE_DSP)
+    return __ssat(value, 8);
+#else
     return value < -128 ? -128 : value > 127 ? 127 : value;
+#endif
 }
 
-/* sum * multiplier / 2^shift + zero, rounded. */
+/* sum * multiplier / 2^(32 + shift) + zero, rounded; shift is at least 1. */
 static int8_t requantized(int32_t sum, int32_t multiplier, int shift, int zero)
 {
-    return clamped((int32_t)(((int64_t)sum * multiplier + ((int64_t)1 << (shift - 1))) >> shift) + zero);
+    const int32_t high = (int64_t)sum * multiplier >> 32;
+    return clamped(((high + (1 << (shift - 1))) >> shift) + zero);
 }
 
 /* What the taps of a filter see at one moment, less the zero of the map; zeros beyond the map and up to `size`. */
 static void gather(const int8_t *x, int length, int channels, int zero, int first, int taps, int dilation,
                    int16_t *column, int size)
 {
-    int16_t *const end = column + size;
-    for (int k = 0; k < taps; k++, first += dilation)
-        for (int c = 0; c < channels; c++)
-            *column++ = first < 0 || first >= length ? 0 : x[first * channels + c] - zero;
-    while (column < end)
-        *column++ = 0;
+    memset(column + taps * channels, 0, (size - taps * channels) * sizeof *column);
+    for (int k = 0; k < taps; k++, first += dilation, column += channels) {
+        const int8_t *from = x + first * channels;
+        if (first < 0 || first >= length)
+            memset(column, 0, channels * sizeof *column);
+        else
+#pragma GCC unroll 4
+            for (int c = 0; c < channels; c++)
+                column[c] = from[c] - zero;
+    }
 }
 
 /* Sums of two filters, at w and w + size, with two columns. */
@@ -33,12 +42,12 @@ static void dots(const int8_t *w, const int16_t *p, const int16_t *q, int size, 
     const int8_t *v = w + size;
 #if defined(__ARM_FEATURE_DSP)
     for (int j = 0; j < size; j += 4) {
-        int32_t ww, vv;
+        uint32_t ww, vv;
         int16x2_t p0, p1, q0, q1;
         memcpy(&ww, w + j, 4), memcpy(&vv, v + j, 4);
         memcpy(&p0, p + j, 4), memcpy(&p1, p + j + 2, 4), memcpy(&q0, q + j, 4), memcpy(&q1, q + j + 2, 4);
-        const int16x2_t w0 = __sxtb16(ww), w1 = __sxtb16(__ror(ww, 8));
-        const int16x2_t v0 = __sxtb16(vv), v1 = __sxtb16(__ror(vv, 8));
+        const int16x2_t w0 = __sxtb16(ww), w1 = __sxtb16(ww >> 8 | ww << 24);
+        const int16x2_t v0 = __sxtb16(vv), v1 = __sxtb16(vv >> 8 | vv << 24);
         a = __smlad(w1, p1, __smlad(w0, p0, a)), b = __smlad(v1, p1, __smlad(v0, p0, b));
         c = __smlad(w1, q1, __smlad(w0, q0, c)), d = __smlad(v1, q1, __smlad(v0, q0, d));
     }
@@ -53,7 +62,7 @@ static void dots(const int8_t *w, const int16_t *p, const int16_t *q, int size, 
     sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
 }
 
-/* Where a ReLU follows, zero is the least number there is. */
+/* Where a ReLU follows, the zero of y is the least number there is. */
 static void conv(const int8_t *x, int length, int inputs, int zero, int8_t *y, int moments, int outputs, int zero_y,
                  const int8_t *weight, const int32_t *bias, const int32_t *multiplier, const int8_t *shift, int taps,
                  int stride, int dilation)
