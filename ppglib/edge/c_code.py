@@ -14,6 +14,7 @@ from ppglib.files import InputError
 from ppglib.task import BINS, LENGTH, LOWEST, RATE
 
 PARTS = Path(__file__).parent / "c"
+HEAD = 2**14 - 1  # largest weight of the head in int8: 500 times 255 of them fit 32 bits
 FACTOR = 20  # bits of the factors of an addition in int8
 
 
@@ -118,14 +119,13 @@ def _int8(ops: list[Op], quantized: Quantized) -> tuple[list[str], list[str], in
     calls, constants = [f"quantize(window, {LENGTH}, {number(step[INPUT])}, {zero[INPUT]}, {name_of[INPUT]})"], []
     for op, (x, length, inputs), y, (moments, outputs) in _walk(ops, name_of):
         name, source = op.output, op.inputs[-1]
-        if op.weight is not None:
+        if op.kind in ("conv", "scale"):
             scale = step[source] * quantized.steps[name].astype(np.float64)  # of the sums
             bias, even = np.rint(op.bias / scale).astype(np.int64), -outputs % 2 if op.kind != "scale" else 0
             constants.append(_array("int32_t", f"{name}_bias", np.pad(bias, (0, even))))
             weight = quantized.weights[name].reshape(op.weight.shape)
             weight = weight if op.kind == "scale" else _by_four(np.pad(_rows(weight), ((0, even), (0, 0))))
             constants.append(_array("int8_t", f"{name}_weight", weight))
-        if op.kind in ("conv", "scale"):
             multiplier, shift = _fixed(name, scale / step[name])
             constants += [_array("int32_t", f"{name}_multiplier", multiplier), _array("int8_t", f"{name}_shift", shift)]
         arrays = f"{name}_weight, {name}_bias, {name}_multiplier, {name}_shift"
@@ -143,7 +143,10 @@ def _int8(ops: list[Op], quantized: Quantized) -> tuple[list[str], list[str], in
             (multiplier,), (shift,) = _fixed(name, np.array([step[source] / length / step[name]]))
             calls.append(f"mean({x}, {length}, {inputs}, {zero[source]}, {y}, {zero[name]}, {multiplier}, {shift})")
         else:
-            constants.append(_array("float", f"{name}_scale", scale))
+            row = np.abs(op.weight).max(axis=(1, 2)).astype(np.float64) / HEAD
+            constants.append(_array("int16_t", f"{name}_weight", np.rint(op.weight / row[:, None, None])))
+            constants.append(_array("float", f"{name}_scale", step[source] * row))
+            constants.append(_array("float", f"{name}_bias", op.bias))
             calls.append(f"linear({x}, {inputs}, {zero[source]}, {y}, {outputs}, {name}_weight, {name}_bias, {name}_scale)")
     return calls, constants, size
 

@@ -86,18 +86,17 @@ static void conv(const int8_t *x, int length, int inputs, int zero, int8_t *y, i
     }
 }
 
-/* The head: its sums are not quantized. Neighbouring bins differ by less than a 256th of the range of all of them. */
-static void linear(const int8_t *x, int inputs, int zero, float *y, int outputs, const int8_t *weight,
-                   const int32_t *bias, const float *scale)
+/* The head, with weights of 16 bits and sums that are not quantized: neighbouring bins differ by little. */
+static void linear(const int8_t *x, int inputs, int zero, float *y, int outputs, const int16_t *weight,
+                   const float *bias, const float *scale)
 {
     static int16_t column[PPG_COLUMN];
-    const int size = (inputs + 3) / 4 * 4;
-    gather(x, 1, inputs, zero, 0, 1, 1, column, size);
-    for (int o = 0; o < outputs; o += 2, weight += 2 * size) {
-        int32_t sums[4] = {bias[o], bias[o + 1], 0, 0};
-        dots(weight, column, column, size, sums);
-        for (int i = 0; i < 2 && o + i < outputs; i++)
-            y[o + i] = scale[o + i] * sums[i];
+    gather(x, 1, inputs, zero, 0, 1, 1, column, inputs);
+    for (int o = 0; o < outputs; o++, weight += inputs) {
+        int32_t sum = 0;
+        for (int j = 0; j < inputs; j++)
+            sum += weight[j] * column[j];
+        y[o] = scale[o] * sum + bias[o];
     }
 }
 
