@@ -1,0 +1,177 @@
+"""The edge table: what the paper's sizes and the family cost on a microcontroller, and how they err in int8.
+
+Networks are trained anew, two folds by person each, so that nobody of those whom they err on has been seen."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ppglib import files
+from ppglib.edge import boards, c_code, export, host, onnx_file, signal, tflite
+from ppglib.edge.extra import needed, program
+from ppglib.edge.graph import Op, graph
+from ppglib.files import InputError
+from ppglib.metrics import people_rows
+from ppglib.resnet1d import ResNet1D
+from ppglib.results.students import FAMILY
+from ppglib.splits import split
+from ppglib.study import engine, grid, studies
+from ppglib.study.prepare import study_windows
+from ppglib.study.studies import Study
+from ppglib.study.teachers import kept_path, load_network
+from ppglib.task import DECODERS, decode
+from ppglib.windows import Windows, gather
+
+STUDY = "open_edge"
+COMPARED = 500  # windows, of the test people of a fold, on which all runtimes are compared
+TOOLS = ("onnx", "onnxruntime", "litert_torch", "ai_edge_quantizer", "ai_edge_litert", "tflite_micro", "ethosu.vela")
+PROGRAMS = ("cc", "arm-none-eabi-gcc", "qemu-system-arm")
+RATES = (25.0, 50.0, 100.0)  # Hz, of sensors
+log = logging.getLogger(__name__)
+
+
+class Student(NamedTuple):
+    """A trained network of a fold: who it is, in float32 as operations, its C code, and what int8 made of it."""
+
+    name: str
+    fold: int
+    network: ResNet1D
+    ops: list[Op]
+    onnx: dict[str, bytes]
+    c: dict[str, dict[str, str]]
+    drawn: np.ndarray
+
+
+def main(out: Path, data: Path | None, work: Path, jobs: int) -> None:
+    """Train what is not trained yet (into `work`), measure, and write the tables to `out`."""
+    for name in TOOLS:
+        needed(name)
+    for name in PROGRAMS:
+        program(name)
+    study = studies.read(STUDY)
+    windows = study_windows(study, data, work)
+    engine.sweep(study, windows, work, jobs)
+    tables(out, study, windows, work)
+
+
+def tables(out: Path, study: Study, windows: Windows, work: Path) -> None:
+    """Measure the networks of a study whose weights lie in `work`, and write the tables to `out`, one by one."""
+    students = [made(run, windows, work) for run in sorted(grid.runs(study), key=lambda run: run.network.macs)]
+    files.write_table(out / "people.csv", pd.DataFrame([row for s in students for row in errors(s, windows)]))
+    files.write_table(out / "signal.csv", pd.DataFrame(around()))
+    first = [s for s in students if s.fold == study.folds[0]]
+    lite = {s.name: tflite.int8(s.ops, s.drawn) for s in first}
+    files.write_table(out / "agreement.csv", pd.DataFrame([row for s in first for row in agree(s, windows, lite[s.name])]))
+    rows = [row for s in first for row in costs(s, windows, lite[s.name])]
+    files.write_table(out / "networks.csv", pd.DataFrame(rows))
+
+
+def made(run: grid.Run, windows: Windows, work: Path) -> Student:
+    """A trained run, exported. InputError where its weights are missing."""
+    path = kept_path(run, windows.digest(), work)
+    if not path.is_file():
+        raise InputError(f"There are no weights {path}: let bench --edge train them.")
+    network = load_network(run.network, path).eval()
+    drawn = export.calibration(windows, split(windows, run.fold, run.split)[0])
+    ops, name = graph(network), name_of(network)
+    single = onnx_file.float32(ops, {})
+    models = {"float32": single, "int8": onnx_file.int8(single, drawn)}
+    quantized = {"float32": None, "int8": onnx_file.scales(models["int8"])}
+    return Student(name, run.fold, network, ops, models, {k: c_code.files_of(ops, {}, q) for k, q in quantized.items()}, drawn)
+
+
+def name_of(network: ResNet1D) -> str:
+    """Its name in the family, or its blocks."""
+    text = f"{network.design.blocks} {network.design.name}".strip()
+    return {own: name for name, own in FAMILY.items()}.get(text, text)
+
+
+def errors(student: Student, windows: Windows) -> list[dict]:
+    """Mean errors of a person whom it was not trained on, in float32 (PyTorch) and int8 (C on this machine)."""
+    rows, found = split(windows, student.fold)[1], []
+    table = windows.table.iloc[rows]
+    x, hr = gather(windows.signal, table.start.to_numpy()), table.hr.to_numpy()
+    for kind, logits in (("float32", by_torch(student.network, x)), ("int8", host.predict(student.c["int8"], x))):
+        by = {DECODERS[how]: np.abs(decode(shares(logits), how) - hr) for how in DECODERS}
+        about = {"network": student.name, "fold": student.fold, "kind": kind}
+        found += [about | {k: v for k, v in row.items() if k != "activity"} for row in people_rows(by, table.assign(activity=""))]
+    log.info("%s, fold %d: errors", student.name, student.fold)
+    return found
+
+
+def agree(student: Student, windows: Windows, lite: bytes) -> Iterable[dict]:
+    """How far each runtime is from PyTorch on the same windows of test people."""
+    table = windows.table.iloc[split(windows, student.fold)[1]]
+    x = gather(windows.signal, table.start.to_numpy()[np.linspace(0, len(table) - 1, COMPARED).astype(int)])
+    said = {("float32", "PyTorch"): by_torch(student.network, x)}
+    for kind in student.c:
+        said[kind, "ONNX Runtime"] = onnx_file.predict(student.onnx[kind], x)
+        said[kind, "C"] = host.predict(student.c[kind], x)
+    said["int8", "LiteRT"] = tflite.predict(lite, x)
+    said["int8", "TFLite Micro"] = tflite.micro(lite, x)[1]
+    truth = said["float32", "PyTorch"]
+    for (kind, runtime), logits in said.items():
+        row = {"network": student.name, "fold": student.fold, "kind": kind, "runtime": runtime, "windows": len(x)}
+        row["same_argmax"] = int((logits.argmax(1) == truth.argmax(1)).sum())
+        row["logit"] = np.abs(logits - truth).max()
+        for how in DECODERS:
+            far = np.abs(decode(shares(logits), how) - decode(shares(truth), how))
+            row |= {f"{how}_mean": far.mean(), f"{how}_largest": far.max()}
+        yield row
+    log.info("%s: runtimes compared", student.name)
+
+
+def costs(student: Student, windows: Windows, lite: bytes) -> Iterable[dict]:
+    """Bytes and instructions of a network in C, of both kinds; for int8 also TFLite's bytes, arena and NPU."""
+    design = student.network.design
+    size = sum(p.numel() for p in student.network.parameters())
+    x = gather(windows.signal, windows.table.start.to_numpy()[split(windows, student.fold)[1][[0, -1]]])
+    for kind, code in student.c.items():
+        row = {"network": student.name, "blocks": design.blocks, "design": design.name, "parameters": size}
+        row |= {"macs": design.macs, "kind": kind} | boards.size(code, "ppg_network.c")._asdict()
+        expected = host.predict(code, x)
+        for board in boards.BOARDS:
+            counts, logits = boards.network(code, x, board)
+            if not np.allclose(logits, expected, atol=1e-3):
+                raise InputError(f"{student.name} in {kind} says on the {board} what it does not say here: look into its C code.")
+            row[board] = counts.max()
+        if kind == "int8":
+            row |= {"tflite": len(lite), "arena": tflite.micro(lite, x)[0]} | tflite.npu(lite)
+        log.info("%s in %s: %s", student.name, kind, row)
+        yield row
+
+
+def around() -> Iterable[dict]:
+    """What surrounds a network: instructions every 2 s, flash and RAM of both filters, for sensors of RATES."""
+    network = c_code.files_of(graph(ResNet1D(1, width=4)), {})
+    for rate in RATES:
+        samples = 1e5 + 1e3 * np.sin(2 * np.pi * 1.5 * np.arange(round(8 * rate)) / rate)
+        for causal in (False, True):
+            code = signal.files_of(rate)
+            if causal:
+                code["ppg_signal.h"] = code["ppg_signal.h"].replace("#define PPG_CAUSAL 0", "#define PPG_CAUSAL 1")
+            size = boards.size(network | code, "ppg_signal.c")
+            row = {"rate": rate, "filter": "causal" if causal else "each window", "flash": size.flash}
+            row["ram"] = size.ram + boards.stream_size(network | code)
+            for board in boards.BOARDS:
+                counts = boards.signal(network | code, samples, round(2 * rate), board)
+                row |= {f"{board} {name}": count for name, count in counts.items()}
+            yield row
+
+
+@torch.no_grad()
+def by_torch(network: ResNet1D, x: np.ndarray) -> np.ndarray:
+    """Logits (N, 180) of windows (N, 200), in pieces."""
+    parts = [network(part[:, None]) for part in torch.from_numpy(x).split(512)]
+    return torch.cat(parts).numpy()
+
+
+def shares(logits: np.ndarray) -> np.ndarray:
+    """Probabilities, float64."""
+    raised = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
+    return raised / raised.sum(1, keepdims=True)
