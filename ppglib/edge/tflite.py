@@ -44,8 +44,13 @@ def int8(ops: list[Op], calibration: np.ndarray) -> bytes:
         for name in (names.FULLY_CONNECTED, names.INPUT, names.OUTPUT):
             work.update_quantization_recipe(regex=".*", operation_name=name, algorithm_key=left)
         (key,) = _interpreter(Path(path).read_bytes()).get_signature_list()["serving_default"]["inputs"]
-        ranges = work.calibrate({"serving_default": [{key: window[None, None]} for window in calibration]})
-        found = bytes(work.quantize(ranges).quantized_model)
+        # The quantizer's own calibration is a moving average, which forgets all but the last windows: half of the
+        # largest numbers would be cut off. This one is of the least and largest of all.
+        extremes = needed("ai_edge_quantizer.utils.qsv_utils").min_max_update
+        calibrator = needed("ai_edge_quantizer.calibrator").Calibrator(path, qsv_update_func=extremes)
+        feeds = [{key: window[None, None]} for window in calibration]
+        calibrator.calibrate({"serving_default": feeds}, work._recipe_manager)
+        found = bytes(work.quantize(calibrator.get_model_qsvs()).quantized_model)
     _check(found)
     return found
 
