@@ -226,9 +226,9 @@ def bench(options: argparse.Namespace) -> None:
     from ppglib.bench import gpu_training, inference, training
 
     if options.edge:
-        from ppglib.edge import table
+        from ppglib.edge import bench as edge
 
-        table.main(options.out or Path("out/edge/results"), options.data, Path("out/edge"), options.jobs)
+        edge.main(options.out or Path("out/edge/results"), options.data, Path("out/edge"), options.jobs)
     elif options.inference:
         inference.main(options.out or Path("out/compute"), options.device)
     elif options.device == "cuda":

@@ -13,15 +13,13 @@ import torch
 
 from ppglib import files
 from ppglib.edge import boards, c_code, export, host, onnx_file, signal, tflite
-from ppglib.edge.extra import needed, program
 from ppglib.edge.graph import Op, graph
 from ppglib.files import InputError
 from ppglib.metrics import people_rows
 from ppglib.resnet1d import ResNet1D
 from ppglib.results.students import FAMILY
 from ppglib.splits import split
-from ppglib.study import engine, grid, studies
-from ppglib.study.prepare import study_windows
+from ppglib.study import grid
 from ppglib.study.studies import Study
 from ppglib.study.teachers import kept_path, load_network
 from ppglib.task import DECODERS, decode
@@ -29,8 +27,6 @@ from ppglib.windows import Windows, gather
 
 STUDY = "open_edge"
 COMPARED = 500  # windows, of the test people of a fold, on which all runtimes are compared
-TOOLS = ("onnx", "onnxruntime", "litert_torch", "ai_edge_quantizer", "ai_edge_litert", "tflite_micro", "ethosu.vela")
-PROGRAMS = ("cc", "arm-none-eabi-gcc", "qemu-system-arm")
 RATES = (25.0, 50.0, 100.0)  # Hz, of sensors
 log = logging.getLogger(__name__)
 
@@ -45,18 +41,6 @@ class Student(NamedTuple):
     onnx: dict[str, bytes]
     c: dict[str, dict[str, str]]
     drawn: np.ndarray
-
-
-def main(out: Path, data: Path | None, work: Path, jobs: int) -> None:
-    """Train what is not trained yet (into `work`), measure, and write the tables to `out`."""
-    for name in TOOLS:
-        needed(name)
-    for name in PROGRAMS:
-        program(name)
-    study = studies.read(STUDY)
-    windows = study_windows(study, data, work)
-    engine.sweep(study, windows, work, jobs)
-    tables(out, study, windows, work)
 
 
 def tables(out: Path, study: Study, windows: Windows, work: Path) -> None:
