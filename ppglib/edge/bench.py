@@ -25,5 +25,6 @@ def main(out: Path, data: Path | None, work: Path, jobs: int) -> None:
     study = studies.read(table.STUDY)
     windows = study_windows(study, data, work)
     engine.sweep(study, windows, work, jobs)
+    table.price(out, study)
     table.tables(out, study, windows, work)
     streaming.main(out, data)

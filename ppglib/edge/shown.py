@@ -1,5 +1,6 @@
 """The tables of `bench --edge` as people read them: what a network costs on a device, and what int8 costs in error."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -7,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ppglib.edge import streaming
 from ppglib.files import InputError
 from ppglib.results import plots
 from ppglib.results.bootstrap import interval, resample
 from ppglib.results.frames import Table, captioned
 from ppglib.results.students import FAMILY
-from ppglib.task import DECODERS
+from ppglib.task import DECODERS, LENGTH
 
 NAMES = ("people", "networks", "agreement", "signal", "streaming")
 CORES = ("Cortex-M4F", "Cortex-M33", "Cortex-M55")
@@ -145,9 +147,25 @@ def causality_table(measured: Measured) -> Table:
     return captioned(rows, causality_table.__doc__)
 
 
+def streaming_table() -> Table:
+    """What a stream could keep of a window: outputs of the trunk that see no border of it (field in samples, stride), whether 2 s are whole
+    strides, and MMAC every 2 s computed whole and where nothing is computed twice, with the numbers that are kept for it."""
+    rows = []
+    for name, design in streaming.designs().items():
+        stride, whole = math.prod(design.strides), streaming.saved(design)
+        row = {"network": name, "field": design.field, "stride": stride, "whole_strides": streaming.HOP % stride == 0}
+        row |= {"outputs": -(-LENGTH // stride), "see_no_border": max(0, (LENGTH - design.field) // stride + 1)}
+        row["whole"], row["streamed"], row["kept"] = whole.whole / 1e6, np.nan, ""
+        if name == "Causal":
+            row |= {"see_no_border": "", "streamed": whole.streamed / 1e6, "kept": str(whole.kept)}
+        rows.append(row)
+    return captioned(pd.DataFrame(rows), streaming_table.__doc__)
+
+
 def published() -> Table:
     """Published networks for devices, with what they were tested on. Other recordings, other people: not comparable with the tables above but in size."""
-    return captioned(pd.read_csv(Path(__file__).parent / "published.csv"), published.__doc__)
+    rows = pd.read_csv(Path(__file__).parent / "published.csv", dtype=str, keep_default_na=False)
+    return captioned(rows, published.__doc__, "work parameters mmac memory_kb mae inputs protocol", mmac="MMAC", memory_kb="kB", mae="MAE")
 
 
 def plot(measured: Measured) -> plots.Plot:

@@ -78,6 +78,13 @@ def saved(design: Design) -> Saved:
     return Saved(design.macs, (design.macs - head) * HOP // LENGTH + head, sum(map(int.__mul__, inputs, reach)) + sums)
 
 
+def designs() -> dict[str, Design]:
+    """The paper's smallest network, the family and `Causal`, by name."""
+    study = studies.read(STUDY)
+    own = {f"{d.blocks} {d.name}": d for d in studies.networks([], study.designs)}
+    return {"1": Design(1)} | {name: own[text] for name, text in FAMILY.items()} | {"Causal": DESIGN}
+
+
 def causal(windows: Windows, given: list[Recording]) -> Windows:
     """The same `windows` (`windows_of` the recordings `given`), every sample of a recording filtered as it comes."""
     table, rows = windows.table, np.empty((len(windows.table), LENGTH), np.float32)
@@ -124,9 +131,8 @@ def rows_of(study: Study, given: list[Recording]) -> Iterable[dict]:
     """Mean errors of each test person: of a network, trained on and tested on windows of one filter or the other."""
     alone = windows_of(given, (1,))
     both = {"each window": alone, "causal": causal(alone, given)}
-    small = next(d for d in studies.networks([], study.designs) if f"{d.blocks} {d.name}" == FAMILY["small"])
     for fold in study.folds:
-        for make, design, filters in ((ResNet1D, small, ("each window", "causal")), (Causal, DESIGN, ("causal",))):
+        for make, design, filters in ((ResNet1D, designs()["small"], ("each window", "causal")), (Causal, DESIGN, ("causal",))):
             for trained in filters:
                 network = fitted(make, design, both[trained], study, fold)
                 about = {"network": make.__name__, "design": f"{design.blocks} {design.name}", "fold": fold, "trained": trained}

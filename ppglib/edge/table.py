@@ -16,13 +16,13 @@ from ppglib.edge import boards, c_code, export, host, onnx_file, signal, tflite
 from ppglib.edge.graph import Op, graph
 from ppglib.files import InputError
 from ppglib.metrics import people_rows
-from ppglib.resnet1d import ResNet1D
+from ppglib.resnet1d import Design, ResNet1D
 from ppglib.results.students import FAMILY
 from ppglib.splits import split
-from ppglib.study import grid
+from ppglib.study import grid, studies
 from ppglib.study.studies import Study
 from ppglib.study.teachers import kept_path, load_network
-from ppglib.task import DECODERS, decode
+from ppglib.task import BAND, DECODERS, LENGTH, RATE, decode
 from ppglib.windows import Windows, gather
 
 STUDY = "open_edge"
@@ -44,15 +44,18 @@ class Student(NamedTuple):
 
 
 def tables(out: Path, study: Study, windows: Windows, work: Path) -> None:
-    """Measure the networks of a study whose weights lie in `work`, and write the tables to `out`, one by one."""
+    """Write to `out` how the networks of a study err whose weights lie in `work`, and how runtimes agree on them."""
     students = [made(run, windows, work) for run in sorted(grid.runs(study), key=lambda run: run.network.macs)]
     files.write_table(out / "people.csv", pd.DataFrame([row for s in students for row in errors(s, windows)]))
-    files.write_table(out / "signal.csv", pd.DataFrame(around()))
     first = [s for s in students if s.fold == study.folds[0]]
-    lite = {s.name: tflite.int8(s.ops, s.drawn) for s in first}
-    files.write_table(out / "agreement.csv", pd.DataFrame([row for s in first for row in agree(s, windows, lite[s.name])]))
-    rows = [row for s in first for row in costs(s, windows, lite[s.name])]
-    files.write_table(out / "networks.csv", pd.DataFrame(rows))
+    files.write_table(out / "agreement.csv", pd.DataFrame([row for s in first for row in agree(s, windows)]))
+
+
+def price(out: Path, study: Study) -> None:
+    """Write to `out` what the networks of a study cost, and what surrounds them. Nothing is trained for it."""
+    designs = sorted(studies.networks(study.students, study.designs), key=lambda design: design.macs)
+    files.write_table(out / "signal.csv", pd.DataFrame(around()))
+    files.write_table(out / "networks.csv", pd.DataFrame([row for design in designs for row in costs(design)]))
 
 
 def made(run: grid.Run, windows: Windows, work: Path) -> Student:
@@ -62,16 +65,16 @@ def made(run: grid.Run, windows: Windows, work: Path) -> Student:
         raise InputError(f"There are no weights {path}: let bench --edge train them.")
     network = load_network(run.network, path).eval()
     drawn = export.calibration(windows, split(windows, run.fold, run.split)[0])
-    ops, name = graph(network), name_of(network)
+    ops, name = graph(network), name_of(run.network)
     single = onnx_file.float32(ops, {})
     models = {"float32": single, "int8": onnx_file.int8(single, drawn)}
     quantized = {"float32": None, "int8": onnx_file.scales(models["int8"])}
     return Student(name, run.fold, network, ops, models, {k: c_code.files_of(ops, {}, q) for k, q in quantized.items()}, drawn)
 
 
-def name_of(network: ResNet1D) -> str:
+def name_of(design: Design) -> str:
     """Its name in the family, or its blocks."""
-    text = f"{network.design.blocks} {network.design.name}".strip()
+    text = f"{design.blocks} {design.name}".strip()
     return {own: name for name, own in FAMILY.items()}.get(text, text)
 
 
@@ -88,9 +91,9 @@ def errors(student: Student, windows: Windows) -> list[dict]:
     return found
 
 
-def agree(student: Student, windows: Windows, lite: bytes) -> Iterable[dict]:
+def agree(student: Student, windows: Windows) -> Iterable[dict]:
     """How far each runtime is from PyTorch on the same windows of test people."""
-    table = windows.table.iloc[split(windows, student.fold)[1]]
+    table, lite = windows.table.iloc[split(windows, student.fold)[1]], tflite.int8(student.ops, student.drawn)
     x = gather(windows.signal, table.start.to_numpy()[np.linspace(0, len(table) - 1, COMPARED).astype(int)])
     said = {("float32", "PyTorch"): by_torch(student.network, x)}
     for kind in student.c:
@@ -110,24 +113,38 @@ def agree(student: Student, windows: Windows, lite: bytes) -> Iterable[dict]:
     log.info("%s: runtimes compared", student.name)
 
 
-def costs(student: Student, windows: Windows, lite: bytes) -> Iterable[dict]:
-    """Bytes and instructions of a network in C, of both kinds; for int8 also TFLite's bytes, arena and NPU."""
-    design = student.network.design
-    size = sum(p.numel() for p in student.network.parameters())
-    x = gather(windows.signal, windows.table.start.to_numpy()[split(windows, student.fold)[1][[0, -1]]])
-    for kind, code in student.c.items():
-        row = {"network": student.name, "blocks": design.blocks, "design": design.name, "parameters": size}
+def costs(design: Design) -> Iterable[dict]:
+    """Bytes and instructions of a network in C, of both kinds; for int8 also TFLite's bytes, arena and NPU.
+
+    Weights change none of it but by what a ReLU cuts off, so they are those before training, on windows of sines."""
+    torch.manual_seed(0)
+    network, x = ResNet1D(**vars(design)).eval(), sines(64)
+    ops = graph(network)
+    single = onnx_file.float32(ops, {})
+    quantized = {"float32": None, "int8": onnx_file.scales(onnx_file.int8(single, x))}
+    size = sum(p.numel() for p in network.parameters())
+    for kind, numbers in quantized.items():
+        code = c_code.files_of(ops, {}, numbers)
+        row = {"network": name_of(design), "blocks": design.blocks, "design": design.name, "parameters": size}
         row |= {"macs": design.macs, "kind": kind} | boards.size(code, "ppg_network.c")._asdict()
-        expected = host.predict(code, x)
+        expected = host.predict(code, x[:2])
         for board in boards.BOARDS:
-            counts, logits = boards.network(code, x, board)
+            counts, logits = boards.network(code, x[:2], board)
             if not np.allclose(logits, expected, atol=1e-3):
-                raise InputError(f"{student.name} in {kind} says on the {board} what it does not say here: look into its C code.")
+                raise InputError(f"{row['network']} in {kind} says on the {board} what it does not say here: look into its C code.")
             row[board] = counts.max()
         if kind == "int8":
-            row |= {"tflite": len(lite), "arena": tflite.micro(lite, x)[0]} | tflite.npu(lite)
-        log.info("%s in %s: %s", student.name, kind, row)
+            lite = tflite.int8(ops, x)
+            row |= {"tflite": len(lite), "arena": tflite.micro(lite, x[:1])[0]} | tflite.npu(lite)
+        log.info("%s in %s: %s", row["network"], kind, row)
         yield row
+
+
+def sines(n: int) -> np.ndarray:
+    """Windows (n, 200) of sines of 0.5 to 4 Hz, z-scored."""
+    rng, time = np.random.default_rng(0), np.arange(LENGTH) / RATE
+    x = np.sin(2 * np.pi * (rng.uniform(*BAND, (n, 1)) * time + rng.uniform(0, 1, (n, 1))))
+    return ((x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)).astype(np.float32)
 
 
 def around() -> Iterable[dict]:
