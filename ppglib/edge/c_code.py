@@ -128,6 +128,8 @@ def _int8(ops: list[Op], quantized: Quantized) -> tuple[list[str], list[str], in
             constants.append(_array("int8_t", f"{name}_weight", weight))
             multiplier, shift = _fixed(name, scale / step[name])
             constants += [_array("int32_t", f"{name}_multiplier", multiplier), _array("int8_t", f"{name}_shift", shift)]
+        if op.relu and zero[name] != -128:
+            raise InputError(f"The zero of {name}, which a ReLU ends, is {zero[name]} and not -128: quantize by this library.")
         arrays = f"{name}_weight, {name}_bias, {name}_multiplier, {name}_shift"
         if op.kind == "conv":
             how = f"{zero[name]}, {arrays}, {op.weight.shape[2]}, {op.stride}, {op.dilation}"
@@ -136,6 +138,8 @@ def _int8(ops: list[Op], quantized: Quantized) -> tuple[list[str], list[str], in
             calls.append(f"scale({x}, {zero[source]}, {y}, {zero[name]}, {moments}, {outputs}, {arrays})")
         elif op.kind == "add":
             other, own = (round(step[s] / step[name] * 2**FACTOR) for s in (source, op.inputs[0]))
+            if max(other, own) > 4 * 2**FACTOR:
+                raise InputError(f"What is added to {name} is much coarser than the sum: calibrate on other windows.")
             summand = f"{y}, {moments}, {outputs}, {zero[op.inputs[0]]}, {own}, {zero[name]}"
             how = f"{summand}, {op.stride}, {op.before}"
             calls.append(f"add({x}, {length}, {inputs}, {zero[source]}, {other}, {how})")

@@ -122,8 +122,6 @@ class Folded(nn.Module):
 def widened(op: Op, shortcut: torch.Tensor, channels: int) -> torch.Tensor:
     """The shortcut (N, C, L) of an "add": pooled, and with channels of zeros before and after its own."""
     if op.stride > 1:
-        rest = -shortcut.shape[2] % op.stride  # the last sample again: it changes no maximum
-        shortcut = torch.cat([shortcut, *[shortcut[..., -1:]] * rest], 2)
-        shortcut = nn.functional.max_pool1d(shortcut, op.stride)
+        shortcut = nn.functional.max_pool1d(shortcut, op.stride, ceil_mode=True)
     after = channels - op.before - shortcut.shape[1]
     return nn.functional.pad(shortcut, (0, 0, op.before, after)) if op.before or after else shortcut

@@ -92,7 +92,7 @@ def cost_table(measured: Measured) -> Table:
 def int8_table(measured: Measured) -> Table:
     """MAE (BPM) on people whom the networks were not trained on, in float32, and how much more it is in int8, paired over the same
     people."""
-    rows = costs(measured)
+    rows = costs(measured).dropna(subset="median")
     shown = rows[rows.kind == "int8"][["network"]].reset_index(drop=True)
     for how in COLUMN:
         for kind, name, form in (("float32", how, ".2f"), ("int8", f"{how} cost", "+.3f")):
@@ -113,10 +113,10 @@ def tools_table(measured: Measured) -> Table:
 
 
 def agreement_table(measured: Measured) -> Table:
-    """How far each runtime is from PyTorch in float32, over all networks, 500 windows each: windows with the same argmax, the largest
-    difference of a logit, and the mean and largest differences of the median (BPM)."""
+    """How far each runtime is from PyTorch in float32, over all networks, 500 windows each: windows with the same argmax as it, and
+    as ONNX Runtime in the same kind, the largest difference of a logit, and the mean and largest differences of the median (BPM)."""
     rows = measured.agreement.groupby(["kind", "runtime"], sort=False).agg(
-        windows=("windows", "sum"), same_argmax=("same_argmax", "sum"), logit=("logit", "max"),
+        windows=("windows", "sum"), same_argmax=("same_argmax", "sum"), same_onnx=("same_onnx", "sum"), logit=("logit", "max"),
         median_mean=("median_mean", "mean"), median_largest=("median_largest", "max"),
     ).reset_index()  # fmt: skip
     shown = rows.assign(logit=rows.logit.map("{:.2g}".format), median_mean=rows.median_mean.map("{:.2g}".format))
@@ -147,6 +147,14 @@ def causality_table(measured: Measured) -> Table:
     return captioned(rows, causality_table.__doc__)
 
 
+def paper_table(measured: Measured) -> Table:
+    """What one block saves of twelve, the paper's sizes (%): instructions on a Cortex-M4F, flash and RAM of the C code."""
+    rows = measured.networks.assign(RAM=measured.networks.ram + measured.networks.stack)
+    one, twelve = (rows[rows.network == size].set_index("kind")[["Cortex-M4F", "flash", "RAM"]] for size in ("1", "12"))
+    saved = (100 * (1 - one / twelve)).rename(columns={"Cortex-M4F": "instructions"}).reset_index()
+    return captioned(saved, paper_table.__doc__, saved.map(lambda v: v if isinstance(v, str) else f"{v:.0f}"))
+
+
 def streaming_table() -> Table:
     """What a stream could keep of a window: outputs of the trunk that see no border of it (field in samples, stride), whether 2 s are whole
     strides, and MMAC every 2 s computed whole and where nothing is computed twice, with the numbers that are kept for it."""
@@ -170,7 +178,7 @@ def published() -> Table:
 
 def plot(measured: Measured) -> plots.Plot:
     """MAE (median) in int8 and float32 against instructions on an M4F and against flash."""
-    rows = costs(measured)
+    rows = costs(measured).dropna(subset="median")
     fig, axes = plots._figure(1, 2, 5.6, 4.6, sharey=True)
     looks = {"paper": ("x", plots.INK, "--"), "family": ("o", plots.ACCENT, "-")}
     for ax, (x, unit, name) in zip(axes, (("Cortex-M4F", 1e6, "10⁶ instructions on a Cortex-M4F"), ("flash", 1e3, "flash (kB)"))):

@@ -58,7 +58,7 @@ def int8(ops: list[Op], calibration: np.ndarray) -> bytes:
 def _check(model: bytes) -> None:
     """That int8 ends before the head alone, and that no buffer lies outside, where TFLM would read something else."""
     kinds = [op["op_name"] for op in _interpreter(model)._get_ops_details() if op["op_name"] != "DELEGATE"]
-    if kinds.count("DEQUANTIZE") != 1 or kinds[-2:] != ["DEQUANTIZE", "FULLY_CONNECTED"] or kinds.count("QUANTIZE") != 1:
+    if kinds.count("DEQUANTIZE") != 1 or kinds[-2:] != ["DEQUANTIZE", "FULLY_CONNECTED"]:
         raise InputError(f"The converter left int8 before the head ({' '.join(kinds)}): use --to c or --to onnx-int8.")
     schema = needed("ai_edge_litert.schema_py_generated")
     for buffer in schema.ModelT.InitFromPackedBuf(model).buffers:
