@@ -63,12 +63,12 @@ def costs(measured: Measured) -> pd.DataFrame:
     """A row a network and kind: what it costs, its MAE by each decoder, and for int8 what that costs against float32.
 
     Columns of networks.csv, and for argmax and median the MAE, NAME_low, NAME_high; int8: `NAME cost` with its limits."""
-    rows = measured.networks.copy()
+    rows = measured.networks
     for how, draws in errors(measured.people, ["network", "kind"]).items():
-        wanted = pd.MultiIndex.from_frame(rows[["network", "kind"]])
-        for name, values in (("", draws), (" cost", draws - draws.xs("float32", level="kind").reindex(draws.index, level=0))):
-            ends = interval(values.reindex(wanted).to_numpy())
-            rows[[f"{how}{name}", f"{how}{name}_low", f"{how}{name}_high"]] = np.transpose(ends)
+        exact = draws.xs("float32", level="kind").reindex(draws.index, level=0)
+        for name, values in ((how, draws), (f"{how} cost", draws - exact)):
+            ends = pd.DataFrame(interval(values.to_numpy()), [name, f"{name}_low", f"{name}_high"], values.index).T
+            rows = rows.join(ends, on=["network", "kind"])
     rows.loc[rows.kind == "float32", [c for c in rows if " cost" in c]] = np.nan
     low, high = (rows.kind.map({kind: ends[i] for kind, ends in CYCLES.items()}) for i in (0, 1))
     rows["share_low"], rows["share_high"] = (100 * rows["Cortex-M4F"] * each / BUDGET for each in (low, high))
@@ -82,7 +82,7 @@ def cost_table(measured: Measured) -> Table:
     emulated cores, and what of an M4 at 64 MHz that takes (%, from the fewest to the most cycles an instruction)."""
     rows = costs(measured)
     shown = rows[["network", "kind"]].assign(parameters=rows.parameters.map("{:,}".format), MMAC=rows.macs / 1e6)
-    shown["flash"], shown["RAM"] = ((value / 1e3).map("{:.1f}".format) for value in (rows.flash, rows.ram + rows.stack))
+    shown["flash"], shown["RAM"] = ((value / 1e3).map("{:.1f}".format) for value in (rows.flash, rows.ram + rows["stack"]))
     for core in CORES:
         shown[core.removeprefix("Cortex-")] = rows[core] / 1e6
     shown["% of 2 s"] = [f"{low:.1f} to {high:.1f}" for low, high in zip(rows.share_low, rows.share_high)]
@@ -113,10 +113,10 @@ def tools_table(measured: Measured) -> Table:
 
 
 def agreement_table(measured: Measured) -> Table:
-    """How far each runtime is from PyTorch in float32, over all networks, 500 windows each: windows with the same argmax as it, and
-    as ONNX Runtime in the same kind, the largest difference of a logit, and the mean and largest differences of the median (BPM)."""
+    """How far each runtime is from PyTorch in float32, over all networks, 500 windows each: windows with the same argmax, the largest
+    difference of a logit, and the mean and largest differences of the median (BPM)."""
     rows = measured.agreement.groupby(["kind", "runtime"], sort=False).agg(
-        windows=("windows", "sum"), same_argmax=("same_argmax", "sum"), same_onnx=("same_onnx", "sum"), logit=("logit", "max"),
+        windows=("windows", "sum"), same_argmax=("same_argmax", "sum"), logit=("logit", "max"),
         median_mean=("median_mean", "mean"), median_largest=("median_largest", "max"),
     ).reset_index()  # fmt: skip
     shown = rows.assign(logit=rows.logit.map("{:.2g}".format), median_mean=rows.median_mean.map("{:.2g}".format))
@@ -149,7 +149,7 @@ def causality_table(measured: Measured) -> Table:
 
 def paper_table(measured: Measured) -> Table:
     """What one block saves of twelve, the paper's sizes (%): instructions on a Cortex-M4F, flash and RAM of the C code."""
-    rows = measured.networks.assign(RAM=measured.networks.ram + measured.networks.stack)
+    rows = measured.networks.assign(RAM=measured.networks.ram + measured.networks["stack"])
     one, twelve = (rows[rows.network == size].set_index("kind")[["Cortex-M4F", "flash", "RAM"]] for size in ("1", "12"))
     saved = (100 * (1 - one / twelve)).rename(columns={"Cortex-M4F": "instructions"}).reset_index()
     return captioned(saved, paper_table.__doc__, saved.map(lambda v: v if isinstance(v, str) else f"{v:.0f}"))
@@ -180,7 +180,7 @@ def plot(measured: Measured) -> plots.Plot:
     """MAE (median) in int8 and float32 against instructions on an M4F and against flash."""
     rows = costs(measured).dropna(subset="median")
     fig, axes = plots._figure(1, 2, 5.6, 4.6, sharey=True)
-    looks = {"paper": ("x", plots.INK, "--"), "family": ("o", plots.ACCENT, "-")}
+    looks = {"paper": ("s", plots.INK, "--"), "family": ("o", plots.ACCENT, "-")}
     for ax, (x, unit, name) in zip(axes, (("Cortex-M4F", 1e6, "10⁶ instructions on a Cortex-M4F"), ("flash", 1e3, "flash (kB)"))):
         for (own, kind), (label, (marker, color, line)) in _kinds(looks):
             part = rows[(rows.network.isin(FAMILY) == own) & (rows.kind == kind)].sort_values(x)
@@ -189,7 +189,7 @@ def plot(measured: Measured) -> plots.Plot:
             part = part.assign(mae=part["median"], low=low, high=high)
             plots._dots(ax, part[x] / unit, part, "mae", label=f"{label}, {kind}", **style)
         ax.set(xscale="log", xlabel=name)
-    axes[0].axvline(BUDGET / CYCLES["int8"][1] / 1e6, color="0.7", ls=":")
+    axes[0].axvline(BUDGET / CYCLES["int8"][1] / 1e6, color="0.6", ls=":", label="all that an M4 at 64 MHz can do in 2 s")
     axes[0].set_ylabel("MAE (BPM, median)")
     return plots.Plot(fig, rows, "11_edge", _told(rows))
 
@@ -211,5 +211,5 @@ def smallest(rows: pd.DataFrame, bpm: float = 3.0) -> pd.Series:
 
 def _told(rows: pd.DataFrame) -> str:
     row = smallest(rows)
-    size = f"{row['Cortex-M4F'] / 1e6:.2f} million instructions, {row.flash / 1e3:.0f} kB of flash and {(row.ram + row.stack) / 1e3:.1f} kB of RAM"
+    size = f"{row['Cortex-M4F'] / 1e6:.2f} million instructions, {row.flash / 1e3:.0f} kB of flash and {(row.ram + row['stack']) / 1e3:.1f} kB of RAM"
     return f"{size}: {row.network} in int8 errs by {row['median']:.2f} BPM"

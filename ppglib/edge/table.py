@@ -106,7 +106,6 @@ def agree(student: Student, windows: Windows) -> Iterable[dict]:
         row = {"network": student.name, "fold": student.fold, "kind": kind, "runtime": runtime, "windows": len(x)}
         row["same_argmax"] = int((logits.argmax(1) == truth.argmax(1)).sum())
         row["logit"] = np.abs(logits - truth).max()
-        row["same_onnx"] = int((logits.argmax(1) == said[kind, "ONNX Runtime"].argmax(1)).sum())
         for how in DECODERS:
             far = np.abs(decode(shares(logits), how) - decode(shares(truth), how))
             row |= {f"{how}_mean": far.mean(), f"{how}_largest": far.max()}

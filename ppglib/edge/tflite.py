@@ -50,7 +50,7 @@ def int8(ops: list[Op], calibration: np.ndarray) -> bytes:
         calibrator = needed("ai_edge_quantizer.calibrator").Calibrator(path, qsv_update_func=extremes)
         feeds = [{key: window[None, None]} for window in calibration]
         calibrator.calibrate({"serving_default": feeds}, work._recipe_manager)
-        found = bytes(work.quantize(calibrator.get_model_qsvs()).quantized_model)
+        found = _inlined(bytes(work.quantize(calibrator.get_model_qsvs()).quantized_model))
     _check(found)
     return found
 
@@ -66,9 +66,26 @@ def _check(model: bytes) -> None:
             raise InputError("The converter put weights outside of the model, where TFLM does not find them: use --to c.")
 
 
+def _inlined(model: bytes) -> bytes:
+    """The model with weights that the converter, from 256 kB on, put behind it, inside."""
+    schema = needed("ai_edge_litert.schema_py_generated")
+    found = schema.ModelT.InitFromPackedBuf(model)
+    for buffer in found.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(model[buffer.offset : buffer.offset + buffer.size], np.uint8)
+        buffer.offset = buffer.size = 0
+    return _packed(found, len(model))
+
+
+def _packed(found, size: int) -> bytes:
+    builder = needed("flatbuffers").Builder(size)
+    builder.Finish(found.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
 def with_metadata(model: bytes, about: dict[str, str]) -> bytes:
     """The model with metadata that TFLite's readers show."""
-    schema, flatbuffers = needed("ai_edge_litert.schema_py_generated"), needed("flatbuffers")
+    schema = needed("ai_edge_litert.schema_py_generated")
     found = schema.ModelT.InitFromPackedBuf(model)
     found.metadata = found.metadata or []
     for key, value in about.items():
@@ -77,9 +94,7 @@ def with_metadata(model: bytes, about: dict[str, str]) -> bytes:
         entry.name, entry.buffer = f"ppglib.{key}", len(found.buffers)
         found.buffers.append(buffer)
         found.metadata.append(entry)
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(found.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return _packed(found, len(model))
 
 
 def predict(model: bytes, windows: np.ndarray) -> np.ndarray:
