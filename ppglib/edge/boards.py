@@ -89,6 +89,12 @@ def counted(files: dict[str, str], task: str, tasks: int, board: str) -> Count:
     return Count([round(n * unit) for n in each], np.array(words, np.uint32), unit)
 
 
+def fits(flash: int, board: str) -> bool:
+    """Whether so many bytes, and the program around them, fit the memory of a board."""
+    count, unit = BOARDS[board].flash[1][:-1], BOARDS[board].flash[1][-1]
+    return flash + 2**16 < int(count) * {"K": 2**10, "M": 2**20}[unit]
+
+
 def stream_size(files: dict[str, str], board: str = "Cortex-M4F") -> int:
     """Bytes of a struct ppg_stream, which its user provides."""
     main = '#include "ppg_signal.h"\nchar size[sizeof(struct ppg_stream)];\n'

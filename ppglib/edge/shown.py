@@ -10,7 +10,7 @@ import pandas as pd
 
 from ppglib.edge import streaming
 from ppglib.files import InputError
-from ppglib.results import plots
+from ppglib.results import kit
 from ppglib.results.bootstrap import interval, resample
 from ppglib.results.frames import Table, captioned
 from ppglib.results.students import FAMILY
@@ -99,7 +99,11 @@ def int8_table(measured: Measured) -> Table:
             own = rows[rows.kind == kind]
             texts = (f"{v:{form}} [{a:{form}}, {b:{form}}]" for v, a, b in own[[name, f"{name}_low", f"{name}_high"]].to_numpy())
             shown[f"{how}, int8 − float32" if kind == "int8" else how] = list(texts)
-    return captioned(rows, int8_table.__doc__, shown)
+    return captioned(rows.assign(tested=_tested(measured.people)), int8_table.__doc__, shown)
+
+
+def _tested(people: pd.DataFrame) -> int:
+    return len(people[["dataset", "person"]].drop_duplicates())
 
 
 def tools_table(measured: Measured) -> Table:
@@ -138,13 +142,14 @@ def signal_table(measured: Measured) -> Table:
 def causality_table(measured: Measured) -> Table:
     """MAE (BPM, median) of networks trained and tested on windows of either filter, run on windows or as a stream, and how much more
     that is than the first row's, paired over the same people."""
-    keys = ["network", "trained", "tested", "runs"]
+    keys = ["network", "trained_on", "tested_on", "runs"]
     draws = errors(measured.streaming, keys)["median"].sort_index(ascending=[False, False, False, False])
     base = draws.loc[("ResNet1D", "each window", "each window", "windows")]
     rows = draws.index.to_frame(index=False)
     for name, values in (("mae", draws), ("difference", draws - base)):
         rows[[name, f"{name}_low", f"{name}_high"]] = np.transpose(interval(values.to_numpy()))
-    return captioned(rows, causality_table.__doc__)
+    rows = rows.rename(columns={"mae_low": "low", "mae_high": "high"})
+    return captioned(rows.assign(tested=_tested(measured.streaming)), causality_table.__doc__, rows)
 
 
 def paper_table(measured: Measured) -> Table:
@@ -176,22 +181,22 @@ def published() -> Table:
     return captioned(rows, published.__doc__, "work parameters mmac memory_kb mae inputs protocol", mmac="MMAC", memory_kb="kB", mae="MAE")
 
 
-def plot(measured: Measured) -> plots.Plot:
+def plot(measured: Measured) -> kit.Plot:
     """MAE (median) in int8 and float32 against instructions on an M4F and against flash."""
     rows = costs(measured).dropna(subset="median")
-    fig, axes = plots._figure(1, 2, 5.6, 4.6, sharey=True)
-    looks = {"paper": ("s", plots.INK, "--"), "family": ("o", plots.ACCENT, "-")}
+    fig, axes = kit.figure(1, 2, 5.6, 4.6, sharey=True)
+    looks = {"paper": ("s", kit.INK, "--"), "family": ("o", kit.ACCENT, "-")}
     for ax, (x, unit, name) in zip(axes, (("Cortex-M4F", 1e6, "10⁶ instructions on a Cortex-M4F"), ("flash", 1e3, "flash (kB)"))):
         for (own, kind), (label, (marker, color, line)) in _kinds(looks):
             part = rows[(rows.network.isin(FAMILY) == own) & (rows.kind == kind)].sort_values(x)
             low, high = part.median_low, part.median_high
             style = {"mfc": color if kind == "int8" else "white", "ls": line, "marker": marker, "color": color, "elinewidth": 0.8}
             part = part.assign(mae=part["median"], low=low, high=high)
-            plots._dots(ax, part[x] / unit, part, "mae", label=f"{label}, {kind}", **style)
+            kit.dots(ax, part[x] / unit, part, "mae", label=f"{label}, {kind}", **style)
         ax.set(xscale="log", xlabel=name)
     axes[0].axvline(BUDGET / CYCLES["int8"][1] / 1e6, color="0.6", ls=":", label="all that an M4 at 64 MHz can do in 2 s")
     axes[0].set_ylabel("MAE (BPM, median)")
-    return plots.Plot(fig, rows, "11_edge", _told(rows))
+    return kit.Plot(fig, rows, "11_edge", _told(rows))
 
 
 def _kinds(looks: dict) -> Iterable[tuple]:

@@ -135,14 +135,14 @@ def rows_of(study: Study, given: list[Recording]) -> Iterable[dict]:
         for make, design, filters in ((ResNet1D, designs()["small"], ("each window", "causal")), (Causal, DESIGN, ("causal",))):
             for trained in filters:
                 network = fitted(make, design, both[trained], study, fold)
-                about = {"network": make.__name__, "design": f"{design.blocks} {design.name}", "fold": fold, "trained": trained}
+                about = {"network": make.__name__, "design": f"{design.blocks} {design.name}", "fold": fold, "trained_on": trained}
                 for tested, windows in both.items() if make is ResNet1D else [("causal", both["causal"])]:
                     rows = split(windows, fold)[1]
                     x = gather(windows.signal, windows.table.start.to_numpy()[rows])
-                    yield from person(about | {"tested": tested, "runs": "windows"}, by_torch(network, x), windows, rows)
+                    yield from person(about | {"tested_on": tested, "runs": "windows"}, by_torch(network, x), windows, rows)
                 if make is Causal:
                     said = stream(network, windows, rows)
-                    yield from person(about | {"tested": "causal", "runs": "stream"}, said, windows, rows)
+                    yield from person(about | {"tested_on": "causal", "runs": "stream"}, said, windows, rows)
 
 
 def fitted(make: type[ResNet1D], design: Design, windows: Windows, study: Study, fold: int) -> ResNet1D:
