@@ -105,7 +105,7 @@ def test_maps_that_live_together_lie_apart(blocks, width, data):
 def test_onnx_says_what_pytorch_says_and_keeps_its_metadata(windows):
     onnx = pytest.importorskip("onnx", reason="needs onnx, of the extra edge")
     pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra edge")
-    for network in (models.load("small"), trained(DESIGNS[2]), trained(DESIGNS[3])):
+    for network in (models.load("small"), trained(DESIGNS[2]), trained(Design(5, width=8, strides=(7, 2, 2, 2, 2, 2)))):
         model = onnx_file.float32(graph(network), {"rate": "25"})
         x = windows if hasattr(network, "about") else windows[:40]
         found, expected = onnx_file.predict(model, x), said(network, x)
@@ -117,7 +117,7 @@ def test_onnx_says_what_pytorch_says_and_keeps_its_metadata(windows):
 @needs_compiler
 def test_int8_in_c_is_that_of_onnx_runtime(windows):
     pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra edge")
-    for network in (models.load("small"), trained(DESIGNS[1]), trained(DESIGNS[2])):
+    for network in (models.load("small"), trained(DESIGNS[1]), trained(DESIGNS[2]), trained(Design(5, width=8, strides=(7, 2, 2, 2, 2, 2)))):
         ops = graph(network)
         model = onnx_file.int8(onnx_file.float32(ops, {}), windows[::4])
         found = host.predict(c_code.files_of(ops, {}, onnx_file.scales(model)), windows)

@@ -144,7 +144,7 @@ def _int8(ops: list[Op], quantized: Quantized) -> tuple[list[str], list[str], in
             how = f"{summand}, {op.stride}, {op.before}"
             calls.append(f"add({x}, {length}, {inputs}, {zero[source]}, {other}, {how})")
         elif op.kind == "mean":
-            (multiplier,), (shift,) = _fixed(name, np.array([step[source] / length / step[name]]))
+            (multiplier,), (shift,) = _fixed(name, np.array([step[source] / length / step[name] / 64]))
             calls.append(f"mean({x}, {length}, {inputs}, {zero[source]}, {y}, {zero[name]}, {multiplier}, {shift})")
         else:
             row = np.abs(op.weight).max(axis=(1, 2)).astype(np.float64) / HEAD
