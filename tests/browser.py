@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import matplotlib
 import nbformat
 import pytest
 
@@ -162,7 +163,7 @@ def lab(tmp_path_factory):
         port = free.getsockname()[1]
     options = ["--config", "tools/jupyter_lab_config.py", "--no-browser", f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token="]
     options += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    environment = os.environ | {"HOME": str(home), "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1"}
+    environment = os.environ | {"HOME": str(home), "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1", "MPLCONFIGDIR": matplotlib.get_configdir()}
     server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], cwd=root, env=environment,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     url = f"http://127.0.0.1:{port}"
