@@ -55,7 +55,8 @@ def price(out: Path, study: Study) -> None:
     """Write to `out` what the networks of a study cost, and what surrounds them. Nothing is trained for it."""
     designs = sorted(studies.networks(study.students, study.designs), key=lambda design: design.macs)
     files.write_table(out / "signal.csv", pd.DataFrame(around()))
-    files.write_table(out / "networks.csv", pd.DataFrame([row for design in designs for row in costs(design)]))
+    rows = pd.DataFrame([row for design in designs for row in costs(design)])
+    files.write_table(out / "networks.csv", rows.convert_dtypes())  # counts stay whole where some are missing
 
 
 def made(run: grid.Run, windows: Windows, work: Path) -> Student:
