@@ -390,7 +390,7 @@ def test_a_gpu_decides_where_there_is_one():
             assert row.verdict == YES and row.effect == pytest.approx(effect)
             assert all(f"% on {name}" in row.why for name in [*cpus, "a"])
     slow = claims.saving(own._replace(compute=own.compute.assign(seconds=own.compute.seconds**0.5)), "seconds", 90)
-    assert slow.verdict == NO and "68.4 % on a and" in slow.why and slow.why.endswith("asks for 85 %.")
+    assert slow.verdict == NO and "68.38 % on a and" in slow.why and slow.why.endswith("asks for 85 %.")
 
 
 def test_the_measured_gpu_decides_both_savings():

@@ -155,7 +155,7 @@ def test_a_published_folder_is_verified_when_it_is_built(copy, tmp_path):
 def test_summary_counts_people_hours_and_windows(copy, tmp_path):
     table = summary(prepare(SETS, copy, tmp_path)).set_index("dataset")
     assert list(table.columns) == ["people", "recordings", "hours", "kept", *REASONS]
-    assert table.loc["spc2015"].tolist() == [7, 8, 8 * 90 / 3600, 8 * 42, 0, 0, 0, 0, 0]
+    assert table.loc["spc2015"].tolist() == [5, 5, 5 * 90 / 3600, 5 * 42, 0, 0, 0, 0, 0]
     assert table.loc["bami2"].tolist() == [5, 5, 5 * 90 / 3600, 5 * 40, 10, 0, 0, 0, 0]
 
 
