@@ -1,6 +1,7 @@
 """Files whole or not at all, and errors in one sentence."""
 
 import hashlib
+import io
 import os
 import uuid
 from collections.abc import Iterable
@@ -74,6 +75,12 @@ def claim(folder: str | Path, owner: str, check_only: bool = False) -> None:
         raise InputError(f"{folder} holds the tables of {holder}, so choose another folder for those of {owner}.")
     if not (holder or check_only):
         write(mark, f"{owner}\n".encode())
+
+
+def write_parquet(path: str | Path, table) -> None:
+    """Write a DataFrame as Parquet, whole or not at all."""
+    table.to_parquet(content := io.BytesIO(), index=False)
+    write(path, content.getvalue())
 
 
 def write_table(path: str | Path, table) -> None:
