@@ -1,6 +1,5 @@
-"""Run the notebooks in order through papermill, and make an index of what came out."""
+"""Run the notebooks in order through papermill, and make pages of what came out."""
 
-import html
 import logging
 import os
 import socket
@@ -15,7 +14,6 @@ from pathlib import Path
 import nbformat
 import papermill
 import psutil
-from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 from traitlets.config import Config
@@ -26,8 +24,8 @@ from ppglib.study import studies
 from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
 
-READING = ("02", "04", "05", "06", "08", "09", "10")  # need no recordings and train nothing
-OWN = ("02", "10")  # of these, do not read the results of the study
+READING = ("02", "04", "05", "06", "08", "09", "10", "12")  # need no recordings and train nothing
+OWN = ("02", "10", "12")  # of these, do not read the results of the study
 MEASURING = ("07",)
 KINDS = {"str": str, "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__}
 
@@ -39,7 +37,7 @@ class NotebookError(Exception):
 def reproduce(
     study: str, data: Path | None, out: Path, only=None, jobs=1, dask=None, results=None, given=None
 ) -> Path:
-    """Execute notebooks into `out`/notebooks, as .ipynb and .html, and write `out`/index.html. only: numbers
+    """Execute notebooks into `out`/notebooks, and write `out`/index.html and its pages. only: numbers
     of notebooks, or all; jobs, dask: as `ppglib.study.engine.sweep`. results: a folder of result tables to
     show instead of training; only reading notebooks run then. given: further notebook parameters by name, as
     the user typed them. Raises InputError for wrong input, before the first notebook runs, and NotebookError
@@ -64,7 +62,11 @@ def reproduce(
             sweep(parsed, windows, out, jobs, dask)
     files.claim(out, owner)
     execute(plan, out, jobs)
-    return write_index(out)
+    from ppglib.bench.costs import one_window
+    from ppglib.results import pages  # with matplotlib, which wrong input need not wait for
+
+    here = out / "compute"  # this machine, if notebook 07 measured it
+    return pages.write(out, tables, one_window(here if here.is_dir() else files.ROOT / "data/results/compute"))
 
 
 def select(only: list[str] | None, allowed: tuple[str, ...] | None) -> dict[str, Path]:
@@ -186,19 +188,5 @@ def execute_one(path: Path, given: dict, folder: Path, config: Config, done: Cal
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_filename(str(beside))
-    files.write(folder / f"{path.stem}.html", page.encode())
     os.replace(beside, folder / path.name)
     failed.unlink(missing_ok=True)
-
-
-def write_index(out: Path) -> Path:
-    """index.html: every executed notebook, figure and table under `out`, as links."""
-    title = html.escape(out.name)
-    page = f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1>"
-    for pattern in ("notebooks/*.html", "*/index.html", "figures/*.png", "tables/*.csv", "results/*.csv"):
-        for path in sorted(out.glob(pattern)):
-            link = html.escape(path.relative_to(out).as_posix())
-            page += f'<p><a href="{link}">{link}</a></p>'
-    files.write(out / "index.html", page.encode())
-    return out / "index.html"
