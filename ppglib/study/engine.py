@@ -60,10 +60,19 @@ def complete(
         split(windows, fold, kind)  # too few people: better now than after hours
     report_damaged(every, digest, folder)
     missing = to_do(every, digest, folder)
-    say(f"{name}: {len(every)} runs, {len(every) - len(missing)} done before, {len(missing)} to do")
-    with backend(dask, jobs, (windows, digest, folder)) as workers, bar_of(missing) as bar:
+    announce(name, every, missing, windows, 0 if dask else min(jobs, len(missing)))
+    with backend(dask, jobs if missing else 1, (windows, digest, folder)) as workers, bar_of(missing) as bar:
         for phase in ([r for r in missing if not r.teacher], [r for r in missing if r.teacher]):
             work_through(phase, *workers, digest, folder, bar)
+
+
+def announce(name: str, every: list[Run], missing: list[Run], windows: Windows, jobs: int) -> None:
+    """What is about to happen, so that nobody waits for a bar without knowing for what."""
+    people, rest = len(windows.table[["dataset", "person"]].drop_duplicates()), f"{len(missing)} to do"
+    counts = f"{len(every)} networks: {len(every) - len(missing)} done before, {rest if missing else 'nothing to do'}"
+    say(f"{name}: {people} people, {len(windows.table):,} windows, {counts}.")
+    if missing and jobs > 1:
+        say(f"{jobs} workers start, which takes some seconds. Ctrl-C stops; what is done is kept.")
 
 
 def to_do(every: list[Run], digest: str, folder: Path) -> list[Run]:
@@ -191,7 +200,7 @@ def backend(dask: str | None, jobs: int, common: tuple) -> Iterator[tuple[Callab
 def bar_of(missing: list[Run]) -> tqdm:
     """In a terminal a bar with the time left, in proportion to what runs cost; nothing elsewhere."""
     shown = "{percentage:3.0f}% |{bar}| {elapsed} < {remaining}{postfix}"
-    return tqdm(total=sum(map(cost, missing)), bar_format=shown, disable=not sys.stderr.isatty())
+    return tqdm(total=sum(map(cost, missing)), bar_format=shown, disable=not (missing and sys.stderr.isatty()))
 
 
 def report(run: Run, seconds: float | None, bar: tqdm) -> None:
