@@ -78,14 +78,8 @@ def captioned(data: pd.DataFrame, caption: str, columns: str | pd.DataFrame = ""
     text = text.rename(columns=names).rename(columns=lambda name: str(name).replace("_", " "))
     if text.shape[1] > 1:
         text.isetitem(0, text.iloc[:, 0].where(text.iloc[:, 0] != text.iloc[:, 0].shift(), ""))
-    table.caption, table.shown = " ".join([*caption.split(), *told(data)]), text
+    table.caption, table.shown = " ".join([*caption.split(), *(f"{people}." for people in outcome.told(data))]), text
     return table
-
-
-def told(data: pd.DataFrame, end: str = ".") -> list[str]:
-    """How many test people stand behind a table or figure, as its title says it; nothing if it does not know."""
-    numbers = sorted({*data.get("tested", pd.Series(dtype=int)).dropna().astype(int)} - {0})
-    return [f"{outcome.span(numbers)} test people{end}"] if numbers else []
 
 
 def worded(data: pd.DataFrame) -> pd.DataFrame:

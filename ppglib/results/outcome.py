@@ -62,3 +62,9 @@ def finding(effect, low, high, seed_sd=np.nan, *, unit: str = "BPM", side: int =
 def span(sizes) -> str:
     """ "1 to 10", or "12" where all are alike."""
     return " to ".join(map(str, sorted({min(sizes), max(sizes)})))
+
+
+def told(data: pd.DataFrame) -> list[str]:
+    """["24 test people"] behind a table or figure, as its title says it; nothing where `tested` is not a column."""
+    numbers = sorted({*data.get("tested", pd.Series(dtype=int)).dropna().astype(int)} - {0})
+    return [f"{span(numbers)} test people"] if numbers else []

@@ -2,11 +2,10 @@
 
 import tomllib
 from dataclasses import MISSING, dataclass, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from ppglib import files
-from ppglib.files import InputError
+from ppglib.files import InputError, instead_of
 from ppglib.recordings import READERS
 from ppglib.resnet1d import Design, dilations_for
 from ppglib.splits import FIFTHS, FOLDS, TUNING, once_each
@@ -76,8 +75,8 @@ def read(name: str) -> Study:
 def _read(name: str) -> Study:
     path = Path(name) if name.endswith(".toml") else BUILT_IN / f"{name}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
-        raise InputError(f"There is no study {name!r}: choose from {known}, or give a .toml file.")
+        known = sorted(path.stem for path in BUILT_IN.glob("*.toml"))
+        raise InputError(f"There is no study {name!r}, built in or as a .toml file: {instead_of(name, known)}")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -85,9 +84,7 @@ def _read(name: str) -> Study:
     known = {f.name: f for f in fields(Study) if f.name != "name"}
     for key, value in content.items():
         if key not in known:
-            near = get_close_matches(key, known, 1)
-            hint = f"do you mean {near[0]!r}" if near else f"a study has {', '.join(known)}"
-            raise InputError(f"{path}: unknown key {key!r}; {hint}.")
+            raise InputError(f"{path}: unknown key {key!r}: {instead_of(key, known)}")
         number = key == "folds" and type(value) is int  # seen to below
         content[key] = value if number else _typed(path, key, value, known[key].type)
     missing = [k for k, f in known.items() if f.default is MISSING and k not in content]
