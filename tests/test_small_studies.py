@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ppglib.bench import costs
-from ppglib.files import InputError
-from ppglib.results import tables
+from ppglib.files import ROOT, InputError
+from ppglib.results import pages, tables
 from ppglib.strategies import STRATEGIES
 from ppglib.study import studies
 
@@ -32,7 +32,9 @@ def render(folder, monkeypatch, **keys) -> dict[str, list[str]]:
     datasets = studies.read(study).datasets
     without_training(monkeypatch, {name: PEOPLE[name] for name in datasets})
     given = {"study": study, "data": "unused", "out": str(folder / "out"), "results": str(folder / "out/results")}
-    return {number: run_notebook(number, **given) for number in SHOWN}
+    shown = {number: run_notebook(number, **given) for number in SHOWN}
+    page = pages.write(folder / "out", folder / "out/results", costs.one_window(ROOT / "data/results/compute"))
+    return shown | {"index": [page.read_text(encoding="utf-8")]}
 
 
 QUICK = "train on the public sets, test on mine", "shuffled windows alone", "designs alone, without scratch"

@@ -13,7 +13,7 @@ from ppglib.results import evidence as ev
 from ppglib.results.controls import Row
 from ppglib.results.evidence import Evidence
 from ppglib.results.outcome import NO, YES, Outcome, cannot, finding, significant
-from ppglib.results.tables import BASELINES, Results, conditions
+from ppglib.results.tables import BASELINES, Results, conditions, judged
 from ppglib.strategies import STRATEGIES
 from ppglib.task import LENGTH, RATE
 
@@ -40,7 +40,7 @@ def networks(results: Results) -> pd.DataFrame:
 
 def every(results: Results) -> pd.DataFrame:
     """MAE with its interval of every network: strategy, network, teacher, and columns of `networks`."""
-    rows = conditions(results).query("split == 'person' and student != '0'")
+    rows = judged(conditions(results).query("student != '0'"))
     rows = rows.join(networks(results), on="student").sort_values(["strategy", "blocks", "field", "parameters"])
     return rows.rename(columns={"student": "network"}).reset_index(drop=True)
 
@@ -136,7 +136,7 @@ def permuted(results: Results) -> pd.DataFrame:
     rows, known = [], networks(results)
     for seconds, people in results.permuted.groupby("seconds"):
         runs = results.runs[results.runs.run_id.isin(people.run_id) & (results.runs.teacher == "0")]
-        runs = runs[~runs.strategy.isin(BASELINES) & (runs.split == "person")]
+        runs = judged(runs[~runs.strategy.isin(BASELINES)])
         pieces, whole = (bootstrap.draws(runs, own[own.run_id.isin(runs.run_id)]) for own in (people, results.people))
         for key, gap in (pieces - whole).iterrows():
             rows.append((key[2], key[3], seconds, *bootstrap.interval(gap.to_numpy())))

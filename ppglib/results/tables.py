@@ -168,6 +168,7 @@ def conditions(results: Results, decoder: str = "argmax", dataset: str = "") -> 
     mae = bootstrap.draws(*given)
     table = pd.DataFrame(dict(zip(("mae", "low", "high"), bootstrap.interval(mae))), index=mae.index)
     table["low"] = table.low.clip(lower=0)  # of few people: an error is not below 0
+    table.loc[np.isinf(table.high), ["low", "high"]] = np.nan
     n = bootstrap.by_person(*given)[1].loc[mae.index]
     table["people"], table["windows"] = n.notna().sum(axis=1), n.sum(axis=1).round().astype(int)
     table = table.join(bootstrap.spread(*given))
