@@ -285,7 +285,8 @@ def overview(judged: dict[str, pd.DataFrame]) -> Table:
     text = {name: _judged(table) for name, table in judged.items()}
     data = pd.DataFrame({name: table.verdict for name, table in text.items()})
     data.insert(0, "claim", next(iter(text.values())).claim)
-    return captioned(data, overview.__doc__)
+    tested = max(table.get("tested", pd.Series([0])).max() for table in judged.values())
+    return captioned(data.assign(tested=tested), overview.__doc__, data)
 
 
 def other_decoders(results: Results, paper: Paper) -> Table:
@@ -316,6 +317,7 @@ def against_paper(results: Results, paper: Paper, strategies=None) -> Table:
 def table2(results: Results, decoder: str = "argmax", dataset: str = "") -> Table:
     """MAE (BPM) with 95 % intervals; student blocks across, largest teacher."""
     data = by_recipe(results, partial(tables.table2, tables.conditions(results, decoder, dataset)))
+    data = data.assign(tested=data.people)
     grid = crossed(data, "mae", "recipe strategy", "student")
     return captioned(data, f"{table2.__doc__} Decoded by {decoder}.", grid)
 
