@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import re
 import uuid
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -35,6 +36,16 @@ def resolve(path: str | Path) -> Path:
     """An absolute path; a relative one is meant from the root of the repository, wherever a notebook runs."""
     path = Path(path).expanduser()
     return path if path.is_absolute() else ROOT / path
+
+
+def name(text: str, what: str) -> str:
+    """The text, if it may be a part of file names and of pages: letters, digits, _ - and single dots inside.
+
+    what: it names, for the sentence of the InputError: "recipe of mine.toml"."""
+    if not re.fullmatch(r"\w+([.-]?[\w-]+)*", text) or len(text) > 60:
+        rule = "a name has up to 60 letters, digits, _ and -, and single dots inside"
+        raise InputError(f"The {what} cannot be {text[:60]!r}: {rule}.")
+    return text
 
 
 def library_version() -> str:

@@ -44,7 +44,7 @@ def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str
     jobs: processes of one thread each, or on a GPU networks at once, at most 32. dask: address of a
     scheduler whose workers see `folder`.
     Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written."""
-    complete(study.name, runs(study), windows, folder, jobs, dask)
+    complete(study.name, runs(study, windows), windows, folder, jobs, dask)
 
 
 def complete(

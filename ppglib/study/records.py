@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch
 
 from ppglib import files, metrics
 from ppglib.splits import split
-from ppglib.study.grid import Run, runs
+from ppglib.study.grid import Run, places, runs
 from ppglib.study.studies import Study, members
 from ppglib.task import DECODERS
 from ppglib.windows import Windows
@@ -65,7 +64,7 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
     The same records give the same tables, in whatever order and by however many processes they
     were made; what varies between repetitions (seconds) is in `timing` alone."""
     digest = windows.digest()
-    found = [(run, read(folder, run.id(digest))) for run in runs(study)]
+    found = [(run, read(folder, run.id(digest))) for run in runs(study, windows)]
     finished = baselines(study, windows) + [identity(run) | record for run, record in found if record]
     runs_table = pd.DataFrame(finished).reindex(columns=COLUMNS)
     runs_table = runs_table.sort_values([*KEY, *DESIGNS], ignore_index=True, kind="stable")
@@ -95,7 +94,7 @@ def baselines(study: Study, windows: Windows) -> list[dict]:
     Once for each recipe, split and fold, also where several members of a study share them."""
     rows, made = [], set()
     for member in members(study):
-        for kind, fold in product(member.splits, member.folds):
+        for kind, fold in places(member, windows):
             if (member.recipe, kind, fold) in made:
                 continue
             made.add((member.recipe, kind, fold))
