@@ -12,12 +12,13 @@ import pytest
 from formats import uses
 from formats.bounded import worker
 
-FEW, MANY = 4, 167  # cases of bytes and of content, of each form; 15 x 2 x 167 = 5,010
+FEW, MANY = 4, 157  # cases of bytes and of content, of each form; 16 x 2 x 157 = 5,024
 SECONDS, MB = 30.0, 1000.0  # of one case
 SETS = {  # name: writer, dataset, whether a checksum covers every byte that matters
     "dalia-outer-zip": (uses.dalia, "ppg_dalia", True),
     "dalia-tree": (partial(uses.dalia, form="tree"), "ppg_dalia", False),
     "dalia-tree-text": (partial(uses.dalia, form="tree", text=True), "ppg_dalia", False),
+    "dalia-windows": (uses.dalia_windows, "dalia_s6_stairs", False),
     "wildppg-raw": (uses.wildppg, "wildppg", True),
     "wildppg-zip": (partial(uses.wildppg, zipped=True), "wildppg", True),
     "wildppg-cells": (uses.cells, "wildppg", False),

@@ -9,7 +9,7 @@ import struct
 import zlib
 from typing import BinaryIO
 
-import scipy.io
+import scipy  # its parts are loaded when they are first used
 
 from ppglib.recordings.archives import FREE, Member, in_proportion
 

@@ -136,6 +136,22 @@ def dalia(folder, change, form="outer", text=False):
             file.write(pickle.dumps(change(content), 2))
 
 
+def dalia_windows(folder, change):
+    import pickle
+
+    ppg, start = simulate.ppg(simulate.person(3, 0.5), 32)[0], 64 * np.arange(10)
+    windows = np.stack([np.stack([ppg[s : s + 256]] * 4) for s in start])
+    content = {"X": windows, "y": np.full((10, 1), 80.0), "groups": np.full((10, 1), 6.0), "activity": np.full((10, 1), 2.0)}
+    (folder / "dalia_s6_stairs").mkdir()
+    content = change(content) if change else content
+    try:
+        raw = pickle.dumps(content, 2)
+    except Exception:  # deeper than the writer goes
+        raw = b"\x80\x02" + b"]" * 5000 + b"a" * 4999 + b"."
+    (folder / "dalia_s6_stairs/x.pkl").write_bytes(raw)
+    (folder / "SIMULATED").touch()
+
+
 def wildppg(folder, change, zipped=False):
     wildppg_files.write(folder / "wildppg", {"an0": simulate.person(4, 0.25)}, zipped=zipped)
     path = folder / "wildppg/WildPPG_Part_an0.mat"
