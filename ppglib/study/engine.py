@@ -172,9 +172,9 @@ def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
     for run in every:
         try:
             records.read(folder, run.id(digest))
-        except ValueError as error:
-            say(f"{error}: that run is made again.")
-            records.path_of(folder, run.id(digest)).unlink()
+        except InputError as error:
+            records.remove(folder, run.id(digest))
+            say(f"{str(error).rstrip('.')}: that run is made again.")
 
 
 @contextmanager
