@@ -1,6 +1,7 @@
 """Files whole or not at all, and errors in one sentence."""
 
 import hashlib
+import io
 import os
 import uuid
 from pathlib import Path
@@ -40,6 +41,12 @@ def write(path: str | Path, content: bytes) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
+
+
+def write_parquet(path: str | Path, table) -> None:
+    """Write a DataFrame as Parquet, whole or not at all."""
+    table.to_parquet(content := io.BytesIO(), index=False)
+    write(path, content.getvalue())
 
 
 def write_table(path: str | Path, table) -> None:

@@ -21,7 +21,7 @@ from ppglib.files import InputError
 from ppglib.resnet1d import Design
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES
-from ppglib.study import engine, grid, records, studies, teachers
+from ppglib.study import engine, grid, predictions, records, studies, teachers
 from ppglib.training import outputs
 
 STUDY = """
@@ -279,3 +279,23 @@ def test_tables_survive_a_round_trip(study, windows, undisturbed):
     runs_csv(study, windows, undisturbed)
     again = pd.read_csv(undisturbed / "results" / "runs.csv")
     np.testing.assert_allclose(again.mae, tables["runs"].mae, rtol=1e-5)
+
+
+def test_predictions_are_kept_of_every_network_and_their_error_is_that_of_the_record(study, windows, undisturbed):
+    predictions.write(study, windows, undisturbed)
+    tables = records.tables(study, windows, undisturbed)
+    trained = tables["runs"][tables["runs"].student > 0]
+    kept = sorted(path.stem for path in (undisturbed / "predictions").iterdir())
+    assert kept == sorted(trained.run_id)
+    for row in trained.itertuples():
+        table = pd.read_parquet(undisturbed / f"predictions/{row.run_id}.parquet")
+        tested = windows.table.iloc[split(windows, row.fold, row.split)[1]]
+        assert table.truth.tolist() == tested.hr.tolist() and table.start.tolist() == tested.second.tolist()
+        assert (table.argmax - table.truth).abs().mean() == pytest.approx(row.mae, rel=1e-4)
+        assert (table.hr - table.truth).abs().mean() == pytest.approx(row.mae_median, rel=1e-4)
+        assert ((table.low <= table.hr) & (table.hr <= table.high) & table.p_within_5.between(0, 1)).all()
+        assert (table.end - table.start == 8).all() and table.person.tolist() == tested.person.tolist()
+    (path, *_) = (undisturbed / "predictions").iterdir()
+    before = path.stat().st_mtime_ns
+    predictions.write(study, windows, undisturbed)
+    assert path.stat().st_mtime_ns == before  # what is there is not made again

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from ppglib import tracking
-from ppglib.models.predict import calibrate
+from ppglib.models.predict import calibrate, describe
 from ppglib.resnet1d import Design, ResNet1D
+from ppglib.results import agreement
 from ppglib.results.bootstrap import interval, resample
 from ppglib.task import decode
 from ppglib.tracking import HOW
@@ -18,12 +19,14 @@ def held_out(probabilities: np.ndarray, table: pd.DataFrame, moves: tracking.Mod
 
     probabilities: (N, 180), each window's by a network that was not trained on its person. table: of these
     windows (dataset, person, recording, second, hr). moves: as `ppglib.tracking.fit` finds them. protocol: who
-    was held out, in a sentence. Errors are of the median, in BPM, with 95 % intervals over people."""
+    was held out, in a sentence. Errors are of the median, in BPM, with 95 % intervals over people; beside them is
+    what `ppglib.results.agreement.table` says. "in_band" is of the people whom "interval" was made on."""
     hr, runs, rows, bands = table.hr.to_numpy(), tracking.segments(table), [], {}
     for how in HOW:
         found = tracking.track(probabilities, runs, moves, how)
         bands[how] = calibrate(found, hr)
-        errors = table[["dataset", "person"]].assign(error=np.abs(decode(found, "median") - hr))
+        errors = table[["dataset", "person"]].assign(error=np.abs(decode(found, "median") - hr), truth=hr)
+        errors = errors.assign(**describe(found, bands[how]))
         groups = [*errors.groupby("dataset"), *([("all", errors)] if errors.dataset.nunique() > 1 else [])]
         rows += [{"dataset": name, "track": how} | _error(group) for name, group in groups]
     seen = np.round(np.quantile(hr, [0.005, 0.995])).tolist()
@@ -36,6 +39,8 @@ def _error(errors: pd.DataFrame) -> dict:
     counts = resample(np.zeros(len(by_person)))
     mae, low, high = interval((by_person["sum"].to_numpy() @ counts) / (by_person["size"].to_numpy() @ counts))
     numbers = {"mae": mae, "low": low, "high": high}
+    told = agreement.summary(errors, "hr", True)
+    numbers |= {name: told[name] for name in ("bias", "limits_low", "limits_high", "within_5", "mae_surer_half", "in_band")}
     return {"people": len(by_person), "windows": len(errors)} | {k: round(float(v), 4) for k, v in numbers.items()}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import scipy.io
+import scipy  # its parts are loaded when they are first used
 
 from ppglib.files import InputError
 from ppglib.recordings.archives import Member

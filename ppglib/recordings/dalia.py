@@ -13,7 +13,8 @@ from ppglib.recordings.base import RATE_TOLERANCE, in_windows, nested, window_co
 from ppglib.recordings.sources import how_to_get
 from ppglib.windows import Recording
 
-DATASET = "ppg_dalia"
+DATASET, EXCERPT = "ppg_dalia", "dalia_s6_stairs"
+WINDOWED_RATE, OVERLAP, WINDOW = 32.0, 192, 256  # Hz and samples of the form that holds windows
 BVP_RATE, ACTIVITY_RATE = 64.0, 4  # Hz
 ACTIVITIES = "transient,sitting,stairs,table soccer,cycling,driving,lunch,walking,working".split(",")
 
@@ -67,3 +68,28 @@ def _activities(code: np.ndarray, windows: int, name: str) -> np.ndarray:
     time = np.arange(len(code)) / ACTIVITY_RATE
     counts = [in_windows(time[code == k], code[code == k], windows)[0] for k in range(len(ACTIVITIES))]
     return np.array(ACTIVITIES)[np.argmax(counts, axis=0)]
+
+
+def excerpt(folder: Path) -> Iterator[Recording]:
+    """The form in which public code keeps DaLiA: a pickle of 8-s windows `X` (n, channels, 256) at 32 Hz, the first channel
+    PPG, with heart rates `y`, people `groups` and `activity`. A recording per stretch of windows 2 s apart."""
+    with archives.members(folder) as found:
+        (member, *others) = [member for member in found if member.path.endswith(".pkl")] or [None]
+        if member is None or others:
+            raise InputError(f"{folder} needs one .pkl file with the windows of DaLiA, and has {len(others) + bool(member)}.")
+        with member.open() as stream:
+            content = array_pickle.load(stream, member.name)
+    keys = ("X", "y", "groups", "activity")
+    x, hr, who, activity = (array_pickle.to_numpy(nested(content, member.name, k), f"{member.name}: {k}") for k in keys)
+    hr, who, activity = (values.reshape(len(values), -1)[:, 0] for values in (hr, who, activity))
+    if x.ndim != 3 or x.shape[2] != WINDOW or {len(hr), len(who), len(activity)} != {len(x)} or not len(x):
+        raise InputError(f"{member.name} has X of shape {x.shape} and {len(hr)} labels, expected (n, channels, {WINDOW}).")
+    if not np.isin(activity, np.arange(len(ACTIVITIES))).all():
+        raise InputError(f"{member.name} has activities other than 0 to {len(ACTIVITIES) - 1}.")
+    ppg, names = x[:, 0].astype(np.float64), np.array(ACTIVITIES)[activity.astype(int)]
+    anew = (ppg[1:, :OVERLAP] != ppg[:-1, -OVERLAP:]).any(axis=1) | (who[1:] != who[:-1])
+    for number, rows in enumerate(np.split(np.arange(len(ppg)), np.flatnonzero(anew) + 1), 1):
+        signal = np.concatenate([ppg[rows[0]], *ppg[rows[1:], OVERLAP:]])
+        person = f"S{who[rows[0]]:g}"
+        yield Recording(EXCERPT, person, f"{person} part {number}", signal[None], WINDOWED_RATE, hr[rows].astype(np.float64),
+                        activity=names[rows])  # fmt: skip

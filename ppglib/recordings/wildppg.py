@@ -40,6 +40,11 @@ def read(folder: Path, dataset: str = "wildppg") -> Iterator[Recording]:
             yield _raw(person, member, dataset)
 
 
+def read_hf(folder: Path) -> Iterator[Recording]:
+    """As `read`, under a name of its own, so that both forms can lie in one root."""
+    return read(folder, "wildppg_hf")
+
+
 def _raw(person: str, member: archives.Member, dataset: str) -> Recording:
     content = load_mat(member, ["wrist", "sternum"], simplify=True)
     ppg = _signal(content, member.name, "wrist", "ppg_g")
