@@ -81,6 +81,7 @@ def make(recordings: list[Recording], folder: Path, jobs: int = 1) -> None:
     found = joblib.Parallel(n_jobs=jobs)(tasks)
     for i, name in enumerate(designs):
         said, plain = (np.concatenate(found[2 * k : 2 * k + 2]) for k in (i, i + len(designs)))
+        plain = told(plain, windows)["error"]["rows"]
         write(folder, name, found[4 * len(designs) + i], said, plain, windows, everyone.digest())
 
 
@@ -90,15 +91,19 @@ def of_fold(recordings: list[Recording], windows: Windows, fold: int) -> list[Re
     return [recording for recording in recordings if (recording.dataset, recording.person) in people]
 
 
-def write(folder: Path, name: str, network: ResNet1D, said: np.ndarray, plain: np.ndarray, windows: Windows, digest: str):
-    """One model and its card. said, plain: probabilities of the test rows of all folds, with augmentation and without."""
+def told(said: np.ndarray, windows: Windows) -> dict:
+    """What `held_out` finds in the probabilities of the test rows of all folds."""
     rows = np.concatenate([split(windows, fold)[1] for fold in FOLDS])
     table = windows.table.iloc[rows].reset_index(drop=True)
     people = len(table[["dataset", "person"]].drop_duplicates())
     protocol = f"Two folds by person: {people} people, each recording as it is and upside down, by networks that were "
-    about, *others = (held_out(p, table, tracked.models()["network"], protocol + "trained without them.") for p in (said, plain))
-    about |= {"strategy": "gaussian", "teacher": "", "datasets": sorted(table.dataset.unique()), "licence": LICENCE}
-    about |= {"windows": digest, "still": still_errors(network), "plain": others[0]["error"]["rows"]}
+    return held_out(said, table, tracked.models()["network"], protocol + "trained without them.")
+
+
+def write(folder: Path, name: str, network: ResNet1D, said: np.ndarray, plain: list[dict], windows: Windows, digest: str) -> None:
+    """One model and its card. said: as for `told`. plain: the rows of errors without augmentation."""
+    about = told(said, windows) | {"strategy": "gaussian", "teacher": "", "licence": LICENCE, "windows": digest}
+    about |= {"datasets": sorted(windows.table.dataset.unique()), "still": still_errors(network), "plain": plain}
     models.save(network, folder / f"{name}.safetensors", about)
     files.write(folder / f"{name}.md", card(name, models.load(folder / f"{name}.safetensors").about).encode())
     log.info("%s: %s", name, about["error"]["rows"][-1])
