@@ -33,7 +33,8 @@ def found(tiny):
 def test_each_label_has_the_heart_rate_of_its_own_window(found, tiny):
     plain = ppg.heart_rate(MADE.ppg, 50, model=tiny)
     assert len(found) == 87 and found.truth.tolist() == MADE.hr.tolist()
-    pd.testing.assert_frame_equal(found[["start", "end", "low", "high", "p_within_5", "reason"]], plain.drop(columns="hr")[:87])
+    same = ["start", "end", "low", "high", "p_within_5", "reason"]
+    pd.testing.assert_frame_equal(found[same], plain[same][:87])
     assert found.tiny.tolist() == plain.hr[:87].tolist()
 
 
@@ -54,7 +55,8 @@ def test_neurokit2_is_averaged_over_the_window(found, recwarn):
 
 def test_stamps_gaps_breaks_and_labels_out_of_range(found, tiny):
     time = np.arange(MADE.ppg.shape[1]) / 50
-    early = replace(MADE, ppg=np.concatenate([MADE.ppg[:, :7], MADE.ppg], 1), time=np.append(np.arange(-7, 0) / 50, time))
+    before = np.append(np.arange(-7, 0) / 50, time)
+    early = replace(MADE, ppg=np.concatenate([MADE.ppg[:, :7], MADE.ppg], 1), time=before)
     shifted = evaluate.of_recording(early, tiny, "tiny")
     np.testing.assert_allclose(shifted.tiny, found.tiny, atol=1e-6)
     late = replace(MADE, ppg=MADE.ppg[:, 3:], time=time[3:] + 0.003)
@@ -71,7 +73,8 @@ def test_stamps_gaps_breaks_and_labels_out_of_range(found, tiny):
 def test_signals_that_start_anew_are_not_joined(tiny):
     """Cells of 8 s with a label each, as one form of WildPPG has them: every window is that of its own cell."""
     cells = [simulate.ppg(simulate.person(k, 1.0), 25.0)[0, 500:700] for k in range(6)]
-    made = Recording("own", "a", "a", np.concatenate(cells)[None], 25.0, np.full(6, 90.0), step=8.0, breaks=tuple(range(200, 1200, 200)))
+    how = {"step": 8.0, "breaks": tuple(range(200, 1200, 200))}
+    made = Recording("own", "a", "a", np.concatenate(cells)[None], 25.0, np.full(6, 90.0), **how)
     for track in ("none", "online"):
         found = evaluate.of_recording(made, tiny, "tiny", track)
         expected = [ppg.heart_rate(cell, 25, model=tiny, track=track).hr[0] for cell in cells]
@@ -90,13 +93,14 @@ def evaluated(tmp_path_factory):
 
 def test_everything_is_written_and_fits_together(evaluated, capsys):
     out = evaluated / "out"
-    rows, table, short = pd.read_parquet(out / "predictions.parquet"), *(pd.read_csv(out / f"{n}.csv") for n in ("agreement", "summary"))
-    assert len(rows) == 54 and list(rows)[4:13] == ["start", "end", "truth", "tiny", "low", "high", "p_within_5", "reason", "spectral"]
+    rows, table = pd.read_parquet(out / "predictions.parquet"), pd.read_csv(out / "agreement.csv")
+    names = ["start", "end", "truth", "tiny", "low", "high", "p_within_5", "reason", *evaluate.BASELINES]
+    assert len(rows) == 54 and list(rows) == [*evaluate.KEYS, *names]
     for row in table.itertuples():
         own = rows if row.person == "all" else rows[rows.person == row.person]
         own = own if row.activity == "all" else own[own.activity == row.activity]
         assert row.mae == pytest.approx((own[row.method] - own.truth).abs().mean(), rel=1e-4)
-    assert list(short.method) == ["tiny", *evaluate.BASELINES]
+    assert list(pd.read_csv(out / "summary.csv").method) == ["tiny", *evaluate.BASELINES]
     pictures = {path.name for path in (out / "figures").iterdir()}
     assert pictures == {"heart_rate_own_ann.png", "heart_rate_own_bo.png", "bland_altman.png", "confidence.png"}
     assert len(pd.read_csv(out / "coverage.csv")) == 20
@@ -110,7 +114,8 @@ def test_errors_on_training_people_are_not_shown_as_errors(simulated_root, tmp_p
     assert said.startswith("bami1: tiny WAS TRAINED ON THESE PEOPLE")
     short, about = pd.read_csv(tmp_path / "summary.csv").set_index("method"), models.load("tiny").about
     (card,) = (row for row in about["error"]["rows"] if (row["dataset"], row["track"]) == ("bami1", "none"))
-    assert short.mae["tiny, held out"] == pytest.approx(card["mae"], rel=1e-4) and short.people["tiny, held out"] == card["people"]
+    held_out = short.loc["tiny, held out"]
+    assert held_out.mae == pytest.approx(card["mae"], rel=1e-4) and held_out.people == card["people"]
     assert "tiny" not in short.index and "tiny, its training people" in short.index
     assert not any("same people" in name for name in short.index)  # five people are not those of the card
 
@@ -120,8 +125,8 @@ def test_baselines_beside_the_card_are_of_the_people_held_out():
     from ppglib.windows import Windows
 
     who = pd.DataFrame({"dataset": "bami1", "person": [f"{k:02d}" for k in range(1, 25)]})
-    rows = pd.concat([who.assign(low=1, high=2, p_within_5=1, truth=100.0, spectral=100.0 + np.arange(24), neurokit2=100.0, activity="")] * 3, ignore_index=True)
-    rows["neurokit2 upside down"] = 100.0
+    said = {"truth": 100.0, "spectral": 100.0 + np.arange(24), "neurokit2": 100.0, "neurokit2 upside down": 100.0}
+    rows = who.assign(low=1, high=2, p_within_5=1, activity="", **said)
     found = evaluate._same_people(rows, 10)
     windows = Windows(np.empty(0), who, None, None)
     tested = np.concatenate([split(windows, fold)[1] for fold in (0, 1)])
@@ -141,16 +146,19 @@ def test_windows_that_do_not_continue_begin_another_recording(tmp_path):
     rng = np.random.default_rng(0)
     long = rng.normal(size=(2, 256 + 9 * 64))
     x = np.array([[signal[64 * i : 64 * i + 256]] for signal in long for i in range(10)])
-    content = {"X": x, "y": np.arange(60.0, 80)[:, None], "groups": np.repeat([1, 2], 10), "activity": np.repeat([0.0, 8.0], 10)}
+    content = {"X": x, "y": np.arange(60.0, 80)[:, None]}
+    content |= {"groups": np.repeat([1, 2], 10), "activity": np.repeat([0.0, 8.0], 10)}
     (tmp_path / "dalia_s6_stairs").mkdir()
     path = tmp_path / "dalia_s6_stairs/x.pkl"
     path.write_bytes(pickle.dumps(content))
     found = list(load("dalia_s6_stairs", tmp_path))
-    assert [r.person for r in found] == ["S1", "S2"] and [set(r.activity) for r in found] == [{"transient"}, {"working"}]
+    assert [r.person for r in found] == ["S1", "S2"]
+    assert [set(r.activity) for r in found] == [{"transient"}, {"working"}]
     for recording, signal, first in zip(found, long, (60, 70)):
         np.testing.assert_array_equal(recording.ppg[0], signal)
         np.testing.assert_array_equal(recording.hr, np.arange(first, first + 10.0))
-    for change, message in (({"X": x[:, 0]}, "X of shape"), ({"y": np.zeros(3)}, "3 labels"), ({"activity": np.full(20, 9)}, "activities")):
+    wrong = {"X of shape": {"X": x[:, 0]}, "3 labels": {"y": np.zeros(3)}, "activities": {"activity": np.full(20, 9)}}
+    for message, change in wrong.items():
         path.write_bytes(pickle.dumps(content | change))
         with pytest.raises(InputError, match=message):
             list(load("dalia_s6_stairs", tmp_path))

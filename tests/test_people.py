@@ -84,6 +84,7 @@ def test_a_sweep_of_own_recordings_prints_the_table_of_the_check_before_it_train
     monkeypatch.setattr(records, "tables", lambda *_: {})
     arguments = ["sweep", "--study", "own", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--jobs", "1"]
     assert main(arguments) == 0 and main([*arguments, "--predictions"]) == 0
-    assert len(checked) == 4 and set(checked) <= set(asked[0].splitlines()) and len(asked) == 3 and asked[2] == "predictions"
+    assert len(checked) == 4 and set(checked) <= set(asked[0].splitlines())
+    assert len(asked) == 3 and asked[2] == "predictions"
     shown = people.table(build(load("own", tmp_path))).to_string(index=False, float_format="{:.4g}".format)
     assert shown.splitlines() == checked  # what notebook 01 shows

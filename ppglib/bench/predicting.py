@@ -44,7 +44,8 @@ def main(out: Path, minutes: float = MINUTES, rounds: int = ROUNDS) -> Path:
             seconds[what].append(time.perf_counter() - begun)
     about = {"rate": RATE, "minutes": minutes, "rounds": rounds, "neurokit2": neurokit2.__version__} | describe("cpu")
     speed = {what: windows / np.array(times[WARM_UP:]) for what, times in seconds.items()}
-    rows = [{"what": what, "windows": windows, "windows_per_s": np.median(s), "low": s.min(), "high": s.max()} for what, s in speed.items()]
+    ends = {"windows_per_s": np.median, "low": np.min, "high": np.max}
+    rows = [{"what": w, "windows": windows} | {name: of(s) for name, of in ends.items()} for w, s in speed.items()]
     table = pd.DataFrame(rows).assign(times_neurokit2=lambda t: t.windows_per_s / t.windows_per_s[0], **about)
     print(table.iloc[:, :6].to_string(index=False, float_format="{:.4g}".format))
     files.write_table(out / "predict.csv", table)

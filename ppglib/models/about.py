@@ -40,7 +40,8 @@ def _error(errors: pd.DataFrame) -> dict:
     mae, low, high = interval((by_person["sum"].to_numpy() @ counts) / (by_person["size"].to_numpy() @ counts))
     numbers = {"mae": mae, "low": low, "high": high}
     told = agreement.summary(errors, "hr", True)
-    numbers |= {name: told[name] for name in ("bias", "limits_low", "limits_high", "within_5", "mae_surer_half", "in_band")}
+    beside = "bias", "limits_low", "limits_high", "within_5", "mae_surer_half", "in_band"
+    numbers |= {name: told[name] for name in beside}
     return {"people": len(by_person), "windows": len(errors)} | {k: round(float(v), 4) for k, v in numbers.items()}
 
 

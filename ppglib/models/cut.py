@@ -50,7 +50,7 @@ def _grid(numbers, fine) -> np.ndarray:
 
 
 def _far(time, at, rate, first, last) -> np.ndarray:
-    """Whether two of the samples `at` that follow each other within [first, last] are more than a bridged hole apart."""
+    """Whether two neighbours of the samples `at` within [first, last] are further apart than a hole that is bridged."""
     far = np.zeros(len(time), int)
     far[at[1:]] = np.diff(time[at]) > BRIDGED + 1.25 / rate
     far = np.cumsum(far)

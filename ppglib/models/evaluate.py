@@ -46,7 +46,7 @@ def main(model: str, track: str, datasets: list[str], roots: list[Path], out: Pa
     for plot in figures(predictions, name, network.about):
         files.write(out / "figures" / f"{plot.name}.png", plot._repr_png_())
     print(short.to_string(index=False, float_format="{:.2f}".format, na_rep=""))
-    print(f"wrote {out}: summary.csv, agreement.csv (each person and activity), coverage.csv, predictions.parquet, figures")
+    print(f"wrote {out}: summary.csv, agreement.csv (each person), coverage.csv, predictions.parquet, figures")
 
 
 def whose(name: str, about: dict, dataset: str) -> str:
@@ -57,8 +57,8 @@ def whose(name: str, about: dict, dataset: str) -> str:
 
 
 def of_recording(recording: Recording, network: ResNet1D, name: str, track: str = "none") -> pd.DataFrame:
-    """Every window of a recording: KEYS, start, end (s of the recording), truth (BPM, NaN = none), `name` (heart rate), low,
-    high, p_within_5, reason (as `ppglib.heart_rate` gives them), and a column for each baseline.
+    """Every window of a recording: KEYS, start, end (s of the recording), truth (BPM, NaN = none), `name` (heart rate),
+    low, high, p_within_5, reason (as `ppglib.heart_rate` gives them), and a column for each baseline.
 
     A spectral peak is of the window as the network gets it. neurokit2 is given the whole recording, in the direction
     that it has and upside down; its rate is averaged over each window."""
@@ -81,13 +81,14 @@ def of_recording(recording: Recording, network: ResNet1D, name: str, track: str 
         peak[part] = np.where(reasons == "", spectral_peak(windows), np.nan)
     found = found.assign(start=at[inside], end=at[inside] + WINDOW_SECONDS, **about, spectral=peak)
     for method, sign in zip(BASELINES[1:], (1, -1)):
-        found[method] = np.where(found.reason == "", _neurokit2(time, sign * ppg.mean(axis=0), recording.rate, begins), np.nan)
+        rates = _neurokit2(time, sign * ppg.mean(axis=0), recording.rate, begins)
+        found[method] = np.where(found.reason == "", rates, np.nan)
     return found[[*KEYS, "start", "end", "truth", name, "low", "high", "p_within_5", "reason", *BASELINES]]
 
 
 def _stamped(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
-    """Times (n,) from 0 s on and samples (channels, n), NaN in gaps. Where the signal starts anew it pauses for a step, so
-    that no window goes over it and windows stay where they are."""
+    """Times (n,) from 0 s on and samples (channels, n), NaN in gaps. Where the signal starts anew it pauses for a step,
+    so that no window goes over it and windows stay where they are."""
     ppg = np.array(recording.ppg, float)
     for start, stop in recording.gaps:
         ppg[:, start:stop] = np.nan
@@ -102,7 +103,7 @@ def _stamped(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _neurokit2(time: np.ndarray, ppg: np.ndarray, rate: float, begins: np.ndarray) -> np.ndarray:
-    """Mean of `PPG_Rate` of neurokit2's `ppg_process` in each window, BPM; NaN for all if it finds no pulse to begin with."""
+    """Mean of `PPG_Rate` of neurokit2's `ppg_process` in each window (BPM), NaN for all if it finds no pulse at all."""
     import neurokit2  # slow to import
 
     usable, whole = np.isfinite(ppg), max(1, round(rate))
@@ -114,13 +115,14 @@ def _neurokit2(time: np.ndarray, ppg: np.ndarray, rate: float, begins: np.ndarra
     except (IndexError, ValueError, ZeroDivisionError):  # what it raises on signals without peaks
         return np.full(len(begins), np.nan)
     total = np.append(0.0, np.cumsum(found.PPG_Rate.to_numpy()))
-    first, last = (np.clip(np.round(edge * whole).astype(int), 0, len(grid)) for edge in (begins, begins + WINDOW_SECONDS))
+    edges = begins, begins + WINDOW_SECONDS
+    first, last = (np.clip(np.round(edge * whole).astype(int), 0, len(grid)) for edge in edges)
     return (total[last] - total[first]) / np.maximum(last - first, 1)
 
 
 def summary(predictions: pd.DataFrame, table: pd.DataFrame, name: str, about: dict, track: str) -> pd.DataFrame:
-    """A row per set and method over everyone. Where the model was trained on the set, first the error on people held out,
-    as its file says, and the baselines on the same people; then all people, on which it was trained."""
+    """A row per set and method over everyone. Where the model was trained on the set, first the error on people held
+    out, as its file says, and the baselines on the same people; then all people, on which it was trained."""
     rows = []
     for dataset, whole in _everyone(table).groupby("dataset", sort=False):
         trained = dataset in about["datasets"]

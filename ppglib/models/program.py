@@ -17,7 +17,8 @@ def main(path: Path, model: str, track: str, rate: float | None, out: Path, plot
     Raises InputError for a file that is no PPG, and then writes nothing."""
     network, tables, clocks = models.load(model), {}, {}
     low, high = network.about["range"]
-    print(f"{model} was tested at {low:.0f} to {high:.0f} BPM: at other heart rates, at rest above all, it can be far off.")
+    far = "at other heart rates, at rest above all, it can be far off"
+    print(f"{model} was tested at {low:.0f} to {high:.0f} BPM: {far}.")
     for file in reader.files_in(path):
         if file.resolve() == out.resolve():  # of an earlier call
             continue
@@ -41,7 +42,7 @@ def main(path: Path, model: str, track: str, rate: float | None, out: Path, plot
 
 
 def told(table: pd.DataFrame, clock: str) -> dict[str, pd.Series]:
-    """Start and end as text: seconds to the last digit, or dates as the file has them, in UTC if they state a time zone."""
+    """Start and end as text: seconds to the last digit, or dates as in the file, in UTC if those state a time zone."""
     if clock == "seconds":
         return {name: table[name].map("{:.13g}".format) for name in ("start", "end")}
     dates = {name: pd.to_datetime((1000 * table[name]).round(), unit="ms") for name in ("start", "end")}

@@ -1,6 +1,6 @@
 """A PPG alone, without labels, from a CSV or Parquet file: columns `ppg`, or `ppg1`, `ppg2`..., and `time`.
 
-Files are read, samples placed in time and holes found as in a user's recordings with labels (`ppglib.recordings.own`)."""
+Files are read, samples placed in time and holes found as in `ppglib.recordings.own`."""
 
 import re
 from functools import partial
@@ -20,8 +20,9 @@ CHANNELS = ["ppg", *(f"ppg{number}" for number in range(100))]
 
 
 class Signal(NamedTuple):
-    """ppg: (n,), the mean of the channels, NaN where it is empty. time: (n,) seconds, without what is no signal. rate: Hz.
-    clock: "seconds", or "dates" with or without a time zone, of which `time` is the seconds since 1970. notes: sentences."""
+    """ppg: (n,), the mean of the channels, NaN where it is empty. time: (n,) seconds, without what is no signal.
+
+    rate: Hz. clock: "seconds", or "dates" with or without a time zone; then `time` counts from 1970."""
 
     ppg: np.ndarray
     time: np.ndarray

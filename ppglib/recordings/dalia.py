@@ -71,25 +71,28 @@ def _activities(code: np.ndarray, windows: int, name: str) -> np.ndarray:
 
 
 def excerpt(folder: Path) -> Iterator[Recording]:
-    """The form in which public code keeps DaLiA: a pickle of 8-s windows `X` (n, channels, 256) at 32 Hz, the first channel
-    PPG, with heart rates `y`, people `groups` and `activity`. A recording per stretch of windows 2 s apart."""
+    """The form in which public code keeps DaLiA: a pickle of 8-s windows `X` (n, channels, 256) at 32 Hz, of which the
+    first channel is PPG, with heart rates `y`, people `groups` and `activity`. A recording is a stretch of windows that
+    start 2 s apart."""
     with archives.members(folder) as found:
         (member, *others) = [member for member in found if member.path.endswith(".pkl")] or [None]
         if member is None or others:
-            raise InputError(f"{folder} needs one .pkl file with the windows of DaLiA, and has {len(others) + bool(member)}.")
+            number = len(others) + bool(member)
+            raise InputError(f"{folder} needs one .pkl file with windows of DaLiA, and has {number}: keep one.")
         with member.open() as stream:
             content = array_pickle.load(stream, member.name)
     keys = ("X", "y", "groups", "activity")
     x, hr, who, activity = (array_pickle.to_numpy(nested(content, member.name, k), f"{member.name}: {k}") for k in keys)
     hr, who, activity = (values.reshape(len(values), -1)[:, 0] for values in (hr, who, activity))
     if x.ndim != 3 or x.shape[2] != WINDOW or {len(hr), len(who), len(activity)} != {len(x)} or not len(x):
-        raise InputError(f"{member.name} has X of shape {x.shape} and {len(hr)} labels, expected (n, channels, {WINDOW}).")
+        shape = f"X of shape {x.shape} and {len(hr)} labels, expected (n, channels, {WINDOW}) and n"
+        raise InputError(f"{member.name} has {shape}: it is not the published form.")
     if not np.isin(activity, np.arange(len(ACTIVITIES))).all():
-        raise InputError(f"{member.name} has activities other than 0 to {len(ACTIVITIES) - 1}.")
+        raise InputError(f"{member.name} has other activities than 0 to {len(ACTIVITIES) - 1}: it is not as published.")
     ppg, names = x[:, 0].astype(np.float64), np.array(ACTIVITIES)[activity.astype(int)]
     anew = (ppg[1:, :OVERLAP] != ppg[:-1, -OVERLAP:]).any(axis=1) | (who[1:] != who[:-1])
     for number, rows in enumerate(np.split(np.arange(len(ppg)), np.flatnonzero(anew) + 1), 1):
         signal = np.concatenate([ppg[rows[0]], *ppg[rows[1:], OVERLAP:]])
         person = f"S{who[rows[0]]:g}"
-        yield Recording(EXCERPT, person, f"{person} part {number}", signal[None], WINDOWED_RATE, hr[rows].astype(np.float64),
-                        activity=names[rows])  # fmt: skip
+        about = EXCERPT, person, f"{person} part {number}"
+        yield Recording(*about, signal[None], WINDOWED_RATE, hr[rows].astype(np.float64), activity=names[rows])

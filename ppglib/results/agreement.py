@@ -1,7 +1,7 @@
 """How far predicted heart rates agree with true ones: errors, limits of agreement, and what confidence is worth.
 
 Everything is computed from a table of predictions, a row per window: dataset, person, recording, activity, truth (BPM,
-NaN = no label), a column per method (BPM, NaN = no heart rate), and of the first, the model, low, high and p_within_5."""
+NaN = no label), a column per method (BPM, NaN = none), and low, high and p_within_5 of the first of them, the model."""
 
 import numpy as np
 import pandas as pd
@@ -84,7 +84,8 @@ def limits(off: np.ndarray, people) -> tuple[float, float, float]:
 
 
 def coverage(predictions: pd.DataFrame, method: str) -> pd.DataFrame:
-    """dataset, kept (share of the windows with a heart rate, the surest first), windows, mae, within_5, and the least p_within_5."""
+    """dataset, kept (share of the windows with a heart rate, the surest first), windows, mae, within_5, and p (the
+    least p_within_5 of those kept)."""
     rows, known = [], predictions[predictions.truth.notna() & predictions[method].notna()]
     for dataset, part in known.groupby("dataset", sort=False):
         error = (part[method] - part.truth).abs().to_numpy()
@@ -96,8 +97,8 @@ def coverage(predictions: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def calibration(predictions: pd.DataFrame, method: str) -> pd.DataFrame:
-    """What the model says of itself against what is: dataset, windows, p_within_5 (mean), within_5, in ten groups of equal
-    size from the least sure on."""
+    """What the model says of itself against what is: dataset, windows, p_within_5 (mean), within_5, in ten groups of
+    equal size from the least sure on."""
     rows, known = [], predictions[predictions.truth.notna() & predictions[method].notna()]
     for dataset, part in known.groupby("dataset", sort=False):
         near = ((part[method] - part.truth).abs() <= WITHIN).to_numpy()
@@ -110,6 +111,6 @@ def calibration(predictions: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def _surest(rows: pd.DataFrame, share: float) -> np.ndarray:
-    """Positions of that share of the rows, at least one: those of the highest p_within_5, of equal ones the narrower band."""
+    """Positions of that share of the rows, at least one: the highest p_within_5, of equal ones the narrowest bands."""
     order = np.lexsort(((rows.high - rows.low).to_numpy(), -rows.p_within_5.to_numpy()))
     return order[: max(1, round(share * len(order)))]

@@ -13,31 +13,31 @@ POINTS = 4000  # of a cloud: more hide each other
 
 def over_time(rows: pd.DataFrame, method: str, label: str = "") -> Plot:
     """True heart rates of one person's windows, predicted ones and their band; a panel a recording."""
+    dataset, who = rows[["dataset", "person"]].iloc[0]
     fig, panels = _panels(rows, "recording", 9, 2.9, 1)
     for ax, own in panels:
         minutes = (own.start + own.end).to_numpy() / 120
         apart = np.flatnonzero(np.diff(minutes) > 0.1) + 1  # lines end where windows are missing
-        minutes, *drawn = (np.insert(v.astype(float), apart, np.nan) for v in (minutes, *(own[c].to_numpy() for c in (
-            "low", "high", method, "truth"))))  # fmt: skip
-        low, high, found, truth = drawn
+        values = [minutes, *own[["low", "high", method, "truth"]].to_numpy(float).T]
+        minutes, low, high, found, truth = (np.insert(value, apart, np.nan) for value in values)
         ax.fill_between(minutes, low, high, color=ACCENT, alpha=0.25, linewidth=0, label=f"{method}, 80 % band")
         ax.plot(minutes, truth, color="black", lw=1.8, label="true")
         ax.plot(minutes, found, ".-", color=ACCENT, ms=3, lw=0.8, label=method)
         ax.set_ylabel("heart rate (BPM)")
     panels[-1][0].set_xlabel("time (min)")
     known = rows[rows.truth.notna()]
-    told, who = agreement.summary(known, method, True), rows.person.iloc[0]
-    text = f"{rows.dataset.iloc[0]} {who}: no heart rate" if np.isnan(told["mae"]) else (
-        f"{rows.dataset.iloc[0]} {who}: {method} errs by {told['mae']:.1f} BPM over {told['windows']} windows; "
-        f"its band holds {told['in_band']:.0%}")  # fmt: skip
-    return Plot(fig, rows, f"heart_rate_{rows.dataset.iloc[0]}_{who}", text, label)
+    told = agreement.summary(known, method, True)
+    text = "{} errs by {mae:.1f} BPM over {windows} windows; its band holds {in_band:.0%}".format(method, **told)
+    text = "no true heart rate, or none predicted" if np.isnan(told["mae"]) else text
+    return Plot(fig, rows, f"heart_rate_{dataset}_{who}", f"{dataset} {who}: {text}", label)
 
 
 def bland_altman(predictions: pd.DataFrame, methods: list[str], label: str = "") -> Plot:
     """Predicted minus true against their mean, a row a set and a panel a method, with bias and limits of agreement."""
     known = predictions[predictions.truth.notna()]
-    long = pd.concat([known[["dataset", "person"]].assign(
-        method=name, mean=(known[name] + known.truth) / 2, off=known[name] - known.truth) for name in methods])  # fmt: skip
+    who, truth = known[["dataset", "person"]], known.truth
+    long = [who.assign(method=m, mean=(known[m] + truth) / 2, off=known[m] - truth) for m in methods]
+    long = pd.concat(long, ignore_index=True)
     order = list(known.dataset.unique())
     long = long.dropna(subset="off").sort_values("dataset", key=lambda names: names.map(order.index), kind="stable")
     fig, panels = _panels(long, ["dataset", "method"], 3.6, 3.2, len(methods), sharey=True, sharex=True)
@@ -56,7 +56,7 @@ def bland_altman(predictions: pd.DataFrame, methods: list[str], label: str = "")
     fig.supxlabel("mean of predicted and true (BPM)", size=12)
     fig.supylabel("predicted − true (BPM)", size=12)
     ours = {dataset: value for (dataset, method), value in told.items() if method == methods[0]}
-    text = ", ".join(f"{bias:+.1f} [{low:+.0f}, {high:+.0f}] ({dataset})" for dataset, (bias, low, high) in ours.items())
+    text = ", ".join("{:+.1f} [{:+.0f}, {:+.0f}] ({})".format(*value, dataset) for dataset, value in ours.items())
     text = f"{methods[0]} minus truth in BPM, with 95 % limits of agreement: {text}"
     return Plot(fig, long, "bland_altman", text, label)
 
@@ -80,7 +80,8 @@ def confidence(predictions: pd.DataFrame, methods: list[str], label: str = "") -
         left.set_title(dataset, loc="left", weight="bold")
         right.plot([0, 1], [0, 1], color="0.7", lw=1, label="honest")
         right.plot(said.p_within_5, said.within_5, "o-", color=ACCENT, ms=4)
-        right.set(xlabel="p_within_5, a tenth of the windows each", ylabel="share within 5 BPM", xlim=(0, 1.02), ylim=(0, 1.02))
+        right.set(xlabel="p_within_5, a tenth of the windows each", ylabel="share within 5 BPM")
+        right.set(xlim=(0, 1.02), ylim=(0, 1.02))
     half = lambda rows: "{:.1f} BPM, all by {:.1f}".format(  # noqa: E731
         rows.mae[np.isclose(rows.kept, 0.5)].iloc[0], rows.mae.iloc[-1]
     )

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 def write(study: Study, windows: Windows, folder: Path) -> None:
     """Write predictions/RUN_ID.parquet of every finished network whose weights are kept, where it is not there yet.
 
-    Columns: dataset, person, recording, activity, start, end (s), truth, argmax (BPM, whose mean error is in people.csv),
+    Columns: dataset, person, recording, activity, start, end (s), truth, argmax (BPM; its mean error is in people.csv),
     hr (median), low, high, p_within_5: as `ppglib.heart_rate`, but not calibrated, as nobody was left out for that."""
     digest, lacking = windows.digest(), 0
     finished = [run for run in grid.runs(study) if records.path_of(folder, run.id(digest)).exists()]
@@ -33,9 +33,10 @@ def write(study: Study, windows: Windows, folder: Path) -> None:
             continue
         rows = split(windows, run.fold, run.split)[1]
         said = predict(load_network(run.network, weights).to(device()), windows, rows)
-        table = windows.table.iloc[rows][["dataset", "person", "recording", "activity", "second", "hr"]].reset_index(drop=True)
+        columns = ["dataset", "person", "recording", "activity", "second", "hr"]
+        table = windows.table.iloc[rows][columns].reset_index(drop=True)
         table = table.rename(columns={"second": "start", "hr": "truth"})
         table.insert(5, "end", table.start + WINDOW_SECONDS)
         files.write_parquet(path, table.assign(argmax=decode(said), **describe(said)))
     if lacking:
-        log.info("%d of %d finished networks have not kept their weights, so that nothing is predicted.", lacking, len(finished))
+        log.info("%d of %d finished networks have not kept their weights: no predictions.", lacking, len(finished))
