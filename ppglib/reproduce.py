@@ -1,18 +1,19 @@
-"""Run the notebooks in order through papermill, and make an index of what came out."""
+"""Run the notebooks in order through papermill, and make pages of what came out."""
 
-import html
+import logging
 import os
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import nbformat
 import papermill
-from nbconvert import HTMLExporter
+import psutil
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 from traitlets.config import Config
@@ -23,8 +24,8 @@ from ppglib.study import studies
 from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
 
-READING = ("02", "04", "05", "06", "08", "09", "10")  # need no recordings and train nothing
-OWN = ("02", "10")  # of these, do not read the results of the study
+READING = ("02", "04", "05", "06", "08", "09", "10", "12")  # need no recordings and train nothing
+OWN = ("02", "10", "12")  # of these, do not read the results of the study
 MEASURING = ("07",)
 KINDS = {"str": str, "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__}
 
@@ -36,7 +37,7 @@ class NotebookError(Exception):
 def reproduce(
     study: str, data: Path | None, out: Path, only=None, jobs=1, dask=None, results=None, given=None
 ) -> Path:
-    """Execute notebooks into `out`/notebooks, as .ipynb and .html, and write `out`/index.html. only: numbers
+    """Execute notebooks into `out`/notebooks, and write `out`/index.html and its pages. only: numbers
     of notebooks, or all; jobs, dask: as `ppglib.study.engine.sweep`. results: a folder of result tables to
     show instead of training; only reading notebooks run then. given: further notebook parameters by name, as
     the user typed them. Raises InputError for wrong input, before the first notebook runs, and NotebookError
@@ -51,14 +52,21 @@ def reproduce(
     name = str(Path(study).resolve()) if study.endswith(".toml") else study
     values = {"study": name, "data": str(data or ""), "out": str(out), "results": str(tables)}
     plan = parameters([*notebooks.values()], values | {"jobs": jobs, "measure": True}, given or {})
+    owner = f"study {parsed.name}" if not results or results == out / "results" else f"the folder {results}"
+    files.claim(out, owner, check_only=True)
     files.write(out / ".writable", b"")  # better now than after minutes
     (out / ".writable").unlink()
     if not results and numbers & {"01", "03"}:
         windows = study_windows(parsed, data, out)
         if "03" in numbers:  # here, where a terminal shows the progress; the notebook finds the runs done
             sweep(parsed, windows, out, jobs, dask)
+    files.claim(out, owner)
     execute(plan, out, jobs)
-    return write_index(out)
+    from ppglib.bench.costs import one_window
+    from ppglib.results import pages  # with matplotlib, which wrong input need not wait for
+
+    here = out / "compute"  # this machine, if notebook 07 measured it
+    return pages.write(out, tables, one_window(here if here.is_dir() else files.ROOT / "data/results/compute"))
 
 
 def select(only: list[str] | None, allowed: tuple[str, ...] | None) -> dict[str, Path]:
@@ -66,7 +74,8 @@ def select(only: list[str] | None, allowed: tuple[str, ...] | None) -> dict[str,
     every = {path.name[:2]: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
     if not every:
         raise InputError(f"No notebooks in {NOTEBOOKS}: run from a checkout of the repository.")
-    for number in only or []:
+    only = [number.strip().zfill(2) for number in only or []]
+    for number in only:
         if number not in every or (allowed and number not in allowed):
             choices = ", ".join(allowed or every)
             raise InputError(f"There is no notebook {number!r} to run here: choose from {choices}.")
@@ -98,24 +107,44 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
 def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
     """Run every notebook with its parameters, `jobs` at a time; a bar in a terminal, elsewhere a line a notebook.
 
-    Those that measure this machine run alone, at the end."""
+    Those that measure this machine run alone, at the end. An interrupt ends the kernels too."""
     (out / "notebooks").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
-    bar = tqdm(total=len(plan), unit="notebook", disable=not sys.stderr.isatty())
+    cells = sum(map(code_cells, plan)) + sum(map(bool, plan.values()))  # parameters are a cell of their own
+    shown = "{percentage:3.0f}% |{bar}| cell {n} of {total}, {elapsed} < {remaining}{postfix}"
+    bar = tqdm(total=cells, bar_format=shown, disable=not sys.stderr.isatty())
 
     def run(path: Path) -> None:
         begun = time.perf_counter()
+        bar.set_postfix_str(path.name[:2])
         with local_kernel() as config:
-            execute_one(path, plan[path], out / "notebooks", config)
-        bar.update()
+            execute_one(path, plan[path], out / "notebooks", config, lambda cell, cell_index: bar.update())
         if bar.disable:
             print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
 
     alone = [path for path in plan if path.name.startswith(MEASURING)]
     with bar:
-        with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool:
+        with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool, kernels_end(pool):
             list(pool.map(run, [path for path in plan if path not in alone]))
         list(map(run, alone))
+
+
+def code_cells(path: Path) -> int:
+    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in nbformat.read(path, 4).cells)
+
+
+@contextmanager
+def kernels_end(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """What is in kernels is not waited for after an interrupt: they end, and no notebook begins."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for name in ("papermill", "traitlets"):  # would say that kernels died
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        for process in psutil.Process().children(recursive=True):
+            process.kill()
+        raise
 
 
 @contextmanager
@@ -145,30 +174,19 @@ def local_kernel() -> Iterator[Config]:
         yield config
 
 
-def execute_one(path: Path, given: dict, folder: Path, config: Config) -> None:
-    """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError."""
+def execute_one(path: Path, given: dict, folder: Path, config: Config, done: Callable) -> None:
+    """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError; `done` hears of each cell."""
     beside, failed = folder / f".{path.name}", folder / f"{path.stem}.failed.ipynb"
     try:
         papermill.execute_notebook(
-            path, beside, given, kernel_name="python3", progress_bar=False, config=config
+            path, beside, given, kernel_name="python3", progress_bar=False, config=config, on_cell_complete=done
         )
     except PapermillExecutionError as error:
         os.replace(beside, failed)
         why = f"cell {error.cell_index}: {error.ename}: {error.evalue}"
         raise NotebookError(f"{path.name} failed in {why} (see {failed})") from None
-    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_filename(str(beside))
-    files.write(folder / f"{path.stem}.html", page.encode())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
     os.replace(beside, folder / path.name)
     failed.unlink(missing_ok=True)
-
-
-def write_index(out: Path) -> Path:
-    """index.html: every executed notebook, figure and table under `out`, as links."""
-    title = html.escape(out.name)
-    page = f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1>"
-    for pattern in ("notebooks/*.html", "*/index.html", "figures/*.png", "tables/*.csv", "results/*.csv"):
-        for path in sorted(out.glob(pattern)):
-            link = html.escape(path.relative_to(out).as_posix())
-            page += f'<p><a href="{link}">{link}</a></p>'
-    files.write(out / "index.html", page.encode())
-    return out / "index.html"

@@ -82,9 +82,11 @@ def server(tmp_path, monkeypatch):
     opened = [{new or old: line[old] for old, new in columns.items()} for line in opened]
     # wildppg: no hash published, and a size that is rounded
     paper = [row("galaxyppg", "all.zip", "md5"), row("wildppg", "set.mat", "", 3010)]
-    for name, lines in (("open", opened), ("paper", paper)):
+    more = [row("spc2015_test", "Training_data/a.mat")]
+    more = [{new or old: line[old] for old, new in columns.items()} for line in more]
+    for name, lines in (("open", opened), ("more", more), ("paper", paper)):
         pd.DataFrame(lines).to_csv(lists / f"{name}.csv", index=False)
-    monkeypatch.setattr(sources, "LISTS", {"open": lists / "open.csv", "paper": lists / "paper.csv"})
+    monkeypatch.setattr(sources, "LISTS", {"open": lists / "open.csv", "open_all": lists / "more.csv", "paper": lists / "paper.csv"})
     monkeypatch.setattr(module, "TIMEOUT", 0.5)
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)  # between the two tries
     yield server
@@ -123,6 +125,12 @@ def test_only_one_set_and_only_what_is_missing_or_damaged(server, tmp_path):
     fetch("open", root)
     assert [name for name, _ in server.requests] == ["Subject_2.mat", "Training_data/a.mat"]
     assert (root / "bami1/Subject_2.mat").read_bytes() == CONTENT["Subject_2.mat"]
+
+
+def test_more_people_are_a_group_that_holds_the_first(server, tmp_path):
+    fetch("open", tmp_path / "data")
+    fetch("open_all", tmp_path / "data")
+    assert files(tmp_path / "data") == OPEN | {"spc2015_test/Training_data/a.mat"}
 
 
 FAULTS = ["truncate", "short", "corrupt", "stall", "refuse"]
@@ -221,7 +229,7 @@ def test_a_terminal_gets_a_bar_below_each_line(server, tmp_path, monkeypatch, ca
 def test_refusals_before_anything_is_asked_of_the_server(server, tmp_path, monkeypatch):
     root = tmp_path / "data"
     for arguments, message in (
-        (("closed", root), "choose from open, paper"),
+        (("closed", root), "choose from open, open_all, paper"),
         (("open", root, "x"), "bami1, spc2015"),
     ):
         with pytest.raises(InputError, match=message):

@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from ppglib.files import InputError
 from ppglib.resnet1d import Design
-from ppglib.strategies import STRATEGIES
+from ppglib.recordings import windows_of
+from ppglib.splits import split
+from ppglib.strategies import STRATEGIES, TRAINING
 from ppglib.study import grid, studies
+from ppglib.study.prepare import study_windows
 
 GOOD = """
 recipe = "mine"
@@ -174,8 +178,8 @@ def test_a_design_that_is_no_network_is_refused(tmp_path, design, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("epochs = 3", "epochs = 3\nepoch = 4"), "unknown key 'epoch'; do you mean 'epochs'"),
-        (("epochs = 3", "epochs = 3\nzebra = 4"), "unknown key 'zebra'; a study has"),
+        (("epochs = 3", "epochs = 3\nepoch = 4"), "unknown key 'epoch': do you mean 'epochs'"),
+        (("epochs = 3", "epochs = 3\nzebra = 4"), "unknown key 'zebra': choose from epochs"),
         (("folds = [0, 1]", ""), "lacks the key 'folds'"),
         (("epochs = 3", 'epochs = "3"'), "epochs must be of type int"),
         (("epochs = 3", "epochs = true"), "epochs must be of type int"),
@@ -208,4 +212,29 @@ def test_a_wrong_study_file_is_refused_in_one_sentence(tmp_path, change, message
 
 def test_an_unknown_study_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match="demo, .*open, .*paper"):
+        studies.read("zebra")
+    with pytest.raises(InputError, match="There is no study 'opne', .*: do you mean 'open'?"):
         studies.read("opne")
+
+
+def test_the_larger_set_has_the_tuned_recipe_and_moves_nobody(simulated_root):
+    larger, tuned = studies.read("open_all"), studies.read("open_tuned")
+    assert all(getattr(larger, f) == getattr(tuned, f) for f in (*TRAINING, "dropout", "sigma", "soft_temperature"))
+    assert set(larger.datasets) - set(tuned.datasets) == {"spc2015_test"}
+    names = ["spc2015", "bami1", "bami2"]
+    few = windows_of(names, simulated_root)
+    more = few.table[few.table.dataset == "bami1"].assign(dataset="spc2015_test")
+    many = replace(few, table=pd.concat([few.table, more], ignore_index=True))
+    for fold in (0, 1):
+        test, tested = (
+            {*w.table.iloc[split(w, fold)[1]][["dataset", "person"]].itertuples(index=False, name=None)} for w in (few, many)
+        )
+        assert test == {pair for pair in tested if pair[0] != "spc2015_test"}
+
+
+def test_the_committed_networks_are_of_the_open_study(shared, root, tmp_path):
+    """All 692 records are found under the ids that the study and the published recordings give today."""
+    digest = study_windows(studies.read("open"), shared("data/open"), tmp_path).digest()
+    assert digest.startswith("2af57ec2c680")
+    ids = {run.id(digest) for run in grid.runs(studies.read("open"))}
+    assert ids == {path.stem for path in (root / "data/results/open/runs").glob("*.json")} and len(ids) == 692

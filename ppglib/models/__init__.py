@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as packed
 
 from ppglib import files
-from ppglib.files import InputError
+from ppglib.files import InputError, instead_of
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.task import BAND, BINS, LENGTH, LOWEST, RATE, STEP_SECONDS
 from ppglib.tracking import HOW, Model
@@ -42,7 +41,7 @@ def save(network: ResNet1D, path: str | Path, about: dict) -> None:
     about: everything in GIVEN, as JSON can hold it; what else is there is kept too. Raises InputError for
     missing entries, weights that are not finite, and a path that cannot be written."""
     weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
-    found = {"design": vars(network.design), "library": _version(), "weights": _digest(weights)}
+    found = {"design": vars(network.design), "library": files.library_version(), "weights": _digest(weights)}
     about = about | FIXED | found
     _check(path, about, weights)
     files.write(path, packed(weights, {key: json.dumps(value) for key, value in about.items()}))
@@ -55,7 +54,7 @@ def load(model: str | Path) -> ResNet1D:
     `save` writes, and one for another architecture, rate or number of bins."""
     path = FOLDER / f"{model}.safetensors" if model in names() else Path(model)
     if not path.is_file():
-        raise InputError(f"There is no model {str(model)!r}: name {', '.join(names())} or the path of a file.")
+        raise InputError(f"There is no model {str(model)!r}, by name or as a file: {instead_of(str(model), names())}")
     try:
         with safe_open(path, "pt") as file:
             about = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
@@ -101,10 +100,3 @@ def _digest(weights) -> str:
     for name, value in sorted(weights.items()):
         sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode() + value.contiguous().numpy().tobytes())
     return sha.hexdigest()
-
-
-def _version() -> str:
-    try:
-        return version("ppglib")
-    except PackageNotFoundError:  # used from a folder that is not installed
-        return "unknown"

@@ -7,13 +7,14 @@ from importlib import import_module
 from itertools import chain
 from pathlib import Path
 
-from ppglib.files import InputError
+from ppglib.files import InputError, instead_of
 from ppglib.recordings import sources
 from ppglib.recordings.archives import refuse_copies
 from ppglib.windows import Recording, Windows, build
 
 READERS = {  # module and function, imported at first use
     "spc2015": "open_sets.spc2015",
+    "spc2015_test": "open_sets.spc2015_test",
     "bami1": "open_sets.bami1",
     "bami2": "open_sets.bami2",
     "ppg_dalia": "dalia.read",
@@ -42,7 +43,7 @@ def load(dataset: str, root: str | Path) -> Iterator[Recording]:
 def locate(dataset: str, root: str | Path) -> Path:
     """The folder of `dataset` in `root`; InputError if the set is unknown or the folder missing."""
     if dataset not in READERS:
-        raise InputError(f"Unknown dataset {dataset!r}: choose from {', '.join(READERS)}.")
+        raise InputError(f"Unknown dataset {dataset!r}: {instead_of(dataset, READERS)}")
     folder = Path(root) / dataset
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}: {sources.how_to_get(dataset)}.")

@@ -1,4 +1,4 @@
-"""Download the published files: `fetch("open", root)`, `fetch("paper", root)`."""
+"""Download the published files: `fetch("open", root)`, `fetch("open_all", root)`, `fetch("paper", root)`."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ import pooch
 from pooch.hashes import hash_matches
 from requests.exceptions import RequestException
 
-from ppglib.files import InputError, sha256, write
+from ppglib.files import InputError, instead_of, sha256, write
 from ppglib.recordings import SIMULATED
 from ppglib.recordings.sources import Source, published
 
@@ -22,15 +22,15 @@ PARTIAL = ".partial"  # folder in the root where files grow; none is moved out b
 
 
 def fetch(group: str, root: str | Path, only: str | None = None, yes: bool = False) -> None:
-    """Download what `root` lacks of the `open` or the `paper` sets, or of the set `only`. Each file is
+    """Download what `root` lacks of a group of sets (`open`, `open_all`, `paper`), or of the set `only`. Each file is
     checked (published hash, else the hash of the first download, else the size), tried twice, and moved into
     place only when it is whole. Shows size and licence; above 100 MB it asks in a terminal, or needs `yes`.
     Raises InputError if a file cannot be had; the ones before it are kept."""
     root = Path(root)
     sources = [source for source in published(group) if only in (None, source.dataset)]
     if not sources:
-        names = ", ".join(dict.fromkeys(source.dataset for source in published(group)))
-        raise InputError(f"There is no set {only!r} in {group!r}: choose from {names}.")
+        names = dict.fromkeys(source.dataset for source in published(group))
+        raise InputError(f"There is no set {only!r} in {group!r}: {instead_of(only, names)}")
     if (root / SIMULATED).exists():
         raise InputError(f"{root} holds simulated recordings: choose another folder for published ones.")
     wanted = [source for source in sources if not _whole(source, root)]

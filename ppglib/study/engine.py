@@ -5,9 +5,11 @@ run is claimed by a file lock that the system releases when its holder dies, and
 done only when its record stands whole under its final name."""
 
 import importlib
+import signal
 import sys
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import joblib
@@ -59,10 +61,19 @@ def complete(
         split(windows, fold, kind)  # too few people: better now than after hours
     report_damaged(every, digest, folder)
     missing = to_do(every, digest, folder)
-    say(f"{name}: {len(every)} runs, {len(every) - len(missing)} done before, {len(missing)} to do")
-    with backend(dask, jobs, windows), bar_of(missing) as bar:
+    announce(name, every, missing, windows, 0 if dask else min(jobs, len(missing)))
+    with backend(dask, jobs, windows) if missing else nullcontext(), bar_of(missing) as bar:
         for phase in ([r for r in missing if not r.teacher], [r for r in missing if r.teacher]):
             work_through(phase, windows, digest, folder, bar)
+
+
+def announce(name: str, every: list[Run], missing: list[Run], windows: Windows, jobs: int) -> None:
+    """What is about to happen, so that nobody waits for a bar without knowing for what."""
+    people, rest = len(windows.table[["dataset", "person"]].drop_duplicates()), f"{len(missing)} to do"
+    counts = f"{len(every)} networks: {len(every) - len(missing)} done before, {rest if missing else 'nothing to do'}"
+    say(f"{name}: {people} people, {len(windows.table):,} windows, {counts}.")
+    if missing and jobs > 1:
+        say(f"{jobs} workers start, which takes some seconds. Ctrl-C stops; what is done is kept.")
 
 
 def to_do(every: list[Run], digest: str, folder: Path) -> list[Run]:
@@ -83,7 +94,9 @@ def work_through(phase: list[Run], windows: Windows, digest: str, folder: Path, 
         try:
             pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
             tasks = ((run, STRATEGIES[run.strategy], windows, digest, folder) for run in phase)
-            for run, seconds in pool(joblib.delayed(work)(*task) for task in tasks):
+            with uninterrupted():
+                results = pool(joblib.delayed(work)(*task) for task in tasks)
+            for run, seconds in results:
                 report(run, seconds, bar)
         except worker_deaths():
             say("A worker was killed; its run starts again.")
@@ -168,6 +181,19 @@ def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
             records.path_of(folder, run.id(digest)).unlink()
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits. Processes that start meanwhile never see it: a terminal sends it to all, and each would say so."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def worker_deaths() -> tuple[type[Exception], ...]:
     """What a pool raises when a worker dies; Dask's only after several of them died of one run."""
     if "distributed" not in sys.modules:
@@ -203,7 +229,7 @@ def backend(dask: str | None, jobs: int, windows: Windows):
 def bar_of(missing: list[Run]) -> tqdm:
     """In a terminal a bar with the time left, in proportion to what runs cost; nothing elsewhere."""
     shown = "{percentage:3.0f}% |{bar}| {elapsed} < {remaining}{postfix}"
-    return tqdm(total=sum(map(cost, missing)), bar_format=shown, disable=not sys.stderr.isatty())
+    return tqdm(total=sum(map(cost, missing)), bar_format=shown, disable=not (missing and sys.stderr.isatty()))
 
 
 def report(run: Run, seconds: float | None, bar: tqdm) -> None:

@@ -45,8 +45,24 @@ def recordings_folder(study: Study, data: Path | str | None, out: Path) -> Path:
 def study_windows(study: Study, data: Path | str | None, out: Path) -> w.Windows:
     """Windows of all datasets of the study, kept in `out`/windows.
 
-    Raises InputError for missing or damaged recordings and a folder that cannot be written to."""
-    return prepare(study.datasets, recordings_folder(study, data, out), out / "windows")
+    Raises InputError for missing or damaged recordings, and a folder that is another study's or cannot be written."""
+    files.claim(out, f"study {study.name}", check_only=True)
+    windows = prepare(study.datasets, recordings_folder(study, data, out), out / "windows")
+    files.claim(out, f"study {study.name}")
+    return windows
+
+
+def kept(datasets: Sequence[str], folder: Path) -> w.Windows | None:
+    """The windows of the datasets as they lie in `folder`, whatever recordings they were built of; None if one lacks."""
+    parts = []
+    for dataset in datasets:
+        manifest = folder / f"{dataset}.json"
+        try:
+            source = {key: value for key, value in json.loads(manifest.read_bytes()).items() if key != "npz"}
+        except (FileNotFoundError, ValueError, AttributeError):
+            return None
+        parts.append(_read(dataset, source, folder))
+    return None if any(part is None for part in parts) else _join(parts)
 
 
 def prepare(datasets: Sequence[str], root: str | Path, folder: str | Path) -> w.Windows:

@@ -2,10 +2,9 @@
 
 import tomllib
 from dataclasses import MISSING, dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 
-from ppglib.files import InputError
+from ppglib.files import InputError, instead_of
 from ppglib.recordings import READERS
 from ppglib.resnet1d import Design, dilations_for
 from ppglib.splits import FIFTHS, TUNING
@@ -74,8 +73,8 @@ def read(name: str) -> Study:
 def _read(name: str) -> Study:
     path = Path(name) if name.endswith(".toml") else BUILT_IN / f"{name}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in BUILT_IN.glob("*.toml")))
-        raise InputError(f"There is no study {name!r}: choose from {known}, or give a .toml file.")
+        known = sorted(path.stem for path in BUILT_IN.glob("*.toml"))
+        raise InputError(f"There is no study {name!r}, built in or as a .toml file: {instead_of(name, known)}")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with a mark
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -83,9 +82,7 @@ def _read(name: str) -> Study:
     known = {f.name: f for f in fields(Study) if f.name != "name"}
     for key, value in content.items():
         if key not in known:
-            near = get_close_matches(key, known, 1)
-            hint = f"do you mean {near[0]!r}" if near else f"a study has {', '.join(known)}"
-            raise InputError(f"{path}: unknown key {key!r}; {hint}.")
+            raise InputError(f"{path}: unknown key {key!r}: {instead_of(key, known)}")
         content[key] = _typed(path, key, value, known[key].type)
     missing = [k for k, f in known.items() if f.default is MISSING and k not in content]
     if missing:
