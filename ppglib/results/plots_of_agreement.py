@@ -82,8 +82,8 @@ def confidence(predictions: pd.DataFrame, methods: list[str], label: str = "") -
         right.plot(said.p_within_5, said.within_5, "o-", color=ACCENT, ms=4)
         right.set(xlabel="p_within_5, a tenth of the windows each", ylabel="share within 5 BPM")
         right.set(xlim=(0, 1.02), ylim=(0, 1.02))
-    half = lambda rows: "{:.1f} BPM, all by {:.1f}".format(  # noqa: E731
+    half = lambda rows: "{:.1f} and {:.1f} BPM".format(  # noqa: E731
         rows.mae[np.isclose(rows.kept, 0.5)].iloc[0], rows.mae.iloc[-1]
     )
-    text = f"The surer half of the windows of {methods[0]} errs by {kit.said(kept, half, 'dataset')}"
+    text = f"MAE of the surer half of the windows of {methods[0]}, and of all: {kit.said(kept, half, 'dataset')}"
     return Plot(fig, kept, "confidence", text, label)
