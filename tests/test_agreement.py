@@ -122,3 +122,5 @@ def test_figures_say_what_is_in_them():
     np.testing.assert_allclose(three.fig.axes[0].lines[0].get_ydata(), curve)
     nothing = plots_of_agreement.over_time(rows[rows.person == "1"].assign(model=np.nan), "model")
     assert "none predicted" in nothing.title
+    unlabelled = plots_of_agreement.over_time(rows[rows.person == "1"].assign(truth=np.nan), "model")
+    assert "no true heart rate" in unlabelled.title

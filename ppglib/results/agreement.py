@@ -39,7 +39,7 @@ def summary(rows: pd.DataFrame, method: str, model: bool) -> dict:
     found = rows[rows[method].notna()]
     off = (found[method] - found.truth).to_numpy()
     error, people = np.abs(off), found.dataset + "/" + found.person
-    told = {"people": people.nunique(), "windows": len(rows), "without": 1 - len(found) / len(rows)}
+    told = {"people": people.nunique(), "windows": len(rows), "without": rows[method].isna().mean()}
     told |= dict(zip(("mae", "mae_low", "mae_high"), over_people(error, people)))
     told |= dict(zip(("bias", "limits_low", "limits_high"), limits(off, people)))
     told["within_5"] = (error <= WITHIN).mean() if len(error) else np.nan
