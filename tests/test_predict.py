@@ -138,7 +138,8 @@ def test_what_comes_later_changes_no_window(best):
 def test_a_stream_gives_the_rows_of_the_whole_bit_for_bit(rate, sizes, stamped, seed):
     rng = np.random.default_rng(seed)
     signal = np.array([pulse(rate, rng.uniform(80, 150), 80, seed), pulse(rate, 100, 80, seed)])
-    signal[0, rng.integers(signal.shape[1])] = np.nan
+    for at in rng.integers(signal.shape[1], size=4):  # some are bridged, some not
+        signal[0, at : at + rng.integers(1, max(2, rate / 2))] = np.nan
     time = None
     if stamped:
         time = 5.0 + (np.arange(signal.shape[1]) + rng.uniform(-0.4, 0.4, signal.shape[1])) / rate

@@ -18,7 +18,7 @@ PUSH = RATE  # samples: a stream gets a second at a time
 
 
 def main(out: Path, minutes: float = MINUTES, rounds: int = ROUNDS) -> Path:
-    """Measure by one thread, print the table and write predict.csv into `out`.
+    """Measure by one thread, print the table and write speed.csv into `out`.
 
     A row per model and way, and of neurokit2: what, windows, windows_per_s (median over rounds), low, high (the slowest
     and the fastest round), times_neurokit2 (ratio of medians), rate, minutes, rounds, versions and device. In every
@@ -49,9 +49,9 @@ def main(out: Path, minutes: float = MINUTES, rounds: int = ROUNDS) -> Path:
     rows = [{"what": w, "windows": windows} | {name: of(s) for name, of in ends.items()} for w, s in speed.items()]
     table = pd.DataFrame(rows).assign(times_neurokit2=lambda t: t.windows_per_s / t.windows_per_s[0], **about)
     print(table.iloc[:, :6].to_string(index=False, float_format="{:.4g}".format))
-    files.write_table(out / "predict.csv", table)
-    print(f"wrote {out / 'predict.csv'}")
-    return out / "predict.csv"
+    files.write_table(out / "speed.csv", table)
+    print(f"wrote {out / 'speed.csv'}")
+    return out / "speed.csv"
 
 
 def _streamed(network, signal) -> None:
