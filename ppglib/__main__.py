@@ -149,7 +149,7 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     add = measure.add_argument
     add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
-    add("--out", type=Path, help="folder for the CSVs (out/compute; with --train out/training)")
+    add("--out", type=Path, help="folder for the CSVs (out/compute, out/training, out/models)")
     return top, commands.choices
 
 
@@ -312,7 +312,7 @@ def bench(options: argparse.Namespace) -> None:
     if options.inference:
         inference.main(options.out or Path("out/compute"), options.device)
     elif options.predict:
-        predicting.main(options.out or Path("out/compute"))
+        predicting.main(options.out or Path("out/models"))
     elif options.device == "cuda":
         gpu_training.main(options.out or Path("out/training"))
     else:
