@@ -23,6 +23,7 @@ from ppglib.files import NOTEBOOKS, InputError
 from ppglib.study import studies
 from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
+from ppglib.study.workers import AGAIN
 
 READING = ("02", "04", "05", "06", "08", "09", "10", "12")  # need no recordings and train nothing
 OWN = ("02", "10", "12")  # of these, do not read the results of the study
@@ -177,18 +178,24 @@ def local_kernel() -> Iterator[Config]:
 
 
 def execute_one(path: Path, given: dict, folder: Path, config: Config, done: Callable) -> None:
-    """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError; `done` hears of each cell."""
+    """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError, or not if its kernel dies.
+
+    `done` hears of each cell."""
     beside, failed = folder / f".{path.name}", folder / f"{path.stem}.failed.ipynb"
+    # A kernel whose work is done is ended at once: asked politely, it is interrupted, and says so in the terminal.
+    how = {"kernel_name": "python3", "progress_bar": False, "config": config, "shutdown_kernel": "immediate"}
     try:
-        papermill.execute_notebook(
-            path, beside, given, kernel_name="python3", progress_bar=False, config=config, on_cell_complete=done
-        )
+        papermill.execute_notebook(path, beside, given, **how, on_cell_complete=done)
+        os.replace(beside, folder / path.name)
+        failed.unlink(missing_ok=True)
     except PapermillExecutionError as error:
         os.replace(beside, failed)
         why = f"cell {error.cell_index}: {error.ename}: {error.evalue}"
         raise NotebookError(f"{path.name} failed in {why} (see {failed})") from None
-    except BaseException:
+    except RuntimeError as error:
+        if not str(error).startswith("Kernel"):  # "Kernel died", at its start or later, or "didn't respond"
+            raise
+        what = f"The kernel of {path.name} died, killed or short of memory ({error})"
+        raise NotebookError(f"{what}: try fewer --jobs; {AGAIN}.") from None
+    finally:
         beside.unlink(missing_ok=True)
-        raise
-    os.replace(beside, folder / path.name)
-    failed.unlink(missing_ok=True)

@@ -147,7 +147,7 @@ def over_time(seen: pd.DataFrame, probabilities: np.ndarray, ppg: np.ndarray, at
     for run in np.split(np.arange(len(seen)), np.flatnonzero(np.diff(seen.second) > task.STEP_SECONDS) + 1):
         edges = np.append(minutes.iloc[run] - half, minutes.iloc[run[-1]] + half)
         strength = np.sqrt(probabilities[run].T)  # the square root, or only peaks would be seen
-        above.pcolormesh(edges, np.arange(task.BINS + 1) + task.LOWEST, strength, cmap=SHADE, vmin=0, vmax=1, rasterized=True)
+        above.pcolormesh(edges, np.arange(task.BINS + 1) + task.LOWEST, strength, cmap=SHADE, vmin=0, vmax=np.sqrt(probabilities.max()), rasterized=True)
         line = run if len(run) > 1 else run.repeat(2)
         own, when, first = seen.iloc[line], minutes.iloc[line], run[0] == 0
         above.plot(when, own.low, color=MEDIAN, lw=0.8, ls=":", label="80 % band" if first else None)
@@ -188,10 +188,11 @@ def fields(ppg: np.ndarray, hr: float, designs: pd.DataFrame, label: str = "") -
     for beat in np.arange(0, task.WINDOW_SECONDS, 60 / hr):
         above.axvline(beat, color="0.6", lw=1, zorder=0)
     above.set(ylabel="PPG (z)", xlim=(0, task.WINDOW_SECONDS))
-    below.barh(rows.index, rows.field, 0.62, left=(task.WINDOW_SECONDS - rows.field) / 2, color="#6a8caf", edgecolor=INK)
+    below.barh(rows.index, rows.field, 0.62, left=(task.WINDOW_SECONDS - rows.field) / 2, color="#a9c3dd", edgecolor=INK)
     for y, own in rows.iterrows():
-        below.text(task.WINDOW_SECONDS / 2, y, f"{own.field:.2g} s, {own.field * hr / 60:.1f} beats", ha="center", va="center", size=10, weight="bold",
-                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85})  # fmt: skip
+        narrow = own.field < task.WINDOW_SECONDS / 2  # the text stands beside it
+        at, side = ((task.WINDOW_SECONDS + own.field) / 2 + 0.1, "left") if narrow else (task.WINDOW_SECONDS / 2, "center")
+        below.text(at, y, f"{own.field:.2g} s, {own.field * hr / 60:.1f} beats", ha=side, va="center", size=11)
     below.set(yticks=range(len(rows)), yticklabels=rows["name"], xlabel="Time in the window (s)", ylim=(len(rows) - 0.4, -0.6))
     least, most = rows.iloc[0], rows.iloc[-1]
     text = f"One output of {least['name']} sees {least.field:.2g} s of the window, of {most['name']} {most.field:.2g} s; grey lines are a beat apart"

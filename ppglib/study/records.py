@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from ppglib import files, metrics
+from ppglib.files import InputError
 from ppglib.splits import split
 from ppglib.study.grid import Run, places, runs
 from ppglib.study.studies import Study, members
@@ -23,6 +24,8 @@ COUNTS = ["parameters", "macs", "field", "n_train", "n_test", "people_test", "st
 CONSTANTS = ["epochs", "batch", "rate", "schedule", "dropout"]
 MACHINE = ["precision", "device", "torch"]
 DESIGNS = ["design", "teacher_design"]  # what is not as in the paper
+NESTED = ["people", "reliability", "permuted"]  # tables with several rows a run
+LARGEST = 1e8  # bytes of a record, which has some ten thousand
 COLUMNS = ["run_id", *KEY, *DESIGNS, *MEASURED, *COUNTS, *CONSTANTS, *MACHINE]
 
 
@@ -31,24 +34,56 @@ def path_of(folder: Path, run_id: str) -> Path:
 
 
 def write(folder: Path, run_id: str, record: dict) -> None:
-    """Store a record with a checksum of its content, under its final name only when it is whole."""
+    """Store a record with a checksum of its content, under its final name only when it is whole.
+
+    Whoever calls holds the lock of the run, and of its network: see `engine.work`."""
     content = json.dumps(record, allow_nan=False, sort_keys=True)
-    files.write(path_of(folder, run_id), json.dumps({"sha256": _digest(content), "record": content}).encode())
+    whole = json.dumps({"sha256": _digest(content), "record": content}).encode()
+    files.write(path_of(folder, run_id), whole, alone=True)
 
 
 def read(folder: Path, run_id: str) -> dict | None:
-    """The record, or None if there is none. Raises ValueError if it is damaged."""
+    """The record, or None if there is none. Raises InputError if it is damaged."""
     path = path_of(folder, run_id)
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
+    content = files.read(path, LARGEST)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        record = json.loads(content["record"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error})") from None
-    if content.get("sha256") != _digest(content["record"]) or record.get("run_id") != run_id:
-        raise ValueError(f"{path} is damaged (its checksum does not fit its content)")
+        content = files.from_json(content)
+        whole = content["sha256"] == _digest(content["record"])
+        record = files.from_json(content["record"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({str(error)[:200]}).") from None
+    if not whole:
+        raise InputError(f"{path} is damaged (its checksum does not fit its content).")
+    if not _is_record(record) or record["run_id"] != run_id:
+        raise InputError(f"{path} is no record of this run.")
     return record
+
+
+def remove(folder: Path, run_id: str) -> None:
+    """Remove what lies in the place of a record; InputError if it is a folder, or cannot be removed."""
+    try:
+        path_of(folder, run_id).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path_of(folder, run_id)} is in the way of a record: remove it ({error.strerror}).") from None
+
+
+def _is_record(record) -> bool:
+    """Whether tables can be made of it: numbers and texts, and rows of them."""
+    if not isinstance(record, dict) or not isinstance(record.get("run_id"), str):
+        return False
+    rows = [record.get(name, []) for name in NESTED]
+    flat = all(isinstance(r, list) and all(isinstance(one, dict) and _plain(one.values()) for one in r) for r in rows)
+    return flat and _is_number(record.get("seconds")) and _plain(record.get(k) for k in (*COLUMNS, *KEY))
+
+
+def _plain(values) -> bool:
+    return all(value is None or isinstance(value, str | bool) or _is_number(value) for value in values)
+
+
+def _is_number(value) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300
 
 
 def _digest(content: str) -> str:
@@ -67,7 +102,7 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
     runs_table = runs_table.sort_values([*KEY, *DESIGNS], ignore_index=True, kind="stable")
     nested = {
         name: pd.DataFrame(rows)
-        for name in ("people", "reliability", "permuted")
+        for name in NESTED
         if (rows := [{"run_id": r["run_id"], **row} for r in finished for row in r.get(name, [])])
     }
     took = [(r["run_id"], round(r["seconds"], 2)) for r in finished if r["student"]]
@@ -80,8 +115,9 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
 
 def save_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     """Write each table as NAME.csv, numbers to six significant digits."""
-    for name, table in tables.items():
-        files.write_table(folder / f"{name}.csv", table)
+    with files.locked(folder.parent / "locks" / f"{folder.name}.lock"):
+        for name, table in tables.items():
+            files.write_table(folder / f"{name}.csv", table, alone=True)
 
 
 def baselines(study: Study, windows: Windows) -> list[dict]:

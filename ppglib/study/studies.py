@@ -5,7 +5,8 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
 from ppglib import files
-from ppglib.files import InputError, instead_of
+from ppglib.files import InputError, instead_of, short
+from ppglib.files import read as read_bytes
 from ppglib.recordings import READERS
 from ppglib.resnet1d import Design, dilations_for
 from ppglib.splits import FIFTHS, FOLDS, TUNING, once_each
@@ -13,6 +14,7 @@ from ppglib.strategies import STRATEGIES, TRAINING, Constants, bounded, check
 
 BUILT_IN = Path(__file__).parent
 MOST, MOST_FOLDS = 100_000, 100  # networks of a study, and folds: more would be years of training
+LARGEST = 1e5  # bytes of a study file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +80,15 @@ def _read(name: str) -> Study:
         known = sorted(path.stem for path in BUILT_IN.glob("*.toml"))
         raise InputError(f"There is no study {name!r}, built in or as a .toml file: {instead_of(name, known)}")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with a mark
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no valid TOML file: {error}.") from None
+        content = tomllib.loads(read_bytes(path, LARGEST).decode("utf-8-sig"))  # Windows' editors begin with a mark
+    except (ValueError, RecursionError) as error:  # ValueError: of TOML, UTF-8, and a number of thousands of digits
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is no valid TOML file: {str(error)[:200]}.") from None
     known = {f.name: f for f in fields(Study) if f.name != "name"}
     for key, value in content.items():
         if key not in known:
-            raise InputError(f"{path}: unknown key {key!r}: {instead_of(key, known)}")
+            raise InputError(f"{path}: unknown key {short(key)}: {instead_of(key, known)}")
         number = key == "folds" and type(value) is int  # seen to below
         content[key] = value if number else _typed(path, key, value, known[key].type)
     missing = [k for k, f in known.items() if f.default is MISSING and k not in content]
@@ -106,13 +110,13 @@ def _each_once(path: Path, study: Study) -> Study:
 
 
 def _typed(path: Path, key: str, value, kind):
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 1e300:
         return float(value)
     inner = getattr(kind, "__args__", (None,))[0]
     good = isinstance(value, list) and all(type(v) is inner for v in value) if inner else type(value) is kind
     if not good:
         spelled = f"a list of {inner.__name__}" if inner else f"of type {kind.__name__}"
-        raise InputError(f"{path}: {key} must be {spelled}, not {value!r}.")
+        raise InputError(f"{path}: {key} must be {spelled}, not {short(value)}.")
     return value
 
 
@@ -127,18 +131,18 @@ def _check(path: Path, study: Study) -> None:
     for key, allowed in choices.items():
         for value in getattr(study, key):
             if value not in allowed:
-                raise InputError(f"{path}: {key} has {value!r}; possible are {', '.join(map(str, allowed))}.")
+                raise InputError(f"{path}: {key} has {short(value)}; possible are {', '.join(map(str, allowed))}.")
     for key in ("designs", "teacher_designs"):
         for table in getattr(study, key):
             try:
                 design(table)
             except (ValueError, TypeError) as error:
-                raise InputError(f"{path}: {key} has {table}, which is no network: {error}.") from None
+                raise InputError(f"{path}: {key} has {short(table)}, which is no network: {str(error)[:300]}.") from None
     lists = {key: getattr(study, key) for key in ("datasets", "folds", "strategies", "splits")}
     lists["students or designs"] = networks(study.students, study.designs)
     for key, values in lists.items():
         if not values or len(set(values)) < len(values):
-            raise InputError(f"{path}: {key} must name at least one thing and none twice, not {values}.")
+            raise InputError(f"{path}: {key} must name at least one thing and none twice, not {short(values)}.")
     asks = {name: STRATEGIES[name].teacher for name in sorted([*study.strategies, *study.swept])}
     for name, teacher in asks.items():
         if teacher and not [*study.teachers, *study.teacher_designs]:
