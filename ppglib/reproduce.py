@@ -1,16 +1,19 @@
 """Run the notebooks in order through papermill, and make pages of what came out."""
 
+import logging
 import os
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import nbformat
 import papermill
+import psutil
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 from traitlets.config import Config
@@ -20,6 +23,7 @@ from ppglib.files import NOTEBOOKS, InputError
 from ppglib.study import studies
 from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
+from ppglib.study.workers import AGAIN
 
 READING = ("02", "04", "05", "06", "08", "09", "10", "12")  # need no recordings and train nothing
 OWN = ("02", "10", "12")  # of these, do not read the results of the study
@@ -48,13 +52,18 @@ def reproduce(
         raise InputError(f"There are no results in {tables}: run notebook 03 too, or name them by --results.")
     name = str(Path(study).resolve()) if study.endswith(".toml") else study
     values = {"study": name, "data": str(data or ""), "out": str(out), "results": str(tables)}
+    if "07" in numbers and not {"compute", "measure"} & {*(given or {})}:
+        values["compute"] = str(out / "compute")  # 07 measures this machine, and 08 judges by that
     plan = parameters([*notebooks.values()], values | {"jobs": jobs, "measure": True}, given or {})
+    owner = f"study {parsed.name}" if not results or results == out / "results" else f"the folder {results}"
+    files.claim(out, owner, check_only=True)
     files.write(out / ".writable", b"")  # better now than after minutes
     (out / ".writable").unlink()
     if not results and numbers & {"01", "03"}:
         windows = study_windows(parsed, data, out)
         if "03" in numbers:  # here, where a terminal shows the progress; the notebook finds the runs done
             sweep(parsed, windows, out, jobs, dask)
+    files.claim(out, owner)
     execute(plan, out, jobs)
     from ppglib.bench.costs import one_window
     from ppglib.results import pages  # with matplotlib, which wrong input need not wait for
@@ -68,7 +77,8 @@ def select(only: list[str] | None, allowed: tuple[str, ...] | None) -> dict[str,
     every = {path.name[:2]: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
     if not every:
         raise InputError(f"No notebooks in {NOTEBOOKS}: run from a checkout of the repository.")
-    for number in only or []:
+    only = [number.strip().zfill(2) for number in only or []]
+    for number in only:
         if number not in every or (allowed and number not in allowed):
             choices = ", ".join(allowed or every)
             raise InputError(f"There is no notebook {number!r} to run here: choose from {choices}.")
@@ -100,24 +110,44 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
 def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
     """Run every notebook with its parameters, `jobs` at a time; a bar in a terminal, elsewhere a line a notebook.
 
-    Those that measure this machine run alone, at the end."""
+    Those that measure this machine run alone, first: others read what they measured. An interrupt ends the kernels too."""
     (out / "notebooks").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
-    bar = tqdm(total=len(plan), unit="notebook", disable=not sys.stderr.isatty())
+    cells = sum(map(code_cells, plan)) + sum(map(bool, plan.values()))  # parameters are a cell of their own
+    shown = "{percentage:3.0f}% |{bar}| cell {n} of {total}, {elapsed} < {remaining}{postfix}"
+    bar = tqdm(total=cells, bar_format=shown, disable=not sys.stderr.isatty())
 
     def run(path: Path) -> None:
         begun = time.perf_counter()
+        bar.set_postfix_str(path.name[:2])
         with local_kernel() as config:
-            execute_one(path, plan[path], out / "notebooks", config)
-        bar.update()
+            execute_one(path, plan[path], out / "notebooks", config, lambda cell, cell_index: bar.update())
         if bar.disable:
             print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
 
     alone = [path for path in plan if path.name.startswith(MEASURING)]
     with bar:
-        with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(run, [path for path in plan if path not in alone]))
         list(map(run, alone))
+        with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool, kernels_end(pool):
+            list(pool.map(run, [path for path in plan if path not in alone]))
+
+
+def code_cells(path: Path) -> int:
+    return sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in nbformat.read(path, 4).cells)
+
+
+@contextmanager
+def kernels_end(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """What is in kernels is not waited for after an interrupt: they end, and no notebook begins."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for name in ("papermill", "traitlets"):  # would say that kernels died
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        for process in psutil.Process().children(recursive=True):
+            process.kill()
+        raise
 
 
 @contextmanager
@@ -147,16 +177,25 @@ def local_kernel() -> Iterator[Config]:
         yield config
 
 
-def execute_one(path: Path, given: dict, folder: Path, config: Config) -> None:
-    """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError."""
+def execute_one(path: Path, given: dict, folder: Path, config: Config, done: Callable) -> None:
+    """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError, or not if its kernel dies.
+
+    `done` hears of each cell."""
     beside, failed = folder / f".{path.name}", folder / f"{path.stem}.failed.ipynb"
+    # A kernel whose work is done is ended at once: asked politely, it is interrupted, and says so in the terminal.
+    how = {"kernel_name": "python3", "progress_bar": False, "config": config, "shutdown_kernel": "immediate"}
     try:
-        papermill.execute_notebook(
-            path, beside, given, kernel_name="python3", progress_bar=False, config=config
-        )
+        papermill.execute_notebook(path, beside, given, **how, on_cell_complete=done)
+        os.replace(beside, folder / path.name)
+        failed.unlink(missing_ok=True)
     except PapermillExecutionError as error:
         os.replace(beside, failed)
         why = f"cell {error.cell_index}: {error.ename}: {error.evalue}"
         raise NotebookError(f"{path.name} failed in {why} (see {failed})") from None
-    os.replace(beside, folder / path.name)
-    failed.unlink(missing_ok=True)
+    except RuntimeError as error:
+        if not str(error).startswith("Kernel"):  # "Kernel died", at its start or later, or "didn't respond"
+            raise
+        what = f"The kernel of {path.name} died, killed or short of memory ({error})"
+        raise NotebookError(f"{what}: try fewer --jobs; {AGAIN}.") from None
+    finally:
+        beside.unlink(missing_ok=True)

@@ -38,7 +38,7 @@ def test_ppg_rows_and_labels_are_the_published_ones(shared):
 
 
 def test_people_of_spc_stay_together(simulated_root):
-    recordings = list(load("spc2015", simulated_root))
+    recordings = [*load("spc2015", simulated_root), *load("spc2015_test", simulated_root)]
     by_person = {}
     for r in recordings:
         assert r.simulated and r.ppg.shape[0] == 2
@@ -46,16 +46,24 @@ def test_people_of_spc_stay_together(simulated_root):
     assert by_person["test04"] == ["DATA_S04_T01", "TEST_S04_T02"]  # extra part and test part
     assert by_person["test05"] == ["TEST_S05_T02"]
     assert by_person["train04"] == ["DATA_04_TYPE02"]
-    assert len(recordings) == 8
+    assert [r.dataset for r in recordings] == ["spc2015"] * 5 + ["spc2015_test"] * 3
+
+
+def test_what_lies_in_the_folder_from_the_test_part_adds_nobody(copy):
+    """Its people would move the folds of those whom the committed results are of."""
+    for part in (copy / "spc2015_test").iterdir():
+        shutil.move(part, copy / "spc2015" / part.name)
+    assert [r.person for r in load("spc2015", copy)] == [f"train0{n}" for n in range(1, 6)]
 
 
 def test_ecg_is_never_taken_for_ppg(simulated_root):
-    training, *_, test = load("spc2015", simulated_root)
+    extra, *_, test = load("spc2015_test", simulated_root)
     for recording, file, rows in (
-        (training, "Training_data/DATA_01_TYPE01.mat", slice(1, 3)),
-        (test, "TestData/TEST_S05_T02.mat", slice(0, 2)),
+        (next(load("spc2015", simulated_root)), "spc2015/Training_data/DATA_01_TYPE01.mat", slice(1, 3)),
+        (extra, "spc2015_test/Extra_TrainingData/DATA_S04_T01.mat", slice(1, 3)),
+        (test, "spc2015_test/TestData/TEST_S05_T02.mat", slice(0, 2)),
     ):
-        sig = scipy.io.loadmat(simulated_root / "spc2015" / file)["sig"]
+        sig = scipy.io.loadmat(simulated_root / file)["sig"]
         np.testing.assert_array_equal(recording.ppg, sig[rows])
 
 
@@ -184,14 +192,14 @@ def test_a_folder_named_like_a_file_and_a_missing_label_file(copy):
 def test_files_that_are_not_published_are_left_alone(copy):
     for name in ("Subject_1 (2).mat", "Subject_1_old.mat", "Subject_x.mat", "Subject_01.mat"):
         shutil.copy(copy / BAMI1, copy / "bami1" / name)
-    shutil.copytree(copy / "spc2015/Extra_TrainingData", copy / "spc2015/Extra_TrainingData/old")
-    shutil.copy(copy / SPC, copy / "spc2015/Extra_TrainingData/DATA_S04_T01_copy.mat")
+    shutil.copytree(copy / "spc2015_test/Extra_TrainingData", copy / "spc2015_test/Extra_TrainingData/old")
+    shutil.copy(copy / SPC, copy / "spc2015_test/Extra_TrainingData/DATA_S04_T01_copy.mat")
     assert len(list(load("bami1", copy))) == 5
-    assert len(list(load("spc2015", copy))) == 8
+    assert len(list(load("spc2015", copy))) == 5 and len(list(load("spc2015_test", copy))) == 3
 
 
 def test_unknown_set_missing_folder_and_empty_folder(copy, tmp_path):
-    with pytest.raises(InputError, match="choose from spc2015, bami1, bami2"):
+    with pytest.raises(InputError, match="choose from spc2015, spc2015_test, bami1, bami2"):
         load("nonsense", copy)
     with pytest.raises(InputError, match="fetch open --only bami1"):
         load("bami1", tmp_path / "nowhere")

@@ -123,7 +123,7 @@ def test_files_have_the_published_names_types_and_shapes(name, real, simulated_r
 
 
 def test_the_test_part_has_no_ecg_row(simulated_root):
-    folder = simulated_root / "spc2015"
+    folder = simulated_root / "spc2015_test"
     assert scipy.io.loadmat(folder / "TestData/TEST_S04_T02.mat")["sig"].shape[0] == 5
     assert (folder / "TrueBPM/True_S04_T02.mat").is_file()
 

@@ -9,12 +9,12 @@ from ppglib.recordings import load, sources
 
 
 def test_the_open_list_is_complete():
-    rows = sources.published("open")
+    rows = sources.published("open_all")
     assert len(rows) == 93 and all(len(s.hash) == 64 and s.url.startswith("https://") for s in rows)
     sets = [s.dataset for s in rows]
-    assert {name: sets.count(name) for name in sets} == {"spc2015": 46, "bami1": 24, "bami2": 23}
-    assert sum(s.file.startswith(sources.OPTIONAL["spc2015"]) for s in rows) == 22
-    assert sum(s.bytes for s in rows) == pytest.approx(37e6, rel=0.02)
+    assert {name: sets.count(name) for name in sets} == {"spc2015": 24, "bami1": 24, "bami2": 23, "spc2015_test": 22}
+    assert sources.published("open") == rows[:71]
+    assert [sum(s.bytes for s in some) / 1e6 for some in (rows[:71], rows)] == pytest.approx([31.9, 37.1], abs=0.05)
     assert len({(s.dataset, s.file) for s in rows}) == 93
 
 
@@ -24,7 +24,7 @@ def test_the_paper_list_says_size_licence_and_hash():
     assert rows["ppg_dalia"].bytes == 2_865_111_320 and rows["ppg_dalia"].algorithm == "sha256"
     assert rows["galaxyppg"].algorithm == "md5" and rows["wildppg"].hash == ""
     assert all(s.licence.startswith("CC BY") for s in rows.values())
-    with pytest.raises(InputError, match="choose from open, paper"):
+    with pytest.raises(InputError, match="choose from open, open_all, paper"):
         sources.published("closed")
 
 
@@ -66,13 +66,18 @@ def test_an_altered_file_is_named_with_both_hashes(damage, copy):
         assert part in str(error.value)
 
 
-def test_optional_parts_may_be_absent_but_not_altered(copy):
-    load("spc2015", copy)
+def test_files_that_are_not_listed_are_left_alone_and_the_larger_set_is_checked_too(copy):
     part = copy / "spc2015/TestData"
     part.mkdir()
     (part / "TEST_S01_T01.mat").write_bytes(b"not a recording")
-    with pytest.raises(InputError, match="TEST_S01_T01.mat is not the published file"):
-        load("spc2015", copy)
+    load("spc2015", copy)
+    for source in sources.published("open_all")[71:]:
+        write(copy / source.dataset / source.file, b"not a recording")
+    with pytest.raises(InputError, match="BPM_S04_T01.mat is not the published file"):
+        load("spc2015_test", copy)
+    shutil.rmtree(copy / "spc2015_test/TestData")
+    with pytest.raises(InputError, match="lacks TestData.*fetch open_all --only spc2015_test"):
+        load("spc2015_test", copy)
 
 
 def test_simulated_files_and_sets_of_other_groups_are_not_compared(simulated_root, tmp_path):

@@ -13,23 +13,29 @@ from ppglib.windows import Recording
 
 
 def spc2015(folder: Path) -> Iterator[Recording]:
-    """IEEE Signal Processing Cup 2015 (Zhang, Pi & Liu 2015): 125 Hz, two PPG channels. Reads the training
-    part and, where they are there, the extra and the test part. S04 of the extra part and S04 of the test
-    part are one person, as are T01 and T02 of one S number."""
-    parts = [  # folder and names of signal files, what names the label file, person, rows of `sig`, first PPG row
-        ("Training_data", r"DATA_\d\d_TYPE0[12]\.mat", (".mat", "_BPMtrace.mat"), "train", 6, 1),
-        ("Extra_TrainingData", r"DATA_S\d\d_T\d\d\.mat", ("DATA_", "BPM_"), "test", 6, 1),
-        ("TestData", r"TEST_S\d\d_T\d\d\.mat", ("TestData/TEST_", "TrueBPM/True_"), "test", 5, 0),
-    ]
-    for part, names, label, group, rows, first in parts:
-        for path in _files(folder / part, names, "spc2015", needed=group == "train"):
+    """IEEE Signal Processing Cup 2015 (Zhang, Pi & Liu 2015), its training part: 125 Hz, two PPG channels."""
+    return _spc(folder, "spc2015", "train", [("Training_data", r"DATA_\d\d_TYPE0[12]\.mat", (".mat", "_BPMtrace.mat"), 1)])
+
+
+def spc2015_test(folder: Path) -> Iterator[Recording]:
+    """Its extra and test part: eight other people. S04 of the extra part and S04 of the test part are one person,
+    as are T01 and T02 of one S number. The test part comes without the ECG."""
+    extra = ("Extra_TrainingData", r"DATA_S\d\d_T\d\d\.mat", ("DATA_", "BPM_"), 1)
+    test = ("TestData", r"TEST_S\d\d_T\d\d\.mat", ("TestData/TEST_", "TrueBPM/True_"), 0)
+    return _spc(folder, "spc2015_test", "test", [extra, test])
+
+
+def _spc(folder: Path, dataset: str, group: str, parts: list[tuple]) -> Iterator[Recording]:
+    """parts: folder and names of signal files, what names the label file, and rows of `sig` before the PPG."""
+    for part, names, label, first in parts:
+        for path in _files(folder / part, names, dataset):
             label_path = folder / f"{part}/{path.name}".replace(*label)
-            (sig,), (hr,) = read_mat(path, {"sig": (rows, None)}), read_mat(label_path, {"BPM0": (None, 1)})
+            (sig,), (hr,) = read_mat(path, {"sig": (first + 5, None)}), read_mat(label_path, {"BPM0": (None, 1)})
             windows = window_count(sig.shape[1], 125)
             if len(hr) != windows:
                 raise InputError(f"{label_path} has {len(hr)} labels for {windows} windows of {path.name}.")
             person, ppg = group + path.stem.split("_")[1].removeprefix("S"), sig[first : first + 2]
-            yield Recording("spc2015", person, path.stem, ppg, 125.0, hr[:, 0])
+            yield Recording(dataset, person, path.stem, ppg, 125.0, hr[:, 0])
 
 
 def bami1(folder: Path) -> Iterator[Recording]:
@@ -60,9 +66,9 @@ def bami2(folder: Path) -> Iterator[Recording]:
         yield Recording("bami2", path.stem.split("_")[1].zfill(2), path.stem, ppg, 50.0, hr)
 
 
-def _files(folder: Path, names: str, dataset: str, needed: bool = True) -> list[Path]:
+def _files(folder: Path, names: str, dataset: str) -> list[Path]:
     """Files of `folder` whose whole name matches, by number: a copy such as `Subject_1 (2).mat` is none."""
     found = [path for path in folder.glob("*.mat") if re.fullmatch(names, path.name)]
-    if needed and not found:
+    if not found:
         raise InputError(f"{folder} holds no file of {dataset}: {how_to_get(dataset)}.")
     return sorted(found, key=lambda path: [int(number) for number in re.findall(r"\d+", path.stem)])

@@ -21,7 +21,7 @@ def folds(results, sets: pd.DataFrame) -> Plot:
     """How people are divided: a column a person, a row a fold of a set; full: tested in it, hollow: trained on.
 
     sets: of `networks.sets`. Whom no fold tests stand last in their set."""
-    rows = results.people.merge(results.runs[results.runs.split == "person"][["run_id", "fold"]])
+    rows = results.people.merge(tables.judged(results.runs)[["run_id", "fold"]])
     tested = rows.drop_duplicates(["dataset", "person", "fold"]).sort_values(["dataset", "fold", "person"])
     every, parts = sorted(tested.fold.unique()), []
     for own in sets.itertuples():
@@ -73,7 +73,7 @@ def per_person(results, decoder: str = "median") -> Plot:
 
 def _of_people(results, decoder: str) -> pd.DataFrame:
     """MAE of each test person, means over seeds: recipe, strategy, student, dataset, person, mae, simulated."""
-    runs = results.runs[(results.runs.split == "person") & ~results.runs.strategy.isin([*BASELINES, *tables.beyond()])]
+    runs = tables.judged(results.runs[~results.runs.strategy.isin([*BASELINES, *tables.beyond()])])
     if len(runs):
         runs = runs[(runs.student == runs.student.min()) & runs.teacher.isin([0, runs.teacher.max()])]
     key = ["recipe", "strategy", "student", "dataset", "person"]
@@ -93,7 +93,7 @@ def by_set(results, decoder: str = "median") -> Plot:
     sets = sorted(results.people.dataset.unique())
     parts = [tables.conditions(results, decoder, name).assign(dataset=name) for name in sets]
     data = pd.concat(parts, ignore_index=True)
-    data = data[(data.split == "person") & ~data.strategy.isin([*BASELINES, *tables.beyond()])]
+    data = tables.judged(data[~data.strategy.isin([*BASELINES, *tables.beyond()])])
     if len(data):
         data = data[(data.student == data.student.min()) & data.teacher.isin([0, data.teacher.max()])]
     fig, panels = kit.panels(data, "recipe", 6.2, 4, 2, sharey=True)

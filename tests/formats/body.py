@@ -35,7 +35,7 @@ def activity_at(person: simulate.Person, t) -> np.ndarray:
 
 
 def add_spc_test(root: Path, minutes: float, seed: int) -> None:
-    """Add to simulated SPC 2015 S04 of the extra part, and S04 and S05 of the test part, which lacks the ECG."""
+    """Write spc2015_test: simulated S04 of the extra part, and S04 and S05 of the test part, which lacks the ECG."""
     for n, (signal, labels, rows) in enumerate(
         (
             ("Extra_TrainingData/DATA_S04_T01.mat", "Extra_TrainingData/BPM_S04_T01.mat", 6),
@@ -45,4 +45,4 @@ def add_spc_test(root: Path, minutes: float, seed: int) -> None:
     ):
         person = simulate.person(seed + n, minutes, open_formats.SPC_ACTIVITIES)
         sig, hr = open_formats.spc_signal(person)
-        open_formats.save(root / "spc2015", {signal: {"sig": sig[-rows:]}, labels: {"BPM0": hr}})
+        open_formats.save(root / "spc2015_test", {signal: {"sig": sig[-rows:]}, labels: {"BPM0": hr}})

@@ -1,0 +1,20 @@
+"""JupyterLab as `make lab` starts it: rooted at the checkout, the first notebook open, nothing that asks or calls out."""
+
+import atexit
+import logging
+import shutil
+import socket
+import tempfile
+
+c = get_config()  # noqa: F821
+c.LabApp.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
+c.LabApp.app_settings_dir = "tools/lab"  # no question about news, no look for updates, no language servers
+c.LabApp.news_url = None
+c.LabApp.extension_manager = "readonly"  # the other one asks PyPI
+c.LabApp.log_level = logging.WARNING
+c.ServerApp.jpserver_extensions = {"jupyter_lsp": False}  # it lists every language server that is not installed
+c.ServerApp.log_level = logging.ERROR  # below are trust, pings and links of extensions; the address is told above
+if hasattr(socket, "AF_UNIX"):  # as in ppglib.reproduce: over TCP others on the machine could listen
+    folder = tempfile.mkdtemp(prefix="ppg-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    c.KernelManager.transport, c.KernelManager.ip = "ipc", f"{folder}/kernel"
