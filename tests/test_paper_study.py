@@ -4,7 +4,6 @@ import nbformat
 import pandas as pd
 import pytest
 from formats import paper_formats
-
 from page_checks import faults
 
 from ppglib import __main__ as cli
