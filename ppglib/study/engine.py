@@ -8,8 +8,7 @@ import importlib
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import joblib
@@ -94,9 +93,7 @@ def work_through(phase: list[Run], windows: Windows, digest: str, folder: Path, 
         try:
             pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
             tasks = ((run, STRATEGIES[run.strategy], windows, digest, folder) for run in phase)
-            with uninterrupted():
-                results = pool(joblib.delayed(work)(*task) for task in tasks)
-            for run, seconds in results:
+            for run, seconds in pool(joblib.delayed(work)(*task) for task in tasks):
                 report(run, seconds, bar)
         except worker_deaths():
             say("A worker was killed; its run starts again.")
@@ -181,19 +178,6 @@ def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
             records.path_of(folder, run.id(digest)).unlink()
 
 
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits. Processes that start meanwhile never see it: a terminal sends it to all, and each would say so."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def worker_deaths() -> tuple[type[Exception], ...]:
     """What a pool raises when a worker dies; Dask's only after several of them died of one run."""
     if "distributed" not in sys.modules:
@@ -211,7 +195,8 @@ def backend(dask: str | None, jobs: int, windows: Windows):
         if torch.cuda.is_available():  # one process whose networks share the device
             sys.setswitchinterval(1e-4)  # seconds: a thread that only launches is not to wait for one that computes
             return joblib.parallel_config("threading", n_jobs=min(jobs, TOGETHER))
-        return joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1)
+        deaf = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}  # Ctrl-C is for this process
+        return joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1, **deaf)
     from dask.distributed import Client
 
     try:
