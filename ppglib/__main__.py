@@ -19,7 +19,7 @@ EXAMPLES = """examples:
   ppglib fetch open                             59 people into data/raw
   ppglib sweep --study open --data data/raw     train what is not trained yet
   ppglib status                                 how far it is, how long it takes
-  ppglib check --data mydata                    what your own recordings are worth
+  ppglib check --data mydata                    what own recordings are worth
   ppglib reproduce --study own --data mydata    train and test on them
   ppglib predict mine.csv --plot                heart rate from a file"""
 
