@@ -5,13 +5,17 @@ import io
 import json
 import math
 import os
+import re
 import stat
 import uuid
 from collections.abc import Iterable
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import BinaryIO
+
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -98,6 +102,16 @@ def _finite(text: str) -> float:
     return number if math.isfinite(number) else _no_number(text[:20])
 
 
+def name(text: str, what: str) -> str:
+    """The text, if it may be a part of file names and of pages: letters, digits, _ - and single dots inside.
+
+    what: it names, for the sentence of the InputError: "recipe of mine.toml"."""
+    if not re.fullmatch(r"\w+([.-]?[\w-]+)*", text) or len(text) > 60:
+        rule = "a name has up to 60 letters, digits, _ and -, and single dots inside"
+        raise InputError(f"The {what} cannot be {text[:60]!r}: {rule}.")
+    return text
+
+
 def library_version() -> str:
     """The version of ppglib that is installed."""
     try:
@@ -112,12 +126,14 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write(path: str | Path, content: bytes) -> None:
+def write(path: str | Path, content: bytes, alone: bool = False) -> None:
     """Write the whole file or nothing: beside it first, then renamed over it. Makes its folder.
 
+    alone: nobody else writes it now, because a lock is held. The file beside then has one name, so that what a
+    killed process left there goes with the next one that writes.
     Raises InputError where the file cannot be written."""
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    beside = path.with_name(f".{path.name}.{'part' if alone else uuid.uuid4().hex[:8]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -141,12 +157,27 @@ def claim(folder: str | Path, owner: str, check_only: bool = False) -> None:
         write(mark, f"{owner}\n".encode())
 
 
-def write_parquet(path: str | Path, table) -> None:
-    """Write a DataFrame as Parquet, whole or not at all."""
+def write_parquet(path: str | Path, table, alone: bool = False) -> None:
+    """Write a DataFrame as Parquet, whole or not at all. alone: see `write`."""
     table.to_parquet(content := io.BytesIO(), index=False)
-    write(path, content.getvalue())
+    write(path, content.getvalue(), alone)
 
 
-def write_table(path: str | Path, table) -> None:
-    """Write a DataFrame as CSV, whole or not at all; numbers to six significant digits."""
-    write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+def write_table(path: str | Path, table, alone: bool = False) -> None:
+    """Write a DataFrame as CSV, whole or not at all; numbers to six significant digits. alone: see `write`."""
+    write(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode(), alone)
+
+
+@contextmanager
+def locked(path: str | Path):
+    """Hold the lock at `path`, which the system takes back from a process that dies; InputError if it cannot be made."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire()
+    except OSError as error:
+        raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -26,17 +26,18 @@ def write(study: Study, windows: Windows, folder: Path) -> None:
     finished = [run for run in grid.runs(study) if records.path_of(folder, run.id(digest)).exists()]
     for run in finished:
         path, weights = folder / "predictions" / f"{run.id(digest)}.parquet", kept_path(run, digest, folder)
-        if path.exists():
-            continue
-        if not weights.exists():
+        if not (path.exists() or weights.exists()):
             lacking += 1
             continue
-        rows = split(windows, run.fold, run.split)[1]
-        said = predict(load_network(run.network, weights).to(device()), windows, rows)
-        columns = ["dataset", "person", "recording", "activity", "second", "hr"]
-        table = windows.table.iloc[rows][columns].reset_index(drop=True)
-        table = table.rename(columns={"second": "start", "hr": "truth"})
-        table.insert(5, "end", table.start + WINDOW_SECONDS)
-        files.write_parquet(path, table.assign(argmax=decode(said), **describe(said)))
+        with files.locked(folder / "locks" / f"{path.name}.lock"):
+            if path.exists():
+                continue
+            rows = split(windows, run.fold, run.split)[1]
+            said = predict(load_network(run.network, weights).to(device()), windows, rows)
+            columns = ["dataset", "person", "recording", "activity", "second", "hr"]
+            table = windows.table.iloc[rows][columns].reset_index(drop=True)
+            table = table.rename(columns={"second": "start", "hr": "truth"})
+            table.insert(5, "end", table.start + WINDOW_SECONDS)
+            files.write_parquet(path, table.assign(argmax=decode(said), **describe(said)), alone=True)
     if lacking:
         log.info("%d of %d finished networks have not kept their weights: no predictions.", lacking, len(finished))

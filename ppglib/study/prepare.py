@@ -4,12 +4,12 @@ import hashlib
 import io
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 
 from ppglib import files, task
 from ppglib import windows as w
@@ -35,8 +35,11 @@ def recordings_folder(study: Study, data: Path | str | None, out: Path) -> Path:
     # The name says all that decides the content, and the writer leaves a whole folder or none.
     name = "-".join(f"{d}-{n}" for d, n in people.items())
     root = out / "recordings" / f"{name}-{study.simulate_minutes:g}min"
-    files.write(out / "recordings" / "README.txt", b"Simulated recordings, one folder for each size.\n")
-    with FileLock(out / "recordings" / "lock"):  # two sweeps that start together write it once
+    with files.locked(out / "recordings" / "lock"):  # two sweeps that start together write it once
+        text = b"Simulated recordings, one folder for each size.\n"
+        files.write(out / "recordings" / "README.txt", text, alone=True)
+        for left in root.parent.glob(f".{root.name}.*"):  # by a writer that was killed
+            shutil.rmtree(left)
         if not root.is_dir():
             open_formats.write(root, people, study.simulate_minutes)
     return root
@@ -99,8 +102,9 @@ def _one(dataset: str, root: Path, folder: Path) -> w.Windows:
             log.info("%s %s: %s", dataset, row.recording, row.notes)
     content = _pack(windows)
     manifest = {"npz": hashlib.sha256(content).hexdigest(), **source}
-    write(folder / f"{dataset}.npz", content)
-    write(folder / f"{dataset}.json", json.dumps(manifest, indent=1).encode())
+    with files.locked(folder / "lock"):
+        write(folder / f"{dataset}.npz", content, alone=True)
+        write(folder / f"{dataset}.json", json.dumps(manifest, indent=1).encode(), alone=True)
     return windows
 
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch
 from ppglib import files, metrics
 from ppglib.files import InputError
 from ppglib.splits import split
-from ppglib.study.grid import Run, runs
+from ppglib.study.grid import Run, places, runs
 from ppglib.study.studies import Study, members
 from ppglib.task import DECODERS
 from ppglib.windows import Windows
@@ -35,9 +34,12 @@ def path_of(folder: Path, run_id: str) -> Path:
 
 
 def write(folder: Path, run_id: str, record: dict) -> None:
-    """Store a record with a checksum of its content, under its final name only when it is whole."""
+    """Store a record with a checksum of its content, under its final name only when it is whole.
+
+    Whoever calls holds the lock of the run, and of its network: see `engine.work`."""
     content = json.dumps(record, allow_nan=False, sort_keys=True)
-    files.write(path_of(folder, run_id), json.dumps({"sha256": _digest(content), "record": content}).encode())
+    whole = json.dumps({"sha256": _digest(content), "record": content}).encode()
+    files.write(path_of(folder, run_id), whole, alone=True)
 
 
 def read(folder: Path, run_id: str) -> dict | None:
@@ -94,7 +96,7 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
     The same records give the same tables, in whatever order and by however many processes they
     were made; what varies between repetitions (seconds) is in `timing` alone."""
     digest = windows.digest()
-    found = [(run, read(folder, run.id(digest))) for run in runs(study)]
+    found = [(run, read(folder, run.id(digest))) for run in runs(study, windows)]
     finished = baselines(study, windows) + [identity(run) | record for run, record in found if record]
     runs_table = pd.DataFrame(finished).reindex(columns=COLUMNS)
     runs_table = runs_table.sort_values([*KEY, *DESIGNS], ignore_index=True, kind="stable")
@@ -113,8 +115,9 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
 
 def save_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     """Write each table as NAME.csv, numbers to six significant digits."""
-    for name, table in tables.items():
-        files.write_table(folder / f"{name}.csv", table)
+    with files.locked(folder.parent / "locks" / f"{folder.name}.lock"):
+        for name, table in tables.items():
+            files.write_table(folder / f"{name}.csv", table, alone=True)
 
 
 def baselines(study: Study, windows: Windows) -> list[dict]:
@@ -123,7 +126,7 @@ def baselines(study: Study, windows: Windows) -> list[dict]:
     Once for each recipe, split and fold, also where several members of a study share them."""
     rows, made = [], set()
     for member in members(study):
-        for kind, fold in product(member.splits, member.folds):
+        for kind, fold in places(member, windows):
             if (member.recipe, kind, fold) in made:
                 continue
             made.add((member.recipe, kind, fold))
