@@ -43,6 +43,16 @@ def resolve(path: str | Path) -> Path:
     return path if path.is_absolute() else ROOT / path
 
 
+def name(text: str, what: str) -> str:
+    """The text, if it may be a part of file names and of pages: letters, digits, _ - and single dots inside.
+
+    what: it names, for the sentence of the InputError: "recipe of mine.toml"."""
+    if not re.fullmatch(r"\w[\w-]*(\.[\w-]+)*", text) or len(text) > 60:  # no part of it can match in two ways
+        rule = "a name has up to 60 letters, digits, _ and -, and single dots inside"
+        raise InputError(f"The {what} cannot be {text[:60]!r}: {rule}.")
+    return text
+
+
 def opened(path: str | Path) -> BinaryIO:
     """A regular file, open for reading as bytes; whether it is one is decided before, as a pipe would wait for ever.
 
@@ -104,16 +114,6 @@ def _whole(text: str) -> int:
 def _finite(text: str) -> float:
     number = float(text)
     return number if math.isfinite(number) else _no_number(text[:20])
-
-
-def name(text: str, what: str) -> str:
-    """The text, if it may be a part of file names and of pages: letters, digits, _ - and single dots inside.
-
-    what: it names, for the sentence of the InputError: "recipe of mine.toml"."""
-    if not re.fullmatch(r"\w+([.-]?[\w-]+)*", text) or len(text) > 60:
-        rule = "a name has up to 60 letters, digits, _ and -, and single dots inside"
-        raise InputError(f"The {what} cannot be {text[:60]!r}: {rule}.")
-    return text
 
 
 def library_version() -> str:
