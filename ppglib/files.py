@@ -47,7 +47,7 @@ def name(text: str, what: str) -> str:
     """The text, if it may be a part of file names and of pages: letters, digits, _ - and single dots inside.
 
     what: it names, for the sentence of the InputError: "recipe of mine.toml"."""
-    if not re.fullmatch(r"\w+([.-]?[\w-]+)*", text) or len(text) > 60:
+    if not re.fullmatch(r"\w[\w-]*(\.[\w-]+)*", text) or len(text) > 60:  # no part of it can match in two ways
         rule = "a name has up to 60 letters, digits, _ and -, and single dots inside"
         raise InputError(f"The {what} cannot be {text[:60]!r}: {rule}.")
     return text
@@ -89,7 +89,7 @@ def largest(default: float) -> float:
 def from_json(text: str | bytes):
     """What a JSON text says. Raises ValueError if it is none, nests too deep, or holds what is no finite number."""
     try:
-        return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_whole)
     except RecursionError:
         raise ValueError("it nests too deep") from None
 
@@ -105,6 +105,10 @@ def short(value, most: int = 100) -> str:
 
 def _no_number(text: str):
     raise ValueError(f"{text} is no number")
+
+
+def _whole(text: str) -> int:
+    return int(text) if len(text) < 300 else _no_number(text[:20])  # a float64 must hold it
 
 
 def _finite(text: str) -> float:

@@ -72,7 +72,7 @@ def of_bytes(form, count, seed, folder, run, seen):
     write(folder, None)
     expected = run(*use(folder))
     assert expected.kind == "done", expected.said
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
     whole = {path: path.read_bytes() for path in files}
     rng = np.random.default_rng([seed, *form.encode()])
     for case in range(count):

@@ -6,15 +6,14 @@ from pathlib import Path
 
 from ppglib import files
 from ppglib.files import InputError, instead_of, short
-from ppglib.files import read as read_bytes
 from ppglib.recordings import READERS
 from ppglib.resnet1d import Design, dilations_for
 from ppglib.splits import FIFTHS, FOLDS, TUNING, once_each
 from ppglib.strategies import STRATEGIES, TRAINING, Constants, bounded, check
 
 BUILT_IN = Path(__file__).parent
-MOST, MOST_FOLDS = 100_000, 100  # networks of a study, and folds: more would be years of training
 LARGEST = 1e5  # bytes of a study file
+MOST, MOST_FOLDS = 100_000, 100  # networks of a study, and folds: more would be years of training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +79,7 @@ def _read(name: str) -> Study:
         known = sorted(path.stem for path in BUILT_IN.glob("*.toml"))
         raise InputError(f"There is no study {name!r}, built in or as a .toml file: {instead_of(name, known)}")
     try:
-        content = tomllib.loads(read_bytes(path, LARGEST).decode("utf-8-sig"))  # Windows' editors begin with a mark
+        content = tomllib.loads(files.read(path, LARGEST).decode("utf-8-sig"))  # Windows' editors begin with a mark
     except (ValueError, RecursionError) as error:  # ValueError: of TOML, UTF-8, and a number of thousands of digits
         if isinstance(error, InputError):
             raise

@@ -4,8 +4,7 @@ import gzip
 import hashlib
 import io
 import json
-import zipfile
-from pathlib import Path
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -126,29 +125,28 @@ def dalia(folder, change, form="outer", text=False):
     path = folder / "ppg_dalia/S1.pkl"
     path.parent.mkdir(parents=True)
     content = dalia_files.participant("S1", people["S1"])
-    with open(path, "wb") as file:
-        try:
-            python2_pickle.dump(change(content), file)
-        except Exception:  # what Python 2 had no form for
-            import pickle
+    path.write_bytes(_pickled(change(content)))
 
-            file.seek(0)
-            file.write(pickle.dumps(change(content), 2))
+
+def _pickled(content) -> bytes:
+    stream = io.BytesIO()
+    try:
+        python2_pickle.dump(content, stream)
+        return stream.getvalue()
+    except Exception:  # what the form of Python 2 has no words for
+        pass
+    try:
+        return pickle.dumps(content, 2)
+    except RecursionError:  # deeper than the writer goes
+        return b"\x80\x02" + b"]" * 5000 + b"a" * 4999 + b"."
 
 
 def dalia_windows(folder, change):
-    import pickle
-
     ppg, start = simulate.ppg(simulate.person(3, 0.5), 32)[0], 64 * np.arange(10)
     windows = np.stack([np.stack([ppg[s : s + 256]] * 4) for s in start])
     content = {"X": windows, "y": np.full((10, 1), 80.0), "groups": np.full((10, 1), 6.0), "activity": np.full((10, 1), 2.0)}
     (folder / "dalia_s6_stairs").mkdir()
-    content = change(content) if change else content
-    try:
-        raw = pickle.dumps(content, 2)
-    except Exception:  # deeper than the writer goes
-        raw = b"\x80\x02" + b"]" * 5000 + b"a" * 4999 + b"."
-    (folder / "dalia_s6_stairs/x.pkl").write_bytes(raw)
+    (folder / "dalia_s6_stairs/x.pkl").write_bytes(_pickled(change(content) if change else content))
     (folder / "SIMULATED").touch()
 
 
