@@ -10,7 +10,7 @@ ONE_STREAM := --NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceS
 
 PYTEST := OMP_NUM_THREADS=1 $(RUN) pytest -n logical --maxprocesses 4
 
-.PHONY: help reproduce test test-slow notebooks strip lab clean distclean
+.PHONY: help reproduce test test-slow browser notebooks strip lab clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -27,6 +27,10 @@ test: .venv/ready  ## pytest and nbval
 
 test-slow: .venv/ready  ## what takes minutes: intervals at every number of people, many small studies
 	$(PYTEST) -m slow tests
+
+browser: .venv/ready  ## pages and notebooks in Chromium (Debian: apt install chromium); screenshots in out/browser
+	$(RUN) pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[browser]'
+	OMP_NUM_THREADS=1 $(RUN) pytest -rs tests/browser.py
 
 notebooks: .venv/ready  ## run the notebooks where they are, and keep the tables and figures that are tagged
 	rm -rf out/smoke out/notebooks-default out/shown

@@ -139,6 +139,7 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     add = command(ship).add_argument
     add("--data", type=Path, required=True, help="folder that holds one folder per dataset")
     add("--out", type=Path, default=Path("out/models"), help="folder to write to (out/models)")
+    add("--look", action="store_true", help="instead, write external.csv: their errors on sets that nothing was chosen on")
     add("--jobs", type=int, help="processes of one thread each (as many as cores)")
     measure = command(bench)
     add = measure.add_mutually_exclusive_group(required=True).add_argument
@@ -294,9 +295,12 @@ def show_people(table) -> None:
 
 def ship(options: argparse.Namespace) -> None:
     """train the models that come with the library, and say how they err"""
-    from ppglib import recordings
-    from ppglib.study import shipped, studies
+    from ppglib import files, recordings
+    from ppglib.study import look, shipped, studies
 
+    if options.look:
+        files.write_table(options.out / "external.csv", look.table(options.data))
+        return
     names = studies.read(shipped.STUDY).datasets
     shipped.make([r for name in names for r in recordings.load(name, options.data)], options.out, options.jobs)
 

@@ -2,18 +2,24 @@
 
 import hashlib
 import io
+import json
+import math
 import os
+import re
+import stat
 import uuid
 from collections.abc import Iterable
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
+LARGEST_GB = "PPGLIB_LARGEST_GB"  # the environment variable by which a user raises the bounds of sizes
 
 
 class InputError(ValueError):
@@ -37,6 +43,75 @@ def resolve(path: str | Path) -> Path:
     return path if path.is_absolute() else ROOT / path
 
 
+def name(text: str, what: str) -> str:
+    """The text, if it may be a part of file names and of pages: letters, digits, _ - and single dots inside.
+
+    what: it names, for the sentence of the InputError: "recipe of mine.toml"."""
+    if not re.fullmatch(r"\w+([.-]?[\w-]+)*", text) or len(text) > 60:
+        rule = "a name has up to 60 letters, digits, _ and -, and single dots inside"
+        raise InputError(f"The {what} cannot be {text[:60]!r}: {rule}.")
+    return text
+
+
+def opened(path: str | Path) -> BinaryIO:
+    """A regular file, open for reading as bytes; whether it is one is decided before, as a pipe would wait for ever.
+
+    Raises InputError for anything else, and for what cannot be read."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise InputError(f"{path} is no regular file: move it away, or name another.")
+        return open(path, "rb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): name a file that can.") from None
+
+
+def read(path: str | Path, most: float) -> bytes:
+    """The content of a regular file of at most `most` bytes; InputError for any other."""
+    with opened(path) as file:
+        content = file.read(int(most) + 1)
+    if len(content) > most:
+        raise InputError(f"{path} has more than {most:g} bytes: that is no file of this kind.")
+    return content
+
+
+def largest(default: float) -> float:
+    """Bytes that one file may take when it is read: `default`, or what the user allows by PPGLIB_LARGEST_GB."""
+    given = os.environ.get(LARGEST_GB)
+    try:
+        number = float(given or default / 1e9)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise InputError(f"{LARGEST_GB} is {given!r}: set it to a number of GB, such as 8.")
+    return number * 1e9
+
+
+def from_json(text: str | bytes):
+    """What a JSON text says. Raises ValueError if it is none, nests too deep, or holds what is no finite number."""
+    try:
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it nests too deep") from None
+
+
+def short(value, most: int = 100) -> str:
+    """A value as it is written in a sentence: its first characters, or its type where it cannot be written."""
+    try:
+        said = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits; nested too deep
+        return f"a {type(value).__name__}"
+    return said if len(said) <= most else f"{said[:most]}..."
+
+
+def _no_number(text: str):
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text[:20])
+
+
 def library_version() -> str:
     """The version of ppglib that is installed."""
     try:
@@ -46,8 +121,8 @@ def library_version() -> str:
 
 
 def sha256(path: str | Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
+    """SHA-256 of a regular file, in hexadecimal; InputError where it cannot be read."""
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -52,6 +52,8 @@ def reproduce(
         raise InputError(f"There are no results in {tables}: run notebook 03 too, or name them by --results.")
     name = str(Path(study).resolve()) if study.endswith(".toml") else study
     values = {"study": name, "data": str(data or ""), "out": str(out), "results": str(tables)}
+    if "07" in numbers and not {"compute", "measure"} & {*(given or {})}:
+        values["compute"] = str(out / "compute")  # 07 measures this machine, and 08 judges by that
     plan = parameters([*notebooks.values()], values | {"jobs": jobs, "measure": True}, given or {})
     owner = f"study {parsed.name}" if not results or results == out / "results" else f"the folder {results}"
     files.claim(out, owner, check_only=True)
@@ -108,7 +110,7 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
 def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
     """Run every notebook with its parameters, `jobs` at a time; a bar in a terminal, elsewhere a line a notebook.
 
-    Those that measure this machine run alone, at the end. An interrupt ends the kernels too."""
+    Those that measure this machine run alone, first: others read what they measured. An interrupt ends the kernels too."""
     (out / "notebooks").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
     cells = sum(map(code_cells, plan)) + sum(map(bool, plan.values()))  # parameters are a cell of their own
@@ -125,9 +127,9 @@ def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
 
     alone = [path for path in plan if path.name.startswith(MEASURING)]
     with bar:
+        list(map(run, alone))
         with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool, kernels_end(pool):
             list(pool.map(run, [path for path in plan if path not in alone]))
-        list(map(run, alone))
 
 
 def code_cells(path: Path) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, NamedTuple
 
 import ppglib  # for ppglib.losses, which is loaded with the first batch: listing strategies needs no torch
-from ppglib.files import InputError
+from ppglib.files import InputError, short
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -159,6 +159,6 @@ def check(constants: Constants, where: str = "") -> None:
         for value in given if isinstance(given, list | tuple) else [given]:
             low, high = f.metadata.get("bounds", (None, None))
             if low is not None and not low <= value <= high:
-                raise InputError(f"{where}{f.name} must lie between {low} and {high}, not {value}.")
+                raise InputError(f"{where}{f.name} must lie between {low} and {high}, not {short(value)}.")
             if value not in (allowed := f.metadata.get("choices", (value,))):
-                raise InputError(f"{where}{f.name} has {value!r}; possible are {', '.join(allowed)}.")
+                raise InputError(f"{where}{f.name} has {short(value)}; possible are {', '.join(allowed)}.")

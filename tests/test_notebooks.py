@@ -25,6 +25,7 @@ NAMES = [
     "08_claims",
     "09_generalization",
     "10_receptive_field",
+    "12_explore",
 ]
 NO_TABLE = {"00_start_here"}  # its numbers come from training, and vary from machine to machine
 NO_FIGURE = {"03_sweep"}  # the smoke study's networks show nothing that is worth a picture

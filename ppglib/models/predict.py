@@ -41,7 +41,8 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
     Columns: start, end (s; on the clock of `time`), hr (BPM, median), low, high (BPM; they hold the heart rate
     of 80 % of windows of people whom the model was not trained on), p_within_5 (probability that hr is within
     5 BPM, from the same people), reason ("", or why a row has NaN: "gap", "not finite", "constant", "too short").
-    The models that come along learned from exercise (their `about["range"]`): at rest they can be far off.
+    The models that come along were tested on people in exercise (their `about["range"]`) and, at rest, on simulated
+    pulses (`about["still"]`): see their cards.
     Raises InputError for input that is no recording and for what `load` refuses."""
     ppg = _mean(ppg)
     if time is not None:

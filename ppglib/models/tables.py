@@ -3,7 +3,6 @@
 Files are read, samples placed in time and holes found as in `ppglib.recordings.own`."""
 
 import re
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +10,8 @@ import numpy as np
 
 from ppglib.files import InputError
 from ppglib.models.predict import HIGHEST_RATE, LOWEST_RATE
-from ppglib.recordings import columns, holes, stamps
-from ppglib.recordings.archives import OWN, Member, hidden
+from ppglib.recordings import archives, columns, holes, stamps
+from ppglib.recordings.archives import hidden
 
 TABLE = re.compile(r".*\.(csv|csv\.gz|parquet)", re.I)
 LABELS = re.compile(r"(.*\.)?(hr|beats|rr|ecg)\.\w+(\.gz)?", re.I)
@@ -46,7 +45,7 @@ def read(path: Path, rate: float | None = None) -> Signal:
     """The PPG of a file; rate: Hz, for one without a column `time`.
 
     Raises InputError for what is no table, lacks a column or holds text, and for times that place no samples."""
-    file = Member(str(path), path.name, partial(open, path, "rb"), OWN)
+    file = archives.file(path, damage=archives.OWN)
     table = columns.read(file, *CHANNELS, "time")
     channels = [name for name in table if name in CHANNELS]
     if not channels:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ppglib.files import InputError
+from ppglib.files import InputError, short
 from ppglib.recordings import archives, array_pickle
 from ppglib.recordings.base import RATE_TOLERANCE, in_windows, nested, window_count
 from ppglib.recordings.sources import how_to_get
@@ -34,7 +34,8 @@ def _recording(person: str, member: archives.Member) -> Recording:
         content = array_pickle.load(stream, member.name)
     subject = nested(content, member.name, "subject")
     if subject != person:
-        raise InputError(f"{member.name} says that it is {subject!r}: is it a copy of that participant?")
+        said = short(subject) if isinstance(subject, str) else f"a {type(subject).__name__}"  # nested, it may have no end
+        raise InputError(f"{member.name} says that it is {said}: is it a copy of that participant?")
 
     def column(*keys):
         name = f"{member.name}: {'/'.join(keys)}"
@@ -83,6 +84,8 @@ def excerpt(folder: Path) -> Iterator[Recording]:
             content = array_pickle.load(stream, member.name)
     keys = ("X", "y", "groups", "activity")
     x, hr, who, activity = (array_pickle.to_numpy(nested(content, member.name, k), f"{member.name}: {k}") for k in keys)
+    if not all(values.size and values.ndim for values in (x, hr, who, activity)):
+        raise InputError(f"{member.name} has nothing in one of {', '.join(keys)}: it is not the published form.")
     hr, who, activity = (values.reshape(len(values), -1)[:, 0] for values in (hr, who, activity))
     if x.ndim != 3 or x.shape[2] != WINDOW or {len(hr), len(who), len(activity)} != {len(x)} or not len(x):
         shape = f"X of shape {x.shape} and {len(hr)} labels, expected (n, channels, {WINDOW}) and n"

@@ -69,4 +69,4 @@ def data(study: str, catalogue: pd.DataFrame, verdicts: pd.DataFrame) -> dict:
 
 
 def _number(value) -> float | None:
-    return None if pd.isna(value) else float(f"{value:.5g}")
+    return None if pd.isna(value) else float(f"{value:.6g}")

@@ -40,7 +40,7 @@ class Plot:
     def __init__(self, fig: Figure, data: pd.DataFrame, name: str, text: str, label: str = ""):
         """Title the figure, which says so where recordings are simulated, and explain what has a label."""
         label = label or "simulated recordings" * bool("simulated" in data and data.simulated.any())
-        self.title = ", ".join(filter(None, [text if len(data) else "Nothing to draw", label]))
+        self.title = ", ".join(filter(None, [text if len(data) else "Nothing to draw", *outcome.told(data), label]))
         self.fig, self.data, self.name, found = fig, data, name, {}
         for ax in fig.axes:
             ax.spines[["top", "right"]].set_visible(False)
@@ -100,11 +100,12 @@ def dots(ax, at, rows: pd.DataFrame, middle: str, low="low", high="high", flat=F
     values, low, high = (rows[name].astype(float) for name in (middle, low, high))
     style = {"ls": "", "marker": "o", "elinewidth": 2.2, "mew": 1.4, "ms": 6} | style
     if middle == "effect":
-        lowest, highest = outcome.widened(values, low, high, rows.seed_sd)
+        lowest, highest = (end.where(np.isfinite(end)) for end in outcome.widened(values, low, high, rows.seed_sd))
         (ax.hlines if flat else ax.vlines)(at, lowest, highest, color=style["color"], lw=0.9)
         for x, top in () if flat else zip(at, highest.where(rows.reading.isin(SIGNIFICANT))):
             ax.text(x, top, "*", ha="center", weight="bold", size=14)
-    limits = {"xerr" if flat else "yerr": np.nan_to_num([values - low, high - values]).clip(0)}
+    arms = np.array([values - low, high - values])
+    limits = {"xerr" if flat else "yerr": np.where(np.isfinite(arms), arms, 0).clip(0)}
     ax.errorbar(*((values, at) if flat else (at, values)), **limits, **style)
 
 
@@ -130,6 +131,21 @@ def lines(ax, data: pd.DataFrame, by: str, x: str, y: str, **axis) -> None:
         style |= {"color": "black", "marker": "x", "ms": 9, "ls": "--"} if name.startswith("paper") else {}
         ax.plot(rows[x], rows[y], label=name, **style)
     ax.set(**axis)
+
+
+def bar(ax, baselines: pd.DataFrame, label=True) -> None:
+    """The better of the two baselines as a line; where it is far above all networks, a word at the top says where.
+
+    baselines: `tables.baselines` of the panel's recipe."""
+    for row in baselines.sort_values("mae").head(1).itertuples():
+        low, high = ax.get_ylim()
+        name = {"mean": "mean of the training labels", "spectral": "spectral peak"}[row.strategy]
+        if row.mae <= high + 0.5 * (high - low):
+            ax.axhline(row.mae, color=INK, ls=":", lw=1.4, label=f"better baseline: {name}" if label else None)
+            ax.set_ylim(low, max(high, row.mae + 0.05 * (high - low)))
+        else:
+            text = f"better baseline: {name}, {row.mae:.1f} BPM ↑"
+            ax.text(0.99, 0.985, text, ha="right", va="top", size=10, color=INK, transform=ax.transAxes)
 
 
 def look(strategy: str) -> dict:

@@ -24,7 +24,8 @@ def studies(folder: Path) -> dict[Path, Results]:
     """The study in a folder and those in folders below it that test people as it does, the study itself first."""
     paths = sorted((path.parent for path in Path(folder).rglob("runs.csv")), key=lambda path: len(path.parts))
     every = {path: tables.load(path, designs=True) for path in paths}
-    return {path: found for path, found in every.items() if (found.runs.split == "person").any()}
+    here = {*tables.judged(next(iter(every.values())).runs).split} if every else set()
+    return {path: found for path, found in every.items() if here & {*tables.judged(found.runs).split}}
 
 
 def catalogue(found: dict[Path, Results]) -> pd.DataFrame:
@@ -38,7 +39,7 @@ def catalogue(found: dict[Path, Results]) -> pd.DataFrame:
         known = costs(results)
         for dataset in ["", *sorted(results.people.dataset.unique())]:
             for rows, decoder in decoded(results, folder, dataset):
-                rows = rows[rows.split == "person"].assign(decoder=decoder, dataset=dataset)
+                rows = tables.judged(rows).assign(decoder=decoder, dataset=dataset)
                 parts.append(rows.join(known, on="student"))
     data = pd.concat(parts, ignore_index=True).drop_duplicates([*IS, "decoder", "dataset"])
     again = data.strategy.isin(BASELINES) & data.duplicated(["strategy", "decoder", "dataset"])  # of another recipe
@@ -116,10 +117,10 @@ def best(data: pd.DataFrame, decoder: str = "argmax") -> tuple[pd.Series, pd.Ser
 
 
 def sets(folder: Path, results: Results) -> pd.DataFrame:
-    """A row a set: dataset, people, hours, windows kept, refused; tested: people whom the split by person tests.
+    """A row a set: dataset, people, hours, windows kept, refused; tested: people of the split by which networks are judged.
 
     From windows.csv; without it, people and windows of those who were tested, and no hours."""
-    tested = results.people.merge(results.runs[results.runs.split == "person"][["run_id"]])
+    tested = results.people.merge(tables.judged(results.runs)[["run_id"]])
     tested = tested.drop_duplicates(["dataset", "person"]).groupby("dataset").agg(tested=("person", "size"), kept=("n", "sum"))
     path = Path(folder) / "windows.csv"
     if not path.exists():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ppglib.results import networks
-from ppglib.results.tables import BASELINES, Results
+from ppglib.results.tables import BASELINES, Results, judged
 
 FEW = 12  # test people: with fewer, intervals are wide enough to be worth a warning
 LOST = 0.05  # share of windows refused that is worth a warning
@@ -23,7 +23,7 @@ def people(sets: pd.DataFrame, results: Results) -> str:
     """Whose recordings, how many windows of them, and how many people were tested."""
     who = f"{sets.people.sum():.0f} {'simulated ' * bool(results.name)}people of {listed(sorted(sets.dataset))}"
     hours = f"{sets.hours.sum():.1f} hours, " if "hours" in sets else ""
-    folds = results.runs[results.runs.split == "person"].fold.nunique()
+    folds = judged(results.runs).fold.nunique()
     tested = f"{sets.tested.sum():.0f} of them are tested by networks that were trained without them"
     return f"{who}, {hours}{sets.kept.sum():,.0f} windows of 8 s; {tested}, in {folds} fold{'s' * (folds > 1)}."
 
@@ -56,7 +56,7 @@ def mind(sets: pd.DataFrame, catalogue: pd.DataFrame, results: Results) -> str:
 
 def incomplete(results: Results) -> int:
     """Networks of the split by person that are not trained in every fold of their recipe."""
-    runs = results.runs[(results.runs.split == "person") & ~results.runs.strategy.isin(BASELINES)]
+    runs = judged(results.runs[~results.runs.strategy.isin(BASELINES)])
     folds = runs.groupby(["recipe", "strategy", "student", "teacher"]).fold.nunique()
     return int((folds < folds.groupby(level="recipe").transform("max")).sum())
 

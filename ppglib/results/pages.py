@@ -27,6 +27,7 @@ PAGE = Path(__file__).with_name("page")
 COMMITTED = files.ROOT / "data" / "results" / "open"  # what the notebooks' words were written about
 OTHER = ("00", "02", "07", "10", "11", "12")  # their words are about something else than the study that is shown
 FOREIGN = "The words of the notebooks are about the study open, of real recordings. Tables and figures are of {}."
+WIDGET = "application/vnd.jupyter.widget-view+json"
 DECODED = {"argmax": "MAE by argmax", "median": "by median", "online": "tracked online", "smooth": "tracked, smooth"}
 
 
@@ -44,7 +45,7 @@ def write(out: Path, results: Path, measured: pd.DataFrame | None = None) -> Pat
     for i, book in enumerate(books):
         beside = {"before": books[i - 1] if i else None, "after": books[i + 1] if i + 1 < len(books) else None}
         more = {"study": about["name"], "note": foreign if book["number"] not in OTHER else ""}
-        values = book | beside | more | {"title": f"{book['number']} {book['title']} · {about['name']}"}
+        values = book | beside | more | {"title": f"{book['number']} {book['title']} · {about['name']}, {about['whose']}"}
         files.write(out / "notebooks" / book["page"], render("notebook", **values))
     about |= listing(out, books) | {"foreign": foreign}
     files.write(out / "report.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
@@ -63,7 +64,7 @@ def family(out: Path) -> Path:
             | {key: about[other][key] for key in ("name", "whose")}
             for other in order
         ]
-        title = f"{about[folder]['name']}: heart-rate networks and what teaches them"
+        title = f"{about[folder]['name']}, {about[folder]['whose']}: heart-rate networks and what teaches them"
         files.write(folder / "index.html", render("index", title=title, studies=known, **about[folder]))
     return out / "index.html"
 
@@ -88,7 +89,7 @@ def study(out: Path, folder: Path, measured) -> dict:
     judged, people = explore.judged(results, paper, measured), networks.sets(folder, results)
     for plot in (plots_of_people.folds(results, people), plots_of_people.per_person(results), plots_of_people.by_set(results)):
         plot.save(out)
-    explore.write(out / "explore.html", about["name"], catalogue, judged)
+    explore.write(out / "explore.html", f"{about['name']}, {whose}", catalogue, judged)
     today = date.today().isoformat()
     about |= {"explorer": True, "answer": overview.answer(people, catalogue, results), "sets": rows_of(people)}
     about |= {"facts": overview.facts(found, catalogue, today), "count": networks.counted(catalogue)}
@@ -148,6 +149,8 @@ def read(path: Path, pages: set[str], exporter: HTMLExporter) -> dict:
         for output in cell.get("outputs", []):
             parts = output.get("data", {})
             said = " ".join(str(parts.get("text/plain", "")).split())
+            if WIDGET in parts:
+                output["data"] = parts = {"text/markdown": "*Controls move in JupyterLab only; what they show at first is drawn beside them.*"}
             if "image/png" in parts:
                 output.metadata["image/png"] = {"alt": said}
             caption = re.search(r"<caption[^>]*>(.*?)</caption>", parts.get("text/html", ""), re.S)

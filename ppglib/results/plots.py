@@ -99,6 +99,7 @@ def cost(results) -> Plot:
         texts = [f"{m:.2g}\n[{blocks}]" for m, blocks in zip(scratch.mmacs, scratch.student)]
         ax.set_xticks(scratch.mmacs, texts)
         ax.minorticks_off()
+        kit.bar(ax, tables.baselines(conditions[conditions.recipe.isin(rows.recipe)]))
     panels[0][0].set_ylabel(f"{MAE}\nbars: scratch, 95 % interval")
     best = data.groupby(["recipe", "student"], sort=False).mae.min().reset_index().sort_values("student")
     best = kit.said(best, lambda rows: f"{rows.mae.iloc[-1]:.1f} to {rows.mae.iloc[0]:.1f} BPM")
@@ -110,7 +111,7 @@ def receptive_field(results, paper) -> Plot:
     """MAE against what a network sees, coloured by its size, and against its size, coloured by what it sees.
 
     Crosses are the paper's sizes, squares see a window in pieces. results, paper: as for `fields.foresight`."""
-    data, sizes = seen.table(results), seen.sizes(results, paper)
+    data, sizes, bars = seen.table(results), seen.sizes(results, paper), tables.baselines(tables.conditions(results))
     strategies, axes_of = list(dict.fromkeys(data.strategy)) or [""], {"field": FIELD, "parameters": "parameters"}
     fig, axes = kit.figure(len(strategies), 2, 5.6, 3.6, sharey=True)
     scales = [LogNorm(*data[name].agg(["min", "max"])) if len(data) else LogNorm(1, 2) for name in axes_of]
@@ -123,6 +124,7 @@ def receptive_field(results, paper) -> Plot:
         for own, marker, name in ((whole, "o", "sees the window whole"), (~whole, "s", "sees it in pieces")):
             style = {"c": rows[shade][own], "cmap": "viridis_r", "norm": scale, "marker": marker, "label": name}
             ax.scatter(rows[x][own], rows.mae[own], s=46, zorder=4, edgecolors="0.2", linewidths=0.5, **style)
+        kit.bar(ax, bars, label=False)
         ends = pd.concat([data[x], sizes[x]]).agg(["min", "max"]) * [0.85, 1.15] if len(data) else (1, 2)
         ax.set(xscale="log", xlabel=axes_of[x], xlim=tuple(ends))
         ax.set_title(strategy, loc="left", weight="bold")
@@ -301,6 +303,7 @@ def figure2(results) -> Plot:
             values = scaling.predict(form, law[[*form.names]].astype(float), grid)  # NaN without a law
             ax.plot(grid, values, markevery=[], label=f"{teacher}: {law.note.split(':')[0] or text}", **style)
         ax.set(xlabel=STUDENT, xticks=sorted(own.student.unique()), ylabel=MAE)
+        kit.bar(ax, tables.baselines(conditions[conditions.recipe.isin(own.recipe)]), label=False)
         ax.legend(*ax.get_legend_handles_labels(), title=f"Teacher: {form.text}", fontsize=10, frameon=False)
     fitted = kit.said(data.drop_duplicates(["recipe", "teacher"]), lambda rows: kit.count(rows.note == ""))
     return Plot(fig, data, "06_figure2", f"Teachers whose students determine a scaling law: {fitted}")
@@ -342,7 +345,7 @@ def _effects(data: pd.DataFrame, what: pd.Series, mark, name: str, text: str) ->
 
 def claim_effects(judged: dict[str, pd.DataFrame]) -> Plot:
     """Effects of the claims that are differences of MAE, coloured by verdict; see `claims.judge`."""
-    data = pd.concat([t.assign(recipe=name) for name, t in judged.items() if name != "paper's tables"])
+    data = stacked(judged, "recipe").query("recipe != \"paper's tables\"")
     data = data[(data.kind == "gap") & (data.unit == "BPM")]
     what = data.id.astype(str) + ". " + data.claim
     return _effects(data, what, data.verdict, "08_effects", "Reproduced, of the claims drawn")
@@ -381,7 +384,8 @@ def across(results) -> Plot:
 
     The same people behind both, with 95 % intervals over them."""
     data = by_recipe(results, lambda recipe: elsewhere.table(results, recipe))
-    data = data[data.student.isin(data.student[data.teacher > 0])]
+    data, alone = data[data.student.isin(data.student[data.teacher > 0])], tables.conditions(results)
+    alone = alone[alone.strategy.isin(tables.BASELINES)]
     students, names = sorted(data.student.unique()), kit.ordered(data.strategy)
     kinds = [*zip(("held_out", "in_domain"), FILLS)]
     fig, panels = kit.panels(data, ["recipe", "dataset"], 3.9, 4, 3, sharey=True)
@@ -391,7 +395,10 @@ def across(results) -> Plot:
             style = look(name) | {"mfc": fill, "label": f"{name}, {kind.replace('_', ' ')}"}
             series.append((rows[rows.strategy == name], [kind, f"{kind}_low", f"{kind}_high"], style))
         kit.beside(ax, students, series, 0.12)
-    panels[0][0].set(ylabel=MAE, ylim=(0, None))
+        ax.set_ylim(0, None)
+    for ax, rows in panels:  # after all, whose axes are shared
+        kit.bar(ax, alone[alone.recipe.isin(rows.recipe) & alone.split.isin(elsewhere.PREFIX + rows.dataset)])
+    panels[0][0].set_ylabel(MAE)
     gap = data.dropna(subset="gap")
     text = f"A set not in training costs {gap.gap.median():.1f} BPM in the median, significantly so for"
     return Plot(fig, data, "09_across", f"{text} {kit.count(gap.gap_low > 0)} networks")
@@ -441,7 +448,7 @@ def training_curves(curves: pd.DataFrame, label: str = "") -> Plot:
     long = curves.rename_axis("epoch").reset_index().melt("epoch", var_name="network")
     ticks = curves.index[:: 1 + len(curves) // 12]
     kit.lines(ax, long, "network", "epoch", "value", xlabel="Epoch", ylabel="Training loss (nats)", xticks=ticks)
-    last = curves.iloc[-1].sort_values().iloc[[-1, 0]]
+    last = curves.tail(1).squeeze(axis=0).sort_values().iloc[[-1, 0]] if len(curves) else pd.Series(dtype=float)
     ends = " to ".join(f"{value:.2f} ({name})" for name, value in last.items())
     text = f"Training loss after {len(curves)} epochs: {ends}"
     return Plot(fig, curves.reset_index(), "03_training_curves", text, label)

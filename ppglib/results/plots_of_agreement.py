@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from ppglib.results import agreement
-from ppglib.results.plots import ACCENT, INK, PAPER, Plot, _figure, _panels, _said
+from ppglib.results.kit import ACCENT, INK, PAPER, Plot, figure, said
+from ppglib.results.kit import panels as panels_of
 
 LINES = {"spectral": PAPER, "neurokit2": "#ddaa33"}  # of the baselines
 TICKS = (0.5, 1, 2, 5, 10, 20, 50)  # BPM
@@ -14,7 +15,7 @@ POINTS = 4000  # of a cloud: more hide each other
 def over_time(rows: pd.DataFrame, method: str, label: str = "") -> Plot:
     """True heart rates of one person's windows, predicted ones and their band; a panel a recording."""
     dataset, who = rows[["dataset", "person"]].iloc[0]
-    fig, panels = _panels(rows, "recording", 9, 2.9, 1)
+    fig, panels = panels_of(rows, "recording", 9, 2.9, 1)
     for ax, own in panels:
         minutes = (own.start + own.end).to_numpy() / 120
         apart = np.flatnonzero(np.diff(minutes) > 0.1) + 1  # lines end where windows are missing
@@ -40,7 +41,7 @@ def bland_altman(predictions: pd.DataFrame, methods: list[str], label: str = "")
     long = pd.concat(long, ignore_index=True)
     order = list(known.dataset.unique())
     long = long.dropna(subset="off").sort_values("dataset", key=lambda names: names.map(order.index), kind="stable")
-    fig, panels = _panels(long, ["dataset", "method"], 3.6, 3.2, len(methods), sharey=True, sharex=True)
+    fig, panels = panels_of(long, ["dataset", "method"], 3.6, 3.2, len(methods), sharey=True, sharex=True)
     rng, told = np.random.default_rng(0), {}
     for ax, rows in panels:
         bias, low, high = agreement.limits(rows.off, rows.dataset + "/" + rows.person)
@@ -66,7 +67,7 @@ def confidence(predictions: pd.DataFrame, methods: list[str], label: str = "") -
     kept, honest = (of(predictions, methods[0]) for of in (agreement.coverage, agreement.calibration))
     known = predictions[predictions.truth.notna()]
     datasets = list(kept.dataset.unique()) or [""]
-    fig, axes = _figure(len(datasets), 2, 4.6, 3.4)
+    fig, axes = figure(len(datasets), 2, 4.6, 3.4)
     for (left, right), dataset in zip(np.reshape(axes, (-1, 2)), datasets):
         rows, said, own = (t[t.dataset == dataset] for t in (kept, honest, known))
         left.plot(100 * rows.kept, rows.mae, "o-", color=ACCENT, ms=4, label=methods[0])
@@ -85,5 +86,5 @@ def confidence(predictions: pd.DataFrame, methods: list[str], label: str = "") -
     half = lambda rows: "{:.1f} BPM, all by {:.1f}".format(  # noqa: E731
         rows.mae[np.isclose(rows.kept, 0.5)].iloc[0], rows.mae.iloc[-1]
     )
-    text = f"The surer half of the windows of {methods[0]} errs by {_said(kept, half, 'dataset')}"
+    text = f"The surer half of the windows of {methods[0]} errs by {said(kept, half, 'dataset')}"
     return Plot(fig, kept, "confidence", text, label)

@@ -21,7 +21,7 @@ def folds(results, sets: pd.DataFrame) -> Plot:
     """How people are divided: a column a person, a row a fold of a set; full: tested in it, hollow: trained on.
 
     sets: of `networks.sets`. Whom no fold tests stand last in their set."""
-    rows = results.people.merge(results.runs[results.runs.split == "person"][["run_id", "fold"]])
+    rows = results.people.merge(tables.judged(results.runs)[["run_id", "fold"]])
     tested = rows.drop_duplicates(["dataset", "person", "fold"]).sort_values(["dataset", "fold", "person"])
     every, parts = sorted(tested.fold.unique()), []
     for own in sets.itertuples():
@@ -73,7 +73,7 @@ def per_person(results, decoder: str = "median") -> Plot:
 
 def _of_people(results, decoder: str) -> pd.DataFrame:
     """MAE of each test person, means over seeds: recipe, strategy, student, dataset, person, mae, simulated."""
-    runs = results.runs[(results.runs.split == "person") & ~results.runs.strategy.isin([*BASELINES, *tables.beyond()])]
+    runs = tables.judged(results.runs[~results.runs.strategy.isin([*BASELINES, *tables.beyond()])])
     if len(runs):
         runs = runs[(runs.student == runs.student.min()) & runs.teacher.isin([0, runs.teacher.max()])]
     key = ["recipe", "strategy", "student", "dataset", "person"]
@@ -93,7 +93,7 @@ def by_set(results, decoder: str = "median") -> Plot:
     sets = sorted(results.people.dataset.unique())
     parts = [tables.conditions(results, decoder, name).assign(dataset=name) for name in sets]
     data = pd.concat(parts, ignore_index=True)
-    data = data[(data.split == "person") & ~data.strategy.isin([*BASELINES, *tables.beyond()])]
+    data = tables.judged(data[~data.strategy.isin([*BASELINES, *tables.beyond()])])
     if len(data):
         data = data[(data.student == data.student.min()) & data.teacher.isin([0, data.teacher.max()])]
     fig, panels = kit.panels(data, "recipe", 6.2, 4, 2, sharey=True)
@@ -147,7 +147,7 @@ def over_time(seen: pd.DataFrame, probabilities: np.ndarray, ppg: np.ndarray, at
     for run in np.split(np.arange(len(seen)), np.flatnonzero(np.diff(seen.second) > task.STEP_SECONDS) + 1):
         edges = np.append(minutes.iloc[run] - half, minutes.iloc[run[-1]] + half)
         strength = np.sqrt(probabilities[run].T)  # the square root, or only peaks would be seen
-        above.pcolormesh(edges, np.arange(task.BINS + 1) + task.LOWEST, strength, cmap=SHADE, vmin=0, vmax=1, rasterized=True)
+        above.pcolormesh(edges, np.arange(task.BINS + 1) + task.LOWEST, strength, cmap=SHADE, vmin=0, vmax=np.sqrt(probabilities.max()), rasterized=True)
         line = run if len(run) > 1 else run.repeat(2)
         own, when, first = seen.iloc[line], minutes.iloc[line], run[0] == 0
         above.plot(when, own.low, color=MEDIAN, lw=0.8, ls=":", label="80 % band" if first else None)
@@ -188,10 +188,11 @@ def fields(ppg: np.ndarray, hr: float, designs: pd.DataFrame, label: str = "") -
     for beat in np.arange(0, task.WINDOW_SECONDS, 60 / hr):
         above.axvline(beat, color="0.6", lw=1, zorder=0)
     above.set(ylabel="PPG (z)", xlim=(0, task.WINDOW_SECONDS))
-    below.barh(rows.index, rows.field, 0.62, left=(task.WINDOW_SECONDS - rows.field) / 2, color="#6a8caf", edgecolor=INK)
+    below.barh(rows.index, rows.field, 0.62, left=(task.WINDOW_SECONDS - rows.field) / 2, color="#a9c3dd", edgecolor=INK)
     for y, own in rows.iterrows():
-        below.text(task.WINDOW_SECONDS / 2, y, f"{own.field:.2g} s, {own.field * hr / 60:.1f} beats", ha="center", va="center", size=10, weight="bold",
-                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85})  # fmt: skip
+        narrow = own.field < task.WINDOW_SECONDS / 2  # the text stands beside it
+        at, side = ((task.WINDOW_SECONDS + own.field) / 2 + 0.1, "left") if narrow else (task.WINDOW_SECONDS / 2, "center")
+        below.text(at, y, f"{own.field:.2g} s, {own.field * hr / 60:.1f} beats", ha=side, va="center", size=11)
     below.set(yticks=range(len(rows)), yticklabels=rows["name"], xlabel="Time in the window (s)", ylim=(len(rows) - 0.4, -0.6))
     least, most = rows.iloc[0], rows.iloc[-1]
     text = f"One output of {least['name']} sees {least.field:.2g} s of the window, of {most['name']} {most.field:.2g} s; grey lines are a beat apart"

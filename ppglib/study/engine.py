@@ -44,7 +44,7 @@ def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str
     jobs: processes of one thread each, or on a GPU networks at once, at most 32. dask: address of a
     scheduler whose workers see `folder`.
     Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written."""
-    complete(study.name, runs(study), windows, folder, jobs, dask)
+    complete(study.name, runs(study, windows), windows, folder, jobs, dask)
 
 
 def complete(
@@ -172,9 +172,9 @@ def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
     for run in every:
         try:
             records.read(folder, run.id(digest))
-        except ValueError as error:
-            say(f"{error}: that run is made again.")
-            records.path_of(folder, run.id(digest)).unlink()
+        except InputError as error:
+            records.remove(folder, run.id(digest))
+            say(f"{str(error).rstrip('.')}: that run is made again.")
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def _read(dataset: str, source: dict, folder: Path) -> w.Windows | None:
     if not path.is_file() or not manifest_path.is_file():
         return None
     try:
-        manifest = json.loads(manifest_path.read_bytes())
+        manifest = files.from_json(manifest_path.read_bytes())
         expected = manifest.pop("npz")
     except (ValueError, KeyError, AttributeError, TypeError):  # no JSON, or not a manifest
         log.warning("%s is damaged: building the windows of %s again.", manifest_path, dataset)
@@ -139,7 +139,11 @@ def _read(dataset: str, source: dict, folder: Path) -> w.Windows | None:
     if hashlib.sha256(content).hexdigest() != expected:
         log.warning("%s is damaged: building the windows of %s again.", path, dataset)
         return None
-    return _unpack(content)
+    try:
+        return _unpack(content)
+    except Exception as error:  # NumPy raises many types, at an array of objects first of all
+        log.warning("%s holds no windows (%s): building those of %s again.", path, type(error).__name__, dataset)
+        return None
 
 
 def _pack(windows: w.Windows) -> bytes:
