@@ -220,11 +220,11 @@ def test_teacher_outputs_are_made_once_and_mapped(study, windows, undisturbed):
 def test_a_lost_teacher_is_trained_again_and_counted(study, windows, undisturbed, tmp_path, capsys):
     (run,) = (r for r in grid.runs(study) if r.strategy == "dkd" and r.seed == 0)
     engine.complete("one", [run], windows, tmp_path)
-    assert "one: 2 runs, 0 done before, 2 to do" in capsys.readouterr().out
+    assert "2 networks: 0 done before, 2 to do" in capsys.readouterr().out
     next((tmp_path / "teachers").glob("*.safetensors")).unlink()
     records.path_of(tmp_path, run.id(windows.digest())).unlink()
     engine.complete("one", [run], windows, tmp_path)
-    assert "one: 2 runs, 0 done before, 2 to do" in capsys.readouterr().out
+    assert "2 networks: 0 done before, 2 to do" in capsys.readouterr().out
 
 
 def test_too_few_people_are_said_before_anything_is_trained(study, windows, tmp_path):
