@@ -47,7 +47,7 @@ lab: .venv/ready  ## open the notebooks in JupyterLab; as root: make lab ROOT=ye
 
 # What took long stays: runs, students, teachers, results, windows; so does whatever else is not named here.
 clean:  ## remove pages, figures, simulated recordings and builds; keep what was trained, and .venv
-	@for name in notebooks figures tables recordings index.html; do \
+	@for name in notebooks figures tables recordings index.html explore.html report.json; do \
 		find out -mindepth 2 -name "$$name" -prune -exec rm -rf {} + 2>/dev/null; done; true
 	rm -rf build *.egg-info out/notebooks-default out/shown
 

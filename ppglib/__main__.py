@@ -19,7 +19,7 @@ EXAMPLES = """examples:
   ppglib fetch open                             59 people into data/raw
   ppglib sweep --study open --data data/raw     train what is not trained yet
   ppglib status                                 how far it is, how long it takes
-  ppglib check --data mydata                    what your own recordings are worth
+  ppglib check --data mydata                    what own recordings are worth
   ppglib reproduce --study own --data mydata    train and test on them
   ppglib predict mine.csv --plot                heart rate from a file"""
 
@@ -149,7 +149,7 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     add = measure.add_argument
     add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
-    add("--out", type=Path, help="folder for the CSVs (out/compute; with --train out/training)")
+    add("--out", type=Path, help="folder for the CSVs (out/compute, out/training, out/models)")
     return top, commands.choices
 
 
@@ -312,7 +312,7 @@ def bench(options: argparse.Namespace) -> None:
     if options.inference:
         inference.main(options.out or Path("out/compute"), options.device)
     elif options.predict:
-        predicting.main(options.out or Path("out/compute"))
+        predicting.main(options.out or Path("out/models"))
     elif options.device == "cuda":
         gpu_training.main(options.out or Path("out/training"))
     else:

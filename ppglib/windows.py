@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -159,14 +160,21 @@ def _from_stamps(recording, raw, gap, broken, moves):
 
 def _bandpass(signal: np.ndarray, rate: float) -> np.ndarray:
     """Forwards and backwards, as `scipy.signal.sosfiltfilt`, along the last axis."""
-    sos = scipy.signal.butter(4, BAND, "bandpass", fs=rate, output="sos")
+    sos, settled = _filter(rate)
     # odd padding of two periods of the lowest pass frequency, or what a short piece allows
     pad = min(signal.shape[-1] - 1, int(rate / BAND[0]) * 2)
     signal = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(pad, pad)], "reflect", reflect_type="odd")
-    state = _settled(sos).reshape(len(sos), *[1] * (signal.ndim - 1), 2)
+    state = settled.reshape(len(sos), *[1] * (signal.ndim - 1), 2)
     for _ in range(2):
         signal = scipy.signal.sosfilt(sos, signal, zi=state * signal[..., :1])[0][..., ::-1]
     return signal[..., pad : signal.shape[-1] - pad]
+
+
+@lru_cache(maxsize=32)
+def _filter(rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Sections (n, 6) of the filter and their settled states: to design it takes longer than to filter a window."""
+    sos = scipy.signal.butter(4, BAND, "bandpass", fs=rate, output="sos")
+    return sos, _settled(sos)
 
 
 def _settled(sos: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from ppglib.files import NOTEBOOKS, ROOT
@@ -26,6 +27,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine: apt install chromium")
 OUT = ROOT / "out" / "browser"
 SIZES = {"screen": (1280, 900), "phone": (390, 844)}
+PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(p => p.textContent)"  # [*], [3] or [ ]
 WAIT = 900_000  # ms for a notebook
 
 
@@ -130,7 +132,7 @@ def test_the_explorer_filters_tells_and_can_be_reached(page, pages):
     box = page.locator("#plot .point").first.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert "MAE" in page.inner_text("#tip") and "BPM" in page.inner_text("#tip")
-    shoot(page, "explorer_hover")
+    shoot(page, "explorer_hover", whole=False)
     page.mouse.move(2, 2)
     page.focus("#plot")
     told = []
@@ -151,15 +153,15 @@ def test_the_explorer_filters_tells_and_can_be_reached(page, pages):
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """JupyterLab on a copy of the notebooks, and its address."""
+    """JupyterLab as `make lab` starts it, on a copy of the notebooks, and its address."""
     root, home = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("home")
-    shutil.copytree(NOTEBOOKS, root / "notebooks")
+    for part in (NOTEBOOKS, ROOT / "tools"):
+        shutil.copytree(part, root / part.name)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = ["--no-browser", f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=", f"--ServerApp.root_dir={root}"]
+    options = ["--config", "tools/jupyter_lab_config.py", "--no-browser", f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token="]
     options += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    options += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     environment = os.environ | {"HOME": str(home), "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1"}
     server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], cwd=root, env=environment,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
@@ -187,15 +189,17 @@ def test_a_notebook_runs_in_jupyterlab(browser, lab, name):
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=WAIT)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    page.wait_for_function("!!document.querySelector('.jp-Notebook-ExecutionIndicator[data-status=busy]')", timeout=WAIT)
-    page.wait_for_function("!!document.querySelector('.jp-Notebook-ExecutionIndicator[data-status=idle]')", timeout=WAIT)
+    cells = sum(cell.cell_type == "code" for cell in nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells)
+    page.wait_for_function(f"{PROMPTS}.some(text => text.includes('*'))", timeout=WAIT)
+    page.wait_for_function(f"{PROMPTS}.filter(text => /\\d/.test(text)).length === {cells}", timeout=WAIT)
     wrong = page.locator("[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']")
     assert not wrong.count(), wrong.first.inner_text()
     assert page.locator(".jp-OutputArea-output img").count() >= 2
-    assert not page.locator(".jp-Dialog").count(), "a dialog is in the way"
     if name.startswith("12"):
         moved(page)
     shoot(page, f"lab_{name}", whole=False)
+    dialogs = page.locator(".jp-Dialog, .Toastify__toast").all_inner_texts()
+    assert not dialogs, dialogs
     assert not page.wrong, page.wrong
     context.close()
 

@@ -118,7 +118,9 @@ def test_figures_say_what_is_in_them():
     assert [line.get_ydata()[0] for line in two.fig.axes[0].lines] == pytest.approx([bias, low, high])
     three = plots_of_agreement.confidence(rows, ["model", "naive"])
     curve = agreement.coverage(rows, "model").mae
-    assert f"{curve[9]:.1f} BPM, all by {curve[19]:.1f} (own)" in three.title
+    assert f"{curve[9]:.1f} and {curve[19]:.1f} BPM (own)" in three.title
     np.testing.assert_allclose(three.fig.axes[0].lines[0].get_ydata(), curve)
     nothing = plots_of_agreement.over_time(rows[rows.person == "1"].assign(model=np.nan), "model")
     assert "none predicted" in nothing.title
+    unlabelled = plots_of_agreement.over_time(rows[rows.person == "1"].assign(truth=np.nan), "model")
+    assert "no true heart rate" in unlabelled.title

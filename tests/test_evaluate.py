@@ -106,6 +106,16 @@ def test_everything_is_written_and_fits_together(evaluated, capsys):
     assert len(pd.read_csv(out / "coverage.csv")) == 20
 
 
+def test_what_cannot_be_evaluated_is_refused(evaluated, tmp_path, capsys):
+    evaluate_ = ["evaluate", "--data", str(evaluated), "--out", str(tmp_path / "out"), "--model"]
+    (tmp_path / "truth.safetensors").write_bytes((ROOT / "ppglib/models/tiny.safetensors").read_bytes())
+    assert main([*evaluate_, str(tmp_path / "truth.safetensors")]) == 2
+    assert "cannot be called 'truth'" in capsys.readouterr().err
+    assert main([*evaluate_, "tiny", "--dataset", "bami1"]) == 2 and "no folder" in capsys.readouterr().err
+    assert main([*evaluate_, "huge"]) == 2 and "no model 'huge'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_errors_on_training_people_are_not_shown_as_errors(simulated_root, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(evaluate, "figures", lambda *_: [])
     arguments = ["evaluate", "--data", simulated_root, "--dataset", "bami1", "--model", "tiny", "--out", tmp_path]

@@ -1,8 +1,8 @@
 """Hygiene of the notebooks: form, parameters, what they show to whoever only looks, what nbval compares."""
 
 import base64
+import importlib.util
 import re
-import shlex
 import subprocess
 import sys
 
@@ -46,12 +46,23 @@ def test_the_notebooks_are_there():
     assert [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))] == NAMES
 
 
+def tool(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+kept = tool("keep").kept
+
+
 @pytest.fixture(params=NAMES)
 def notebook(request):
+    """A notebook as git keeps it; that it was run and saved is nobody's fault."""
     path = NOTEBOOKS / f"{request.param}.ipynb"
     if not path.is_file():
         pytest.fail(f"There is no {path.name}.")
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.reads(kept(path.read_text(encoding="utf-8")), as_version=4)
     nbformat.validate(notebook)
     return path, notebook
 
@@ -114,19 +125,17 @@ def test_cells_have_stable_names(notebook):
     assert all(re.fullmatch(rf"{path.name[:2]}-[a-z0-9-]+", name) for name in ids), ids
 
 
-def test_it_is_as_a_clean_run_leaves_it(notebook):
-    """make notebooks: in order, every cell once, no outputs but the tagged, no times and no versions."""
-    path, content = notebook
-    counts = [cell.execution_count for cell in code_cells(content)]
-    assert counts == list(range(1, len(counts) + 1))
-    for cell, output, _ in outputs(content):
-        assert output.get("execution_count", cell.execution_count) == cell.execution_count, cell.id
-    assert set(content.metadata) == {"kernelspec"} and content.metadata.kernelspec.name == "python3"
-    assert all(set(cell.metadata) <= {"tags"} for cell in content.cells)
-    strip = re.search(r"^STRIP := (.*)", (ROOT / "Makefile").read_text(), re.M)[1]
-    command = [sys.executable, "-m", *shlex.split(strip), "--verify", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def git(*arguments, **options):
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, **options)
+
+
+def test_git_has_notebooks_as_a_clean_run_leaves_them():
+    """In order, every cell once, no outputs but the tagged, no times and no versions."""
+    if git("rev-parse", "--git-dir", cwd=ROOT).returncode:
+        pytest.skip("needs git, and a checkout of it")
+    has = {name: git("cat-file", "blob", f":notebooks/{name}.ipynb", cwd=ROOT).stdout for name in NAMES}
+    wrong = [name for name, text in has.items() if text and kept(text) != text]
+    assert not wrong, f"{wrong}: run `make strip` and `git add notebooks`; `make .venv/ready` sets up git to do it by itself"
 
 
 def test_figures_are_kept_and_all_else_that_is_kept_is_compared(notebook):
@@ -136,6 +145,7 @@ def test_figures_are_kept_and_all_else_that_is_kept_is_compared(notebook):
         kinds = [set(parts) for each, _, parts in outputs(content) if each is cell]
         figures = ["image/png" in kind for kind in kinds]
         assert all(figures) or not any(figures), f"{cell.id}: nbval would not compare what is beside a figure"
+        assert "varies" not in tags(cell) or any(figures), f"{cell.id}: what is compared does not vary"
         compared = bool(kinds) and not any(figures)
         assert ("nbval-check-output" in tags(cell)) == compared, cell.id
     kept = {kind for _, _, parts in outputs(content) for kind in parts}
@@ -185,3 +195,108 @@ def test_a_changed_digit_in_a_kept_table_fails_and_another_figure_does_not(tmp_p
     done = nbval(*changed)
     assert done.returncode == 1 and "2 failed, 2 passed" in done.stdout, done.stdout
     assert "4.24" in done.stdout and "changed_plain" in done.stdout and "changed_html" in done.stdout
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository with a notebook in it, and git set up as make does it."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "tools").mkdir()
+    for name in (".gitattributes", "tools/keep.py", "notebooks/00_start_here.ipynb"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    path = tmp_path / "notebooks/00_start_here.ipynb"
+    path.write_text(kept(path.read_text(encoding="utf-8")), encoding="utf-8")
+    (tmp_path / ".git/info").mkdir(parents=True)
+    (tmp_path / ".git/info/exclude").write_text(".venv\n")
+    git("init", "-q", cwd=tmp_path)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    python = tmp_path / ".venv/bin/python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    command = re.search(r"^KEEP := (.*)", (ROOT / "Makefile").read_text(), re.M)[1]
+    git("config", "filter.notebooks.clean", command, cwd=tmp_path)
+    git("add", ".", cwd=tmp_path)
+    return path
+
+
+def added(checkout):
+    """The notebook as git has it after `git add`."""
+    done = git("add", "--renormalize", ".", cwd=checkout.parents[1])
+    assert done.returncode == 0, done.stderr
+    return git("cat-file", "blob", ":notebooks/00_start_here.ipynb", cwd=checkout.parents[1]).stdout
+
+
+def saved(path, change):
+    content = nbformat.read(path, as_version=4)
+    change(content, {cell.id: cell for cell in content.cells})
+    nbformat.write(content, path)
+
+
+def as_jupyterlab_saves_it(content, cells):
+    content.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    content.metadata |= {"language_info": {"name": "python", "version": "3.12.1"}, "widgets": {"state": {}}}
+    for n, cell in enumerate(content.cells):
+        cell.metadata |= {"scrolled": True, "execution": {"iopub.status.idle": "2026-01-01T00:00:00Z"}}
+        if cell.cell_type == "code":
+            cell.execution_count = 40 + n
+            for output in cell.outputs:
+                output.execution_count = 40 + n
+    cells["00-error"].outputs = [nbformat.v4.new_output("stream", text="4.2")]
+    cells["00-curves"].outputs[0].data["image/png"] = base64.b64encode(b"of another processor").decode()
+
+
+def test_of_running_and_saving_git_sees_nothing(checkout):
+    before = added(checkout)
+    saved(checkout, as_jupyterlab_saves_it)
+    assert "4.2" in checkout.read_text() and added(checkout) == before
+
+
+def test_jupyterlab_saves_what_git_keeps_of_its_notebooks_and_all_of_others(checkout, monkeypatch):
+    """So `git status` is clean; a filter alone cannot do that, for git takes another size for another content."""
+    monkeypatch.chdir(checkout.parents[1])
+    before = checkout.read_text()
+    saved(checkout, as_jupyterlab_saves_it)
+    for name in ("notebooks/00_start_here.ipynb", "mine.ipynb"):
+        model = {"type": "notebook", "content": nbformat.read(checkout, as_version=4)}
+        tool("keep").before_saving(model=model, path=name, contents_manager=None)
+        nbformat.write(nbformat.from_dict(model["content"]), checkout.parents[1] / "as_saved.ipynb")
+        same = (checkout.parents[1] / "as_saved.ipynb").read_text() == before
+        assert same == (name != "mine.ipynb")
+
+
+@pytest.mark.parametrize("cell", ["00-error", "00-curves", "00-windows"])
+def test_what_is_changed_is_still_seen(checkout, cell):
+    def edit(content, cells):
+        if cell == "00-windows":
+            cells[cell].outputs[0].data["text/plain"] += "another table"
+        else:
+            cells[cell].source += "  # edited"
+
+    before = added(checkout)
+    saved(checkout, as_jupyterlab_saves_it)
+    saved(checkout, edit)
+    after = added(checkout)
+    assert after != before and ("another table" in after or "# edited" in after)
+    assert (base64.b64encode(b"of another processor").decode() in after) == (cell == "00-curves")
+
+
+def test_a_figure_that_varies_is_taken_anew_if_asked_for(checkout, monkeypatch):
+    saved(checkout, as_jupyterlab_saves_it)
+    new = base64.b64encode(b"of another processor").decode()
+    assert new not in added(checkout)
+    monkeypatch.setenv("FIGURES", "new")
+    assert new in added(checkout)
+
+
+@pytest.mark.parametrize("missing", ["the filter", "the environment", "a notebook"])
+def test_git_works_where_the_filter_cannot(checkout, missing):
+    """A clone where make never ran, one whose .venv is gone, and a file that is no notebook."""
+    root = checkout.parents[1]
+    if missing == "the filter":
+        git("config", "--remove-section", "filter.notebooks", cwd=root)
+    elif missing == "the environment":
+        (root / ".venv/bin/python").unlink()
+    saved(checkout, as_jupyterlab_saves_it)
+    if missing == "a notebook":
+        checkout.write_text("no JSON")
+    assert added(checkout) == checkout.read_text()

@@ -4,6 +4,7 @@ import nbformat
 import pandas as pd
 import pytest
 from formats import paper_formats
+from page_checks import faults
 
 from ppglib import __main__ as cli
 
@@ -47,6 +48,7 @@ def test_networks_are_trained_and_told_to_be_simulated(out):
 
 def test_the_notebooks_show_it(out):
     assert {path.stem[:2] for path in (out / "notebooks").glob("*.html")} == {"01", "03", "05"}
+    assert not faults(out)
     notebook = nbformat.read(out / "notebooks/05_table2_strategies.ipynb", as_version=4)
     shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
     text = "".join(data.get("text/plain", "") for data in shown)

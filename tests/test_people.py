@@ -10,7 +10,7 @@ from formats.paper_formats import write_own
 from ppglib import simulate
 from ppglib.__main__ import main
 from ppglib.recordings import Recording, load, people
-from ppglib.study import engine, predictions, records
+from ppglib.study import engine, predictions, records, status
 from ppglib.windows import build
 
 MINUTES, WINDOWS = 6.0, 177
@@ -81,7 +81,9 @@ def test_a_sweep_of_own_recordings_prints_the_table_of_the_check_before_it_train
     asked = []
     monkeypatch.setattr(engine, "sweep", lambda *_: asked.append(capsys.readouterr().out))
     monkeypatch.setattr(predictions, "write", lambda *_: asked.append("predictions"))
-    monkeypatch.setattr(records, "tables", lambda *_: {})
+    monkeypatch.setattr(records, "tables", lambda *_: {"runs": None})
+    monkeypatch.setattr(records, "save_tables", lambda *_: None)
+    monkeypatch.setattr(status, "best", lambda *_: "")
     arguments = ["sweep", "--study", "own", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--jobs", "1"]
     assert main(arguments) == 0 and main([*arguments, "--predictions"]) == 0
     assert len(checked) == 4 and set(checked) <= set(asked[0].splitlines())

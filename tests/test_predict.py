@@ -138,7 +138,8 @@ def test_what_comes_later_changes_no_window(best):
 def test_a_stream_gives_the_rows_of_the_whole_bit_for_bit(rate, sizes, stamped, seed):
     rng = np.random.default_rng(seed)
     signal = np.array([pulse(rate, rng.uniform(80, 150), 80, seed), pulse(rate, 100, 80, seed)])
-    signal[0, rng.integers(signal.shape[1])] = np.nan
+    for at in rng.integers(signal.shape[1], size=4):  # some are bridged, some not
+        signal[0, at : at + rng.integers(1, max(2, rate / 2))] = np.nan
     time = None
     if stamped:
         time = 5.0 + (np.arange(signal.shape[1]) + rng.uniform(-0.4, 0.4, signal.shape[1])) / rate
@@ -184,7 +185,7 @@ def test_tracking_goes_over_unbroken_runs(best, track):
         ({"time": np.zeros(1000), "rate": 50}, "fall, repeat or jump"),
         ({"time": np.append(np.arange(999) / 50, 1e9)}, "jump by more than a day at sample 999"),
         ({"time": np.arange(10)}, "not finite: give seconds"),
-        ({"model": "huge"}, "no model 'huge': name large"),
+        ({"model": "huge"}, "no model 'huge', by name or as a file"),
         ({"track": "back"}, "no tracking 'back'"),
         ({"ppg": np.zeros((2, 3, 4))}, "shape"),
         ({"ppg": ["a", "b"]}, "not made of numbers"),

@@ -4,7 +4,11 @@ import atexit
 import logging
 import shutil
 import socket
+import sys
 import tempfile
+
+sys.path.insert(0, "tools")
+from keep import before_saving  # noqa: E402
 
 c = get_config()  # noqa: F821
 c.LabApp.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
@@ -14,6 +18,7 @@ c.LabApp.extension_manager = "readonly"  # the other one asks PyPI
 c.LabApp.log_level = logging.WARNING
 c.ServerApp.jpserver_extensions = {"jupyter_lsp": False}  # it lists every language server that is not installed
 c.ServerApp.log_level = logging.ERROR  # below are trust, pings and links of extensions; the address is told above
+c.ContentsManager.pre_save_hook = before_saving  # so that running and saving changes nothing for git
 if hasattr(socket, "AF_UNIX"):  # as in ppglib.reproduce: over TCP others on the machine could listen
     folder = tempfile.mkdtemp(prefix="ppg-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

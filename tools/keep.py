@@ -1,4 +1,5 @@
-"""What git keeps of a notebook that was run. `make` sets it up as a filter, which git calls: keep.py PATH < notebook.
+"""What is kept of a notebook that was run. `make` sets this up as a filter of git, which calls: keep.py PATH < notebook.
+JupyterLab, as `make lab` starts it, saves no more than that either; git looks at the size of a file before it filters.
 
 Outputs stay in cells tagged keep_output, with counts as a clean run leaves them; times, versions, widgets and the name
 of the kernel go. Of a cell tagged `varies`, for whose figure networks are trained, git keeps the figure that it has,
@@ -6,6 +7,7 @@ because every kind of processor draws another: until the cell is changed, or FIG
 
 keep.py --write PATH ... does the same to files where they are, but for the last."""
 
+import json
 import os
 import subprocess
 import sys
@@ -18,8 +20,9 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 def kept(text: str, before: str | None = None) -> str:
     """What is kept of a notebook, given what git has of it."""
-    notebook = nbformat.reads(text, as_version=4)
-    earlier = {cell.id: cell for cell in nbformat.reads(before, as_version=4).cells} if before else {}
+    notebook, earlier = nbformat.reads(text, as_version=4), {}
+    if before and os.environ.get("FIGURES") != "new":
+        earlier = {cell.id: cell for cell in nbformat.reads(before, as_version=4).cells}
     notebook.metadata = nbformat.NotebookNode(kernelspec=KERNEL)
     count = 0
     for cell in notebook.cells:
@@ -42,11 +45,15 @@ def kept(text: str, before: str | None = None) -> str:
 
 
 def in_git(path: str) -> str | None:
-    """The notebook as git has it, or None if it is new or figures are to be."""
-    if os.environ.get("FIGURES") == "new":
-        return None
+    """The notebook as git has it, or None if it has none."""
     done = subprocess.run(["git", "cat-file", "blob", f":{path}"], capture_output=True)
     return None if done.returncode else done.stdout.decode()
+
+
+def before_saving(model: dict, path: str, **_) -> None:
+    """A hook of Jupyter: notebooks that git has are saved as git keeps them, all others as they are."""
+    if model["type"] == "notebook" and (before := in_git(path)):
+        model["content"] = json.loads(kept(json.dumps(model["content"]), before))
 
 
 if __name__ == "__main__":

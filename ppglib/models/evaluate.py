@@ -1,6 +1,6 @@
 """`python -m ppglib evaluate`: a model on recordings with known heart rates, beside the spectral peak and neurokit2."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from ppglib.windows import Recording, Windows
 
 BASELINES = ["spectral", "neurokit2", "neurokit2 upside down"]
 KEYS = ["dataset", "person", "recording", "activity"]
+COLUMNS = ["start", "end", "truth", "low", "high", "p_within_5", "reason"]
 PIECE = 1000  # windows whose spectrum is taken together
 SHOWN = ["dataset", "method", "people", "windows", "without", "mae", "mae_low", "mae_high", "bias", "limits_low",
          "limits_high", "within_5", "mae_surer_half", "in_band"]  # fmt: skip
@@ -30,10 +31,13 @@ def main(model: str, track: str, datasets: list[str], roots: list[Path], out: Pa
 
     Raises InputError as `ppglib.recordings.load` and `ppglib.models.load` do, and for sets without labels."""
     network, name, found = models.load(model), Path(model).stem, []
+    if name in (*KEYS, *COLUMNS, *BASELINES):
+        raise InputError(f"A model cannot be called {name!r}, as a column of the table is: rename its file.")
     for dataset in datasets:
         root = next((root for root in roots if (root / dataset).is_dir()), roots[0])
-        found += [of_recording(r, network, name, track) for r in recordings.load(dataset, root)]
-        print(whose(name, network.about, dataset))
+        given = recordings.load(dataset, root)
+        print(whose(name, network.about, dataset), flush=True)
+        found += [of_recording(recording, network, name, track) for recording in given]
     predictions = pd.concat(found, ignore_index=True)
     if predictions.truth.isna().all():
         raise InputError(f"No window of {', '.join(datasets)} has a true heart rate: nothing can be evaluated.")
@@ -83,7 +87,7 @@ def of_recording(recording: Recording, network: ResNet1D, name: str, track: str 
     for method, sign in zip(BASELINES[1:], (1, -1)):
         rates = _neurokit2(time, sign * ppg.mean(axis=0), recording.rate, begins)
         found[method] = np.where(found.reason == "", rates, np.nan)
-    return found[[*KEYS, "start", "end", "truth", name, "low", "high", "p_within_5", "reason", *BASELINES]]
+    return found[[*KEYS, *COLUMNS[:3], name, *COLUMNS[3:], *BASELINES]]
 
 
 def _stamped(recording: Recording) -> tuple[np.ndarray, np.ndarray]:

@@ -41,8 +41,8 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
     Columns: start, end (s; on the clock of `time`), hr (BPM, median), low, high (BPM; they hold the heart rate
     of 80 % of windows of people whom the model was not trained on), p_within_5 (probability that hr is within
     5 BPM, from the same people), reason ("", or why a row has NaN: "gap", "not finite", "constant", "too short").
-    The models that come along were tested on people in exercise (their `about["range"]`) and, at rest, on simulated
-    pulses (`about["still"]`): see their cards.
+    The models that come along were tested on people in exercise (their `about["range"]`); how far off they can be at
+    rest, their cards say.
     Raises InputError for input that is no recording and for what `load` refuses."""
     ppg = _mean(ppg)
     if time is not None:
@@ -92,6 +92,7 @@ class Stream:
             raise InputError("The network does not come from a model file: save it by `ppglib.models.save` first.")
         self.rate, self.track, self.origin, self.samples, self.next = float(rate), track, 0.0, 0, 0
         self.time, self.ppg = np.empty(0), np.empty(0)
+        self.nothing = self._table(np.empty(0, int), [], np.empty((0, BINS)))
         self.step = tracking.stepper(models.tracking_model(self.network.about)) if track == "online" else None
 
     def push(self, ppg, time=None) -> pd.DataFrame:
@@ -100,7 +101,7 @@ class Stream:
         ppg: (n,) or (channels, n), n of any number. time: (n,) seconds, for all samples of a stream or for none.
         Raises InputError for times that do not go on after those before."""
         parts = [self._table(*part, self.track) for part in self._found(_mean(ppg), time)]
-        return pd.concat(parts, ignore_index=True) if parts else self._table(np.empty(0, int), [], np.empty((0, BINS)))
+        return pd.concat(parts, ignore_index=True) if parts else self.nothing.copy()
 
     def _found(self, ppg, time) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Numbers, reasons and probabilities (NaN where there is a reason) of the windows that are complete."""

@@ -6,11 +6,10 @@ NaN = no label), a column per method (BPM, NaN = none), and low, high and p_with
 import numpy as np
 import pandas as pd
 
-from ppglib.results.bootstrap import interval, resample
+from ppglib.results.bootstrap import FEWEST, interval, resample, widened
 
 WITHIN = 5.0  # BPM
 SHARES = np.arange(1, 21) / 20  # of the windows with a heart rate that are kept, the surest first
-FEWEST = 4  # people of whom an interval over people can be told
 ALL = "all"
 
 
@@ -39,7 +38,7 @@ def summary(rows: pd.DataFrame, method: str, model: bool) -> dict:
     found = rows[rows[method].notna()]
     off = (found[method] - found.truth).to_numpy()
     error, people = np.abs(off), found.dataset + "/" + found.person
-    told = {"people": people.nunique(), "windows": len(rows), "without": 1 - len(found) / len(rows)}
+    told = {"people": people.nunique(), "windows": len(rows), "without": rows[method].isna().mean()}
     told |= dict(zip(("mae", "mae_low", "mae_high"), over_people(error, people)))
     told |= dict(zip(("bias", "limits_low", "limits_high"), limits(off, people)))
     told["within_5"] = (error <= WITHIN).mean() if len(error) else np.nan
@@ -57,7 +56,8 @@ def over_people(values: np.ndarray, people: pd.Series) -> tuple[float, float, fl
     if len(by_person) < FEWEST:
         return float(np.mean(values)), np.nan, np.nan
     counts = resample(np.zeros(len(by_person)))
-    return interval((by_person["sum"].to_numpy() @ counts) / (by_person["size"].to_numpy() @ counts))
+    draws = (by_person["sum"].to_numpy() @ counts) / (by_person["size"].to_numpy() @ counts)
+    return interval(widened(draws[None], [len(by_person)])[0])
 
 
 def limits(off: np.ndarray, people) -> tuple[float, float, float]:

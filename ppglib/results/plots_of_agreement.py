@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ppglib.results import agreement
-from ppglib.results.kit import ACCENT, INK, PAPER, Plot, figure, said
-from ppglib.results.kit import panels as panels_of
+from ppglib.results import agreement, kit
+from ppglib.results.kit import ACCENT, INK, PAPER, Plot
 
 LINES = {"spectral": PAPER, "neurokit2": "#ddaa33"}  # of the baselines
 TICKS = (0.5, 1, 2, 5, 10, 20, 50)  # BPM
@@ -15,7 +14,7 @@ POINTS = 4000  # of a cloud: more hide each other
 def over_time(rows: pd.DataFrame, method: str, label: str = "") -> Plot:
     """True heart rates of one person's windows, predicted ones and their band; a panel a recording."""
     dataset, who = rows[["dataset", "person"]].iloc[0]
-    fig, panels = panels_of(rows, "recording", 9, 2.9, 1)
+    fig, panels = kit.panels(rows, "recording", 9, 2.9, 1)
     for ax, own in panels:
         minutes = (own.start + own.end).to_numpy() / 120
         apart = np.flatnonzero(np.diff(minutes) > 0.1) + 1  # lines end where windows are missing
@@ -41,7 +40,7 @@ def bland_altman(predictions: pd.DataFrame, methods: list[str], label: str = "")
     long = pd.concat(long, ignore_index=True)
     order = list(known.dataset.unique())
     long = long.dropna(subset="off").sort_values("dataset", key=lambda names: names.map(order.index), kind="stable")
-    fig, panels = panels_of(long, ["dataset", "method"], 3.6, 3.2, len(methods), sharey=True, sharex=True)
+    fig, panels = kit.panels(long, ["dataset", "method"], 3.6, 3.2, len(methods), sharey=True, sharex=True)
     rng, told = np.random.default_rng(0), {}
     for ax, rows in panels:
         bias, low, high = agreement.limits(rows.off, rows.dataset + "/" + rows.person)
@@ -67,7 +66,7 @@ def confidence(predictions: pd.DataFrame, methods: list[str], label: str = "") -
     kept, honest = (of(predictions, methods[0]) for of in (agreement.coverage, agreement.calibration))
     known = predictions[predictions.truth.notna()]
     datasets = list(kept.dataset.unique()) or [""]
-    fig, axes = figure(len(datasets), 2, 4.6, 3.4)
+    fig, axes = kit.figure(len(datasets), 2, 4.6, 3.4)
     for (left, right), dataset in zip(np.reshape(axes, (-1, 2)), datasets):
         rows, said, own = (t[t.dataset == dataset] for t in (kept, honest, known))
         left.plot(100 * rows.kept, rows.mae, "o-", color=ACCENT, ms=4, label=methods[0])
@@ -83,8 +82,8 @@ def confidence(predictions: pd.DataFrame, methods: list[str], label: str = "") -
         right.plot(said.p_within_5, said.within_5, "o-", color=ACCENT, ms=4)
         right.set(xlabel="p_within_5, a tenth of the windows each", ylabel="share within 5 BPM")
         right.set(xlim=(0, 1.02), ylim=(0, 1.02))
-    half = lambda rows: "{:.1f} BPM, all by {:.1f}".format(  # noqa: E731
+    half = lambda rows: "{:.1f} and {:.1f} BPM".format(  # noqa: E731
         rows.mae[np.isclose(rows.kept, 0.5)].iloc[0], rows.mae.iloc[-1]
     )
-    text = f"The surer half of the windows of {methods[0]} errs by {said(kept, half, 'dataset')}"
+    text = f"MAE of the surer half of the windows of {methods[0]}, and of all: {kit.said(kept, half, 'dataset')}"
     return Plot(fig, kept, "confidence", text, label)

@@ -56,7 +56,7 @@ def per_person(results, decoder: str = "median") -> Plot:
             y = order.index(name) + _beside(len(own))
             ax.plot(own.mae, y, ls="", ms=5.5, alpha=0.75, mew=0, **look(name))
             ax.vlines(own.mae.mean(), order.index(name) - 0.38, order.index(name) + 0.38, color="black", lw=2)
-        ax.set(yticks=range(len(order)), yticklabels=order, ylim=(len(order) - 0.5, -0.5), xlim=(0, 1.04 * data.mae.max()))
+        ax.set(yticks=range(len(order)), yticklabels=order, ylim=(len(order) - 0.5, -0.5), xlim=(0, 1.04 * data.mae.max() if len(data) else 1))
         ax.set_xlabel(f"{MAE} of a person, decoded by {decoder}")
         ax.grid(axis="x", color="0.88")
         ax.set_axisbelow(True)

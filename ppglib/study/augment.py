@@ -18,10 +18,10 @@ from ppglib.task import HR_RANGE, LENGTH, STEP_SECONDS, WINDOW_SECONDS
 from ppglib.windows import Recording, Windows, _bandpass, gather
 
 COPIES = 8  # of every recording as it is, half of them upside down
-PLAYED, SPEEDS = 0.15, (0.4, 1.4)  # copies at another speed, for each as it is; log-uniform
-STILL, STILL_RATES = 0.2, (35.0, 205.0)  # windows of simulated pulses, for each of a recording; BPM, log-uniform
+PLAYED, SPEEDS = 0.2, (0.4, 1.4)  # copies at another speed, for each as it is; log-uniform
+STILL, STILL_RATES = 0.1, (35.0, 205.0)  # windows of simulated pulses, for each of a recording; BPM, log-uniform
 SECONDS, SAMPLED = 60.0, 50.0  # of a simulated recording, and its Hz
-WORN = {"as it is": 0.1, "played": 0.5, "still": 0.7}  # share from a loose sensor
+WORN = {"as it is": 0.0, "played": 0.5, "still": 0.7}  # share from a loose sensor
 CLEAN = 5.0  # BPM between label and spectral peak where the pulse prevails
 
 
