@@ -8,11 +8,13 @@ KEEP := if [ -x .venv/bin/python ]; then .venv/bin/python tools/keep.py %f; else
 # How long a text waited does not decide into how many pieces it is kept.
 ONE_STREAM := --NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor
 
-.PHONY: help reproduce test notebooks strip lab clean distclean
+PYTEST := OMP_NUM_THREADS=1 $(RUN) pytest -n logical --maxprocesses 4
+
+.PHONY: help reproduce test test-slow browser notebooks strip lab clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 reproduce: .venv/ready  ## every notebook, figure and table; STUDY=demo|open|paper|FILE.toml DATA=folder OUT=folder
 ifeq ($(STUDY),demo)
@@ -21,8 +23,14 @@ endif
 	$(RUN) ppglib reproduce --study "$(STUDY)" --out "$(OUT)" $(if $(JOBS),--jobs $(JOBS)) $(if $(DATA),--data "$(DATA)")
 
 test: .venv/ready  ## pytest and nbval
-	OMP_NUM_THREADS=1 $(RUN) pytest -n logical --maxprocesses 4 --dist loadfile \
-		--nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
+	$(PYTEST) --dist loadfile -m "not slow" --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks
+
+test-slow: .venv/ready  ## what takes minutes: intervals at every number of people, many small studies
+	$(PYTEST) -m slow tests
+
+browser: .venv/ready  ## pages and notebooks in Chromium (Debian: apt install chromium); screenshots in out/browser
+	$(RUN) pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[browser]'
+	OMP_NUM_THREADS=1 $(RUN) pytest -rs tests/browser.py
 
 notebooks: .venv/ready  ## run the notebooks where they are, and keep the tables and figures that are tagged
 	rm -rf out/smoke out/notebooks-default out/shown

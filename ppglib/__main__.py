@@ -108,11 +108,18 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     add("--rate", type=float, help="samples a second, for files without the column time")
     add("--out", type=Path, default=Path("hr.csv"), help="table to write (hr.csv)")
     add("--plot", action="store_true", help="a figure beside it")
+    add = command(evaluate).add_argument
+    add("--data", type=Path, nargs="+", required=True, help="folders that hold one folder per dataset")
+    add("--dataset", nargs="+", default=["own"], help="sets with known heart rates (own)")
+    add("--model", default="largest", help="name or path of a model (largest)")
+    add("--track", choices=["none", "online", "smooth"], default="none", help="over consecutive windows")
+    add("--out", type=Path, default=Path("out/evaluate"), help="folder to write to (out/evaluate)")
     add = command(reproduce, study).add_argument
     add("--only", metavar="04,05", help="only these notebooks, by number (04 or 4)")
     add("--results", type=Path, help="show the tables in this folder instead of training")
     add("-p", dest="given", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter")
-    command(sweep, study)
+    add = command(sweep, study).add_argument
+    add("--predictions", action="store_true", help="keep what each network says of each test window (Parquet)")
     add = command(status).add_argument
     add("--study", help="one study, split by split (all that are in out)")
     add("--out", type=Path, help="its folder (out/STUDY)")
@@ -132,11 +139,13 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     add = command(ship).add_argument
     add("--data", type=Path, required=True, help="folder that holds one folder per dataset")
     add("--out", type=Path, default=Path("out/models"), help="folder to write to (out/models)")
+    add("--look", action="store_true", help="instead, write external.csv: their errors on sets that nothing was chosen on")
     add("--jobs", type=int, help="processes of one thread each (as many as cores)")
     measure = command(bench)
     add = measure.add_mutually_exclusive_group(required=True).add_argument
     add("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
     add("--train", action="store_true", help="windows per second, plain loop beside ours")
+    add("--predict", action="store_true", help="windows per second of a heart rate, beside neurokit2")
     add = measure.add_argument
     add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
@@ -149,6 +158,13 @@ def predict(options: argparse.Namespace) -> None:
     from ppglib.models import program
 
     program.main(options.path, options.model, options.track, options.rate, options.out, options.plot)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """errors of a model on recordings with known heart rates"""
+    from ppglib.models import evaluate
+
+    evaluate.main(options.model, options.track, options.dataset, options.data, options.out)
 
 
 def prepared(options: argparse.Namespace):
@@ -190,11 +206,16 @@ def reproduce(options: argparse.Namespace) -> int:
 
 def sweep(options: argparse.Namespace) -> None:
     """train the networks of a study that are not trained yet"""
-    from ppglib.study import engine, prepare, records
+    from ppglib.recordings import people
+    from ppglib.study import engine, predictions, prepare, records
     from ppglib.study import status as words
 
     study, windows, out, *_ = everything = prepared(options)
+    if "own" in study.datasets:
+        show_people(people.table(windows))
     engine.sweep(*everything)
+    if options.predictions:
+        predictions.write(study, windows, out)
     tables = records.tables(study, windows, out) | {"windows": prepare.summary(windows)}
     records.save_tables(tables, out / "results")
     print(words.best(tables["runs"], study), f"Tables: {shown(out / 'results')}", sep="\n")
@@ -259,29 +280,39 @@ def check(options: argparse.Namespace) -> int:
     from ppglib.recordings import people
 
     table, problems, notes = people.check(options.dataset, options.data)
-    if len(table):
-        print(table.drop(columns="dataset").to_string(index=False, float_format="{:.4g}".format))
+    show_people(table)
     for title, sentences in {"Notes": notes, "Problems": problems}.items():
         if sentences:
             print(f"\n{title}:", *sentences, sep="\n  ")
     return 2 if problems else 0
 
 
+def show_people(table) -> None:
+    """What each person's recordings are worth, as `ppglib.recordings.people.table` gives it."""
+    if len(table):
+        print(table.to_string(index=False, float_format="{:.4g}".format))
+
+
 def ship(options: argparse.Namespace) -> None:
     """train the models that come with the library, and say how they err"""
-    from ppglib import recordings
-    from ppglib.study import shipped, studies
+    from ppglib import files, recordings
+    from ppglib.study import look, shipped, studies
 
+    if options.look:
+        files.write_table(options.out / "external.csv", look.table(options.data))
+        return
     names = studies.read(shipped.STUDY).datasets
     shipped.make([r for name in names for r in recordings.load(name, options.data)], options.out, options.jobs)
 
 
 def bench(options: argparse.Namespace) -> None:
     """measure what networks cost"""
-    from ppglib.bench import gpu_training, inference, training
+    from ppglib.bench import gpu_training, inference, predicting, training
 
     if options.inference:
         inference.main(options.out or Path("out/compute"), options.device)
+    elif options.predict:
+        predicting.main(options.out or Path("out/compute"))
     elif options.device == "cuda":
         gpu_training.main(options.out or Path("out/training"))
     else:

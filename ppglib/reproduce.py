@@ -1,6 +1,5 @@
-"""Run the notebooks in order through papermill, and make an index of what came out."""
+"""Run the notebooks in order through papermill, and make pages of what came out."""
 
-import html
 import logging
 import os
 import socket
@@ -15,7 +14,6 @@ from pathlib import Path
 import nbformat
 import papermill
 import psutil
-from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 from traitlets.config import Config
@@ -25,9 +23,10 @@ from ppglib.files import NOTEBOOKS, InputError
 from ppglib.study import studies
 from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
+from ppglib.study.workers import AGAIN
 
-READING = ("02", "04", "05", "06", "08", "09", "10")  # need no recordings and train nothing
-OWN = ("02", "10")  # of these, do not read the results of the study
+READING = ("02", "04", "05", "06", "08", "09", "10", "12")  # need no recordings and train nothing
+OWN = ("02", "10", "12")  # of these, do not read the results of the study
 MEASURING = ("07",)
 KINDS = {"str": str, "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__}
 
@@ -39,7 +38,7 @@ class NotebookError(Exception):
 def reproduce(
     study: str, data: Path | None, out: Path, only=None, jobs=1, dask=None, results=None, given=None
 ) -> Path:
-    """Execute notebooks into `out`/notebooks, as .ipynb and .html, and write `out`/index.html. only: numbers
+    """Execute notebooks into `out`/notebooks, and write `out`/index.html and its pages. only: numbers
     of notebooks, or all; jobs, dask: as `ppglib.study.engine.sweep`. results: a folder of result tables to
     show instead of training; only reading notebooks run then. given: further notebook parameters by name, as
     the user typed them. Raises InputError for wrong input, before the first notebook runs, and NotebookError
@@ -53,6 +52,8 @@ def reproduce(
         raise InputError(f"There are no results in {tables}: run notebook 03 too, or name them by --results.")
     name = str(Path(study).resolve()) if study.endswith(".toml") else study
     values = {"study": name, "data": str(data or ""), "out": str(out), "results": str(tables)}
+    if "07" in numbers and not {"compute", "measure"} & {*(given or {})}:
+        values["compute"] = str(out / "compute")  # 07 measures this machine, and 08 judges by that
     plan = parameters([*notebooks.values()], values | {"jobs": jobs, "measure": True}, given or {})
     owner = f"study {parsed.name}" if not results or results == out / "results" else f"the folder {results}"
     files.claim(out, owner, check_only=True)
@@ -64,7 +65,11 @@ def reproduce(
             sweep(parsed, windows, out, jobs, dask)
     files.claim(out, owner)
     execute(plan, out, jobs)
-    return write_index(out)
+    from ppglib.bench.costs import one_window
+    from ppglib.results import pages  # with matplotlib, which wrong input need not wait for
+
+    here = out / "compute"  # this machine, if notebook 07 measured it
+    return pages.write(out, tables, one_window(here if here.is_dir() else files.ROOT / "data/results/compute"))
 
 
 def select(only: list[str] | None, allowed: tuple[str, ...] | None) -> dict[str, Path]:
@@ -105,7 +110,7 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
 def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
     """Run every notebook with its parameters, `jobs` at a time; a bar in a terminal, elsewhere a line a notebook.
 
-    Those that measure this machine run alone, at the end. An interrupt ends the kernels too."""
+    Those that measure this machine run alone, first: others read what they measured. An interrupt ends the kernels too."""
     (out / "notebooks").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
     cells = sum(map(code_cells, plan)) + sum(map(bool, plan.values()))  # parameters are a cell of their own
@@ -122,9 +127,9 @@ def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
 
     alone = [path for path in plan if path.name.startswith(MEASURING)]
     with bar:
+        list(map(run, alone))
         with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool, kernels_end(pool):
             list(pool.map(run, [path for path in plan if path not in alone]))
-        list(map(run, alone))
 
 
 def code_cells(path: Path) -> int:
@@ -173,32 +178,24 @@ def local_kernel() -> Iterator[Config]:
 
 
 def execute_one(path: Path, given: dict, folder: Path, config: Config, done: Callable) -> None:
-    """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError; `done` hears of each cell."""
+    """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError, or not if its kernel dies.
+
+    `done` hears of each cell."""
     beside, failed = folder / f".{path.name}", folder / f"{path.stem}.failed.ipynb"
+    # A kernel whose work is done is ended at once: asked politely, it is interrupted, and says so in the terminal.
+    how = {"kernel_name": "python3", "progress_bar": False, "config": config, "shutdown_kernel": "immediate"}
     try:
-        papermill.execute_notebook(
-            path, beside, given, kernel_name="python3", progress_bar=False, config=config, on_cell_complete=done
-        )
+        papermill.execute_notebook(path, beside, given, **how, on_cell_complete=done)
+        os.replace(beside, folder / path.name)
+        failed.unlink(missing_ok=True)
     except PapermillExecutionError as error:
         os.replace(beside, failed)
         why = f"cell {error.cell_index}: {error.ename}: {error.evalue}"
         raise NotebookError(f"{path.name} failed in {why} (see {failed})") from None
-    except BaseException:
+    except RuntimeError as error:
+        if not str(error).startswith("Kernel"):  # "Kernel died", at its start or later, or "didn't respond"
+            raise
+        what = f"The kernel of {path.name} died, killed or short of memory ({error})"
+        raise NotebookError(f"{what}: try fewer --jobs; {AGAIN}.") from None
+    finally:
         beside.unlink(missing_ok=True)
-        raise
-    page, _ = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True).from_filename(str(beside))
-    files.write(folder / f"{path.stem}.html", page.encode())
-    os.replace(beside, folder / path.name)
-    failed.unlink(missing_ok=True)
-
-
-def write_index(out: Path) -> Path:
-    """index.html: every executed notebook, figure and table under `out`, as links."""
-    title = html.escape(out.name)
-    page = f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1>"
-    for pattern in ("notebooks/*.html", "*/index.html", "figures/*.png", "tables/*.csv", "results/*.csv"):
-        for path in sorted(out.glob(pattern)):
-            link = html.escape(path.relative_to(out).as_posix())
-            page += f'<p><a href="{link}">{link}</a></p>'
-    files.write(out / "index.html", page.encode())
-    return out / "index.html"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, NamedTuple
 
 import ppglib  # for ppglib.losses, which is loaded with the first batch: listing strategies needs no torch
-from ppglib.files import InputError
+from ppglib.files import InputError, short
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -111,7 +111,8 @@ def decoupled(b: Batch, c: Constants, *width: int) -> "Tensor":
 
 SOFT, DKD = ("soft_temperature",), ("dkd_temperature", "alpha", "beta", "warm_up")
 DENSE = ("dense_times", "dense_noise")
-# In the order of every table and figure. Colours: Okabe and Ito's, distinguishable by everyone.
+# In the order of every table and figure. Colours: Okabe and Ito's, distinguishable by everyone; the light ones are
+# darker here, so that each has a contrast of 3 to 1 on white.
 STRATEGIES = {
     "scratch": Strategy("cross-entropy to the true bin; no teacher",
         lambda b, c: truth(b), (), "", "paper", "#000000", "o"),
@@ -127,12 +128,12 @@ STRATEGIES = {
         lambda b, c: truth(b) + b.ramp * decoupled(b, c), DKD, "logits", "paper", "#cc79a7", "D"),
     "soft8": Strategy("cross-entropy to the true bin, and 8 x soft in DKD's place",
         lambda b, c: truth(b) + b.ramp * (c.beta * soft(b, c.dkd_temperature)),
-        ("dkd_temperature", "beta", "warm_up"), "logits", "control", "#e69f00", "P"),
+        ("dkd_temperature", "beta", "warm_up"), "logits", "control", "#b87a00", "P"),
     "soft_t1": Strategy("soft at temperature 1",
-        lambda b, c: soft(b, 1.0), (), "logits", "control", "#8f5a00", "<", ("soft",)),
+        lambda b, c: soft(b, 1.0), (), "logits", "control", "#5c3a00", "<", ("soft",)),
     "gaussian": Strategy("cross-entropy to a Gaussian around the true heart rate; no teacher",
         lambda b, c: ppglib.losses.gaussian(b.logits, b.hr, c.sigma),
-        ("sigma",), "", "control", "#56b4e9", "*"),
+        ("sigma",), "", "control", "#2a93d5", "*"),
     "cdf": Strategy("squared distance between the cumulative distributions of student and teacher",
         lambda b, c: ppglib.losses.cdf(b.logits, b.teacher), (), "logits", "beyond"),
     "wasserstein": Strategy("absolute distance between the cumulative distributions of student and teacher",
@@ -158,6 +159,6 @@ def check(constants: Constants, where: str = "") -> None:
         for value in given if isinstance(given, list | tuple) else [given]:
             low, high = f.metadata.get("bounds", (None, None))
             if low is not None and not low <= value <= high:
-                raise InputError(f"{where}{f.name} must lie between {low} and {high}, not {value}.")
+                raise InputError(f"{where}{f.name} must lie between {low} and {high}, not {short(value)}.")
             if value not in (allowed := f.metadata.get("choices", (value,))):
-                raise InputError(f"{where}{f.name} has {value!r}; possible are {', '.join(allowed)}.")
+                raise InputError(f"{where}{f.name} has {short(value)}; possible are {', '.join(allowed)}.")

@@ -13,6 +13,7 @@ from ppglib.task import BAND, HR_RANGE, LENGTH, RATE, STEP_SECONDS
 
 REASONS = ("no label", "HR outside [{:.0f}, {:.0f})".format(*HR_RANGE), "non-finite", "gap", "zero variance")
 LARGEST = 1e15  # beyond it the variance of a float32 window may overflow
+BRIDGED = 0.2  # seconds: an interpolated hole of so long costs nothing, one of 0.3 s 0.1 BPM
 MAX_STAMP_GAP = 2.5  # sampling periods between two time stamps; beyond it, signal is missing (see `bridged`)
 
 

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppglib.bench import costs, gpu_training, inference, memory, training
+from ppglib import models
+from ppglib.bench import costs, gpu_training, inference, memory, predicting, training
 from ppglib.files import InputError, resolve
 from ppglib.resnet1d import SIZES, Design, ResNet1D, live_parameters, macs, paper_parameters
 from ppglib.study import studies
@@ -299,3 +300,13 @@ def test_the_committed_training_on_a_gpu_is_whole_and_below_its_ceilings():
     moved = table.together * [gpu_training.traffic(Design(blocks)) for blocks in table.blocks]
     assert table.bandwidth_share.to_numpy() == pytest.approx((moved / (1e9 * table.gb_per_s_peak)).to_numpy(), rel=1e-3)
     assert (table[["arithmetic_share", "bandwidth_share"]] < 1).all(axis=None)
+
+
+def test_heart_rates_are_timed_beside_neurokit2(tmp_path, capsys):
+    table = pd.read_csv(predicting.main(tmp_path, minutes=1.0, rounds=2))
+    assert table.what[0] == "neurokit2 ppg_process" and table.times_neurokit2[0] == 1
+    ways = ("heart_rate", "Stream, a second at a time")
+    assert set(table.what[1:]) == {f"{name}, {how}" for name in models.names() for how in ways}
+    assert set(table.windows) == {27} and table.windows_per_s.between(table.low, table.high).all()
+    np.testing.assert_allclose(table.times_neurokit2, table.windows_per_s / table.windows_per_s[0], rtol=1e-3)
+    assert "round 3 of 3" in capsys.readouterr().out and {"device", "torch", "neurokit2"} <= set(table)

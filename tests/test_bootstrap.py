@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_results import make
+from scipy import stats
 
-from ppglib.results import bootstrap, tables
+from ppglib.results import bootstrap, outcome, tables
 from ppglib.results.bootstrap import KEY
 
 
@@ -33,13 +34,14 @@ def test_pooled_mae_is_weighted_by_windows_over_both_folds():
 
 
 def test_seeds_are_averaged_within_a_person_and_do_not_add_people():
-    errors = {"scratch": {(0, "A"): lambda seed: [1.0, 3.0][seed], (0, "B"): lambda seed: [5.0, 7.0][seed]}}
-    runs, people = study(errors, seeds=2)
+    people = {"A": [1.0, 3.0], "B": [5.0, 7.0], "C": [5.0, 7.0], "D": [5.0, 7.0]}
+    runs, people = study({"scratch": {(0, p): maes.__getitem__ for p, maes in people.items()}}, seeds=2)
     mae = bootstrap.draws(runs, people)
-    assert mae.iloc[0, 0] == pytest.approx(4)
-    assert set(np.round(mae.iloc[0, 1:], 9)) == {2.0, 4.0, 6.0}  # AA, AB, BB: two people, whatever the seeds
+    assert mae.iloc[0, 0] == pytest.approx(5)
+    wide = np.sqrt(4 / 3) * stats.t.ppf(0.975, 1) / 1.96  # of 0 to 4 times A: four people, whatever the seeds
+    assert set(np.round(mae.iloc[0, 1:], 6)) == {round(5 + wide * (1 - a), 6) for a in range(5)}
     spread = bootstrap.spread(runs, people).iloc[0]
-    assert spread.seeds == 2 and spread.seed_sd == pytest.approx(np.std([3, 5], ddof=1))
+    assert spread.seeds == 2 and spread.seed_sd == pytest.approx(np.std([4, 6], ddof=1))
 
 
 def test_folds_with_more_seeds_do_not_weigh_more_and_only_whole_seeds_spread():
@@ -67,7 +69,8 @@ def test_interval_agrees_with_a_plain_bootstrap_and_with_theory():
     value, low, high = bootstrap.interval(bootstrap.draws(runs, people).to_numpy()[0])
     brute = [np.mean(rng.choice(maes, 40)) for _ in range(4000)]
     assert value == pytest.approx(maes.mean())
-    assert [low, high] == pytest.approx(np.percentile(brute, [2.5, 97.5]), abs=0.08)
+    wide = np.sqrt(40 / 39) * stats.t.ppf(0.975, 37) / 1.96
+    assert [low, high] == pytest.approx(value + wide * (np.percentile(brute, [2.5, 97.5]) - value), abs=0.08)
     assert (high - low) / 2 == pytest.approx(1.96 * maes.std() / np.sqrt(40), rel=0.1)
 
 
@@ -89,16 +92,6 @@ def test_a_condition_without_all_test_people_is_left_out():
     assert len(bootstrap.draws(*study({"scratch": one, "soft": one}))) == 2  # fold 0 is all there is
 
 
-def test_coverage_is_near_95_percent():
-    rng = np.random.default_rng(2)
-    counts, hits = bootstrap.resample([True] * 24), 0
-    for _ in range(300):
-        values = rng.normal(3, 1, 24)
-        _, low, high = bootstrap.interval(values @ counts / 24)
-        hits += low <= 3 <= high
-    assert 0.88 < hits / 300 < 0.98
-
-
 def test_test_people_and_others_keep_their_numbers():
     counts = bootstrap.resample(np.arange(24) < 4)
     assert (counts[:4].sum(axis=0) == 4).all() and (counts[4:].sum(axis=0) == 20).all()
@@ -108,7 +101,22 @@ def test_test_people_and_others_keep_their_numbers():
 def test_one_person_has_no_interval():
     runs, people = study({"scratch": {(0, "A"): 1.0}, "soft": {(0, "A"): 2.0}})
     value, low, high = bootstrap.interval(bootstrap.draws(runs, people))
-    assert value.tolist() == [1, 2] and np.isnan([low, high]).all()
+    assert value.tolist() == [1, 2] and low.tolist() == [-np.inf] * 2 and high.tolist() == [np.inf] * 2
+
+
+def test_of_fewer_than_four_people_nothing_is_significant_and_no_interval_is_printed():
+    for n, sign in ((2, 0), (3, 0), (4, -1)):
+        one = {(0, f"P{i}"): 9.0 for i in range(n)}
+        mae = bootstrap.draws(*study({"scratch": one, "soft": {k: 5.0 for k in one}})).to_numpy()
+        effect = bootstrap.interval(mae[1] - mae[0])
+        assert outcome.significant(*effect) == sign == outcome.significant(*effect, 0.1)
+        assert outcome.effect_text(*effect) == ("-4.00" if n < 4 else "-4.00 [-4.00, -4.00]")
+        assert outcome.finding(*effect).endswith("significant" if sign else "not significant")
+
+
+def test_what_was_not_measured_has_no_limits():
+    value, low, high = bootstrap.interval([[np.nan] * 5, [1.0] + [np.nan] * 4])
+    np.testing.assert_array_equal([value, low, high], [[np.nan, 1], [np.nan, -np.inf], [np.nan, np.inf]])
 
 
 def test_an_interval_does_not_depend_on_other_splits():

@@ -44,7 +44,7 @@ def device(seconds, memory, gpu=True):
 @pytest.fixture(scope="module")
 def true(tmp_path_factory):
     """What the paper says holds, but for teachers too large, saturation (begins earlier) and hard's decay."""
-    return verdicts(tmp_path_factory.mktemp("true"), device(0.1, 0.4), law=(3.0, 0.6, 6.0))
+    return verdicts(tmp_path_factory.mktemp("true"), device(0.1, 0.4), law=(3.0, 0.6, 6.0), wobble=0.05)
 
 
 def test_all_claims_are_judged(true):
@@ -492,3 +492,16 @@ def test_slopes_are_of_all_seeds(tmp_path):
     x = np.column_stack([np.log2(table.teacher), levels])
     expected = np.linalg.lstsq(x, table.mae, rcond=None)[0][0]
     assert claims.larger_teachers_help(evidence.ours(results, "public")).effect == pytest.approx(expected)
+
+
+def test_an_interval_that_ends_at_0_does_not_exclude_it():
+    assert significant(-1.0, -2.0, 0.0) == significant(1.0, 0.0, 2.0) == 0
+    assert significant(-1.0, -2.0, -1e-9) == -1 and significant(1.0, 1e-9, 2.0) == 1
+
+
+@pytest.mark.parametrize(("block", "verdict"), [(4, NO), (5, YES)])
+def test_small_students_have_up_to_4_blocks(tmp_path, block, verdict):
+    def formula(strategy, student, teacher):
+        return truth(strategy, student, teacher) + (1.5 if (strategy, student) == ("dkd", block) else 0)
+
+    assert verdicts(tmp_path, formula=formula).verdict["rich_labels"] == verdict

@@ -1,10 +1,11 @@
 """One list of packages in three places, and nothing that only one machine has."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 
 from ppglib.files import ROOT
 
@@ -39,7 +40,7 @@ def test_conda_and_pip_have_the_same_packages_with_the_same_bounds():
 
 def test_the_bounds_that_matter():
     assert {"pytest>=8,<10", "nbval>=0.11"} <= set(project()["dependencies"])
-    assert {"hypothesis>=6.100", "pytest-xdist>=3.6"} == set(project()["optional-dependencies"]["dev"])
+    assert {"hypothesis>=6.100", "pytest-xdist>=3.6"} <= set(project()["optional-dependencies"]["dev"])
     assert "torch==2.13.0" in (ROOT / "requirements.lock").read_text().splitlines()
 
 
@@ -50,6 +51,25 @@ def test_the_lock_is_exact_and_covers_every_requirement():
     assert all(re.fullmatch(r"[\w.\[\]-]+==[\w.]+", line) for line in lines)
     locked = {name_of(line).lower().replace("_", "-") for line in lines}
     assert {name_of(line).lower() for line in requirements()} <= locked
+
+
+def imported(folder):
+    """Packages that the files of a folder import, wherever in them."""
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield node.module.split(".")[0]
+
+
+def test_what_is_imported_is_declared_and_comes_not_only_through_others():
+    of, here = packages_distributions(), {path.stem for path in (ROOT / "tests").iterdir()}
+    ours = {"ppglib", *sys.stdlib_module_names, *here}
+    declared = {name_of(line).lower() for line in project()["dependencies"]}
+    for folder, more in (("ppglib", set()), ("tests", {name_of(line).lower() for line in requirements()})):
+        lacking = {name for name in imported(folder) if name not in ours and not {*map(str.lower, of[name])} & (declared | more)}
+        assert not lacking, f"{folder} imports {lacking}"
 
 
 def test_what_is_installed_fits_the_bounds():

@@ -92,3 +92,20 @@ def test_the_last_bit_does_not_depend_on_the_processor():
     kernels = [{}, {"OPENBLAS_CORETYPE": "Haswell"}]  # what this processor gets, and what others get
     found = [subprocess.run([sys.executable, "-c", code], env=os.environ | k, capture_output=True, text=True, check=True).stdout for k in kernels]
     assert found[0] == found[1] != ""
+
+
+@pytest.mark.parametrize("frequency", [0.25, 0.5, 1.4, 4.0, 8.0])
+def test_the_band_is_from_30_to_240_beats_a_minute(frequency):
+    """Against Butterworth's formula, twice: half of a sine is left at either edge. The numbers are typed here."""
+    second = np.arange(125 * 120) / 125
+    signal, *_ = even_signal(recording(np.sin(2 * np.pi * frequency * second), 125.0))
+    gain = 1 / (1 + ((frequency**2 - 0.5 * 4.0) / (frequency * (4.0 - 0.5))) ** 8)
+    assert np.sqrt(2) * signal[30 * RATE : 90 * RATE].std() == pytest.approx(gain, rel=0.1 if gain < 0.1 else 0.01)
+
+
+@pytest.mark.parametrize(("periods", "missing"), [(1, False), (2, False), (2.5, False), (3, True)])
+def test_a_sample_that_is_missing_is_bridged_and_two_are_not(periods, missing):
+    time = np.arange(640) / 32  # a rate at which these gaps are exact
+    time[320:] += (periods - 1) / 32
+    _, gap, *_ = even_signal(recording(np.random.default_rng(0).normal(size=640), 32.0, time=time))
+    assert gap.any() == missing

@@ -1,5 +1,7 @@
 """Downloads, against a local server that truncates, corrupts, stalls and refuses."""
 
+import contextlib
+import gzip
 import hashlib
 import io
 import os
@@ -7,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas as pd
@@ -23,6 +26,9 @@ CONTENT = {
 }
 
 
+PACKED = gzip.compress(bytes(3 * 10**7), 1)
+
+
 class Handler(BaseHTTPRequestHandler):
     """Sends CONTENT[path], spoilt as the server's `plan` says: one word a request, the last one stays."""
 
@@ -34,6 +40,19 @@ class Handler(BaseHTTPRequestHandler):
         content = CONTENT[name]
         if fault == "refuse":
             return self.send_error(503)
+        if fault.startswith("to "):
+            self.send_response(302)
+            self.send_header("Location", fault.split()[1])
+            for word in fault.split()[2:]:
+                self.send_header("X-Linked-ETag", f'"{word}"')
+            return self.end_headers()
+        if fault == "slow headers":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            return self.drop_by_drop(b"x" * 3000)
+        if fault == "endless":
+            content = content * 2000
+        if fault == "packed":
+            content = PACKED
         if fault == "corrupt":
             content = content[:-1] + bytes([content[-1] ^ 1])
         if fault == "other":
@@ -41,11 +60,23 @@ class Handler(BaseHTTPRequestHandler):
         sent = content[:1000] if fault in ("truncate", "short", "stall") else content
         self.send_response(200)
         self.send_header("Content-Length", str(len(sent if fault == "short" else content)))
+        if fault == "packed":
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
-        self.wfile.write(sent)
+        if fault == "slow":
+            return self.drop_by_drop(content)
+        with contextlib.suppress(OSError):  # the other side had enough
+            self.wfile.write(sent)
         self.wfile.flush()
         if fault == "stall":
             self.server.released.wait(20)
+
+    def drop_by_drop(self, content):
+        for byte in content:
+            if self.server.released.wait(0.05):
+                return
+            with contextlib.suppress(OSError):
+                self.wfile.write(bytes([byte]))
 
     def log_message(self, *_):
         pass
@@ -158,7 +189,7 @@ def test_two_faults_are_one_clear_error_and_leave_what_was_whole(group, name, fa
     assert len([1 for file, _ in server.requests if file == name.split("/")[1]]) == 2
     assert "\n" not in str(error.value)
     assert files(root) == ({"bami1/Subject_1.mat"} if group == "open" else set())
-    assert not list(root.glob(".partial"))
+    assert not list(root.glob(".partial*"))
     if fault == "corrupt":
         algorithm = "sha256" if group == "open" else "md5"
         good = CONTENT[name.split("/")[1]]
@@ -262,7 +293,7 @@ def test_a_killed_download_leaves_no_half_file_and_goes_on(server, tmp_path):
         "sources.LISTS = {'open': Path(sys.argv[1])}; fetch('open', sys.argv[2])"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(sources.LISTS["open"]), str(root)])
-    for _ in range(300):
+    for _ in range(1200):  # a busy machine takes long to begin
         if ("Subject_2.mat", "stall") in server.requests:
             break
         threading.Event().wait(0.1)
@@ -274,3 +305,82 @@ def test_a_killed_download_leaves_no_half_file_and_goes_on(server, tmp_path):
     fetch("open", root)
     assert files(root) == OPEN
     assert [name for name, _ in server.requests] == ["Subject_2.mat", "Training_data/a.mat"]
+
+
+@pytest.mark.parametrize("fault", ["slow", "slow headers"])
+def test_a_server_that_is_slower_than_a_least_rate_is_left(fault, server, tmp_path, monkeypatch):
+    """A byte every 20th of a second: within no timeout, and for ever."""
+    monkeypatch.setattr(module, "MINUTE", 0.6)
+    server.plan = {"Subject_2.mat": [fault]}
+    begun = time.monotonic()
+    with pytest.raises(InputError, match=r"Subject_2.mat .* the server sent \d+ bytes in 0.6 s"):
+        fetch("open", tmp_path / "data", only="bami1")
+    assert time.monotonic() - begun < 30 and files(tmp_path / "data") == {"bami1/Subject_1.mat"}
+
+
+@pytest.mark.parametrize("fault", ["endless", "packed"])
+@pytest.mark.parametrize(("group", "only"), [("open", "bami1"), ("paper", "wildppg")])
+def test_no_more_is_taken_than_is_published(fault, group, only, server, tmp_path):
+    server.plan = dict.fromkeys(("Subject_1.mat", "set.mat"), [fault])
+    with pytest.raises(InputError, match="more than the 30.0 bytes" if fault == "endless" else "sent it packed"):
+        fetch(group, tmp_path / "data", only=only)
+    assert not files(tmp_path / "data")
+
+
+def elsewhere(server, name):
+    return f"to http://localhost:{server.server_port}/{name}"
+
+
+def test_another_host_only_where_a_hash_protects(server, tmp_path):
+    digest = hashlib.sha256(CONTENT["set.mat"]).hexdigest()
+    server.plan = {"Subject_1.mat": [elsewhere(server, "set.mat")]}
+    with pytest.raises(InputError, match="expected .* found|does not match"):  # it is another file
+        fetch("open", tmp_path / "a", only="bami1")
+    server.plan["Subject_1.mat"] = [elsewhere(server, "Subject_1.mat"), "whole"]
+    fetch("open", tmp_path / "b", only="bami1")
+    assert (tmp_path / "b/bami1/Subject_1.mat").read_bytes() == CONTENT["Subject_1.mat"]
+    with pytest.raises(InputError, match="sends on to localhost:.*, and no hash says what the file is"):
+        server.plan["set.mat"] = [elsewhere(server, "set.mat")]
+        fetch("paper", tmp_path / "c", only="wildppg")
+    assert not files(tmp_path / "c")
+    server.plan["set.mat"] = [f"to /set.mat {digest}", "whole"]  # the same host, and the same host says what it is
+    fetch("paper", tmp_path / "d", only="wildppg")
+    server.plan["set.mat"] = [f"{elsewhere(server, 'set.mat')} {digest}", "whole"]
+    fetch("paper", tmp_path / "e", only="wildppg")
+    assert all((tmp_path / x / "wildppg/set.mat").read_bytes() == CONTENT["set.mat"] for x in "de")
+    server.plan["set.mat"] = [f"{elsewhere(server, 'set.mat')} {digest}", "other"] * 2
+    with pytest.raises(InputError, match=f"expected SHA-256 {digest}, as the server says"):
+        fetch("paper", tmp_path / "f", only="wildppg")
+    server.plan["set.mat"] = ["to /set.mat"]
+    with pytest.raises(InputError, match="sent on more than 5 times"):
+        fetch("paper", tmp_path / "g", only="wildppg")
+    server.plan["set.mat"] = ["to ftp://localhost/set.mat"]
+    with pytest.raises(InputError, match="sends on to ftp://localhost, which is not safe"):
+        fetch("paper", tmp_path / "h", only="wildppg")
+
+
+def test_two_fetches_in_one_folder_do_not_disturb_each_other(server, tmp_path):
+    server.plan = {"Subject_1.mat": ["stall", "whole"], "Subject_2.mat": ["whole"]}
+    root, failed = tmp_path / "data", []
+
+    def first():
+        try:
+            fetch("open", root)
+        except InputError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    while not server.requests:
+        time.sleep(0.01)
+    fetch("open", root, only="spc2015")  # ends while the first one waits
+    thread.join()
+    assert not failed and files(root) == OPEN
+
+
+def test_what_a_killed_fetch_left_goes_with_the_next_one(server, tmp_path):
+    old = tmp_path / "data" / f"{module.PARTIAL}-old"
+    old.mkdir(parents=True)
+    (old / "half").write_bytes(b"x")
+    fetch("open", tmp_path / "data")
+    assert files(tmp_path / "data") == OPEN and not old.exists()

@@ -207,3 +207,10 @@ def test_feature_kd_matches_time_axes_by_averaging():
     student = torch.arange(8.0).reshape(1, 1, 1, 8)
     teacher = torch.tensor([0.5, 2.5, 4.5, 6.5]).reshape(1, 1, 1, 4)
     assert losses.feature_kd(student, teacher, torch.nn.Identity()) == 0
+
+
+def test_hard_labels_are_the_teachers():
+    s, t, _ = random_logits(9)
+    assert (s.argmax(1) != t.argmax(1)).all()
+    expected = -np.mean([log_softmax(row)[k] for row, k in zip(s.numpy(), t.numpy().argmax(1))])
+    assert losses.hard_kd(s, t).item() == pytest.approx(expected)

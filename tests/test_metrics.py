@@ -130,3 +130,41 @@ def test_permuted_windows_have_the_same_pieces(simulated_windows, monkeypatch):
         pieces = [{piece.tobytes() for piece in window} for window in zip(*split_up) for window in window]
         assert pieces[::2] == pieces[1::2]
         assert (signal.reshape(whole.shape) != whole).any(axis=1).all()
+
+
+def one_hot(*bins):
+    return np.eye(180)[list(bins)]
+
+
+def test_an_error_of_exactly_5_bpm_is_within_5():
+    table = pd.DataFrame(dict(hr=[75.5, 65.5, 75.6, 65.4], dataset="a", person="1", activity=""))
+    assert metrics.measure(one_hot(40, 40, 40, 40), table)["within5"] == 0.5
+
+
+def test_a_median_between_two_bins_is_their_border():
+    assert task.decode((one_hot(10) + one_hot(50)) / 2, "median") == [41.0]
+
+
+def test_calibration_where_the_truth_follows_the_probabilities():
+    """Hits and misses at every confidence, against a loop over tenths."""
+    rng = np.random.default_rng(5)
+    p = rng.dirichlet(np.full(180, 0.03), 600)
+    hr = np.array([rng.choice(180, p=row) for row in p]) + 30.25
+    found = metrics.measure(p, pd.DataFrame(dict(hr=hr, dataset="a", person="1", activity="")))
+    hit, tenth = p.argmax(1) == hr.astype(int) - 30, np.floor(10 * p.max(1)).astype(int)
+    gaps = [(tenth == k).mean() * abs(hit[tenth == k].mean() - p.max(1)[tenth == k].mean()) for k in np.unique(tenth)]
+    assert 0.2 < hit.mean() < 0.8 and found["ece"] == pytest.approx(sum(gaps))
+    assert [row["bin"] for row in found["reliability"]] == np.unique(tenth).tolist()
+
+
+def test_the_mean_that_needs_no_network_is_that_of_the_training_labels(simulated_windows):
+    train, test = split(simulated_windows, 0)
+    hr = simulated_windows.table.hr.to_numpy()
+    (mean,) = {*metrics.baselines(simulated_windows, train, test)["mean"]}
+    assert mean == pytest.approx(hr[train].mean()) and abs(mean - hr[test].mean()) > 0.1
+
+
+def test_measures_of_a_person_are_means():
+    table = pd.DataFrame(dict(hr=[70.5, 70.5, 73.5], dataset="a", person="1", activity=""))
+    (row,) = metrics.measure(one_hot(40, 40, 40), table)["people"]
+    assert row["n"] == 3 and row["mae"] == pytest.approx(1.0)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 import ppglib as ppg
 from ppglib import models, tracking
 from ppglib.files import InputError
-from ppglib.models.about import card, held_out
+from ppglib.models.about import card, held_out, holds
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.task import BINS, CENTRES
 
@@ -122,6 +122,13 @@ def test_errors_are_over_people_and_the_card_has_them(about):
     assert abs(every.mae - 2 * np.sqrt(2 / np.pi)) < 0.2
     text = card("mine", about | models.FIXED | {"design": NETWORK, "library": "1", "weights": "f" * 64})
     assert f"| all | none | 4 | 400 | {every.mae:.2f} [{every.low:.2f}, {every.high:.2f}] |" in text
+    assert "at rest above all" in text and "Without them" not in text
+    still = {"bpm": [40, 45, 50, 55, 60, 65], "error": [9.0, 1.5, 2.5, 1.0, 2.0, 3.0]}
+    assert holds(still) == (55, 60) and holds({"bpm": [40], "error": [3.0]}) == (0, 0)
+    more = {"still": still, "plain": [row | {"mae": 7.0} for row in about["error"]["rows"]]}
+    text = card("mine", about | more | models.FIXED | {"design": NETWORK, "library": "1", "weights": "f" * 64})
+    assert "at most 2 BPM from 55 to 60 BPM; it is 9.0 at 40, 1.5 at 45, 2.5 at 50, 3.0 at 65 BPM" in text
+    assert "untracked: a 7.00, b 7.00, all 7.00" in text and "at rest above all" not in text
     assert "Not a medical device" in text and "academic use" in text and "80 to 90 BPM" in text
 
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from formats.paper_formats import write_own
 
 from ppglib import simulate
 from ppglib.__main__ import main
 from ppglib.recordings import Recording, load, people
+from ppglib.study import engine, predictions, records
 from ppglib.windows import build
 
 MINUTES, WINDOWS = 6.0, 177
@@ -70,3 +72,19 @@ def test_a_check_of_whole_recordings_finds_nothing_wrong(simulated_root, capsys)
     assert main(["check", "--data", str(simulated_root), "--dataset", "bami2"]) == 0
     assert "Problems" not in capsys.readouterr().out
     assert main(["check", "--data", str(simulated_root), "--dataset", "own"]) == 2
+
+
+def test_a_sweep_of_own_recordings_prints_the_table_of_the_check_before_it_trains(tmp_path, capsys, monkeypatch):
+    write_own(tmp_path / "own", {name: simulate.person(seed, 1.0) for seed, name in enumerate(("ann", "bo", "cy"))})
+    assert main(["check", "--data", str(tmp_path)]) == 0
+    checked = capsys.readouterr().out.splitlines()
+    asked = []
+    monkeypatch.setattr(engine, "sweep", lambda *_: asked.append(capsys.readouterr().out))
+    monkeypatch.setattr(predictions, "write", lambda *_: asked.append("predictions"))
+    monkeypatch.setattr(records, "tables", lambda *_: {})
+    arguments = ["sweep", "--study", "own", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--jobs", "1"]
+    assert main(arguments) == 0 and main([*arguments, "--predictions"]) == 0
+    assert len(checked) == 4 and set(checked) <= set(asked[0].splitlines())
+    assert len(asked) == 3 and asked[2] == "predictions"
+    shown = people.table(build(load("own", tmp_path))).to_string(index=False, float_format="{:.4g}".format)
+    assert shown.splitlines() == checked  # what notebook 01 shows

@@ -1,5 +1,7 @@
 """`python -m ppglib predict` on CSV and Parquet files, folders, and files that are none."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,8 +34,52 @@ def test_a_csv_and_the_same_as_parquet(walk, tmp_path, capsys):
     pd.testing.assert_frame_equal(found, pd.read_csv("again.csv"))
 
 
+def test_dates_capitals_packed_files_and_spreadsheets(walk, tmp_path):
+    assert predict("walk.csv") == 0
+    expected = pd.read_csv("hr.csv")
+    date = pd.Timestamp("2025-03-30T00:58") + pd.to_timedelta(walk.time, unit="s")
+    rows = "".join(f"{t:.2f};{p!r};;\r\n".replace(".", ",") for t, p in zip(walk.time, walk.ppg.tolist()))
+    epoch = walk.assign(time=1.7e9 + walk.time)
+    files = {
+        "ZONE.CSV": walk.assign(time=[f"{at.isoformat()}+09:00" for at in date]).to_csv(index=False).encode(),
+        "plain.csv.gz": gzip.compress(walk.assign(time=date).to_csv(index=False).encode()),
+        "sheet.csv": b"\xef\xbb\xbfTime;PPG;;\r\n" + rows.encode() + b";;;\r\n",
+        "packets.csv": walk.assign(time=(walk.time // 0.2) * 0.2).to_csv(index=False).encode(),
+        "epoch.csv": epoch.rename(columns=str.upper).to_csv(index=False).encode(),
+    }
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    (folder / "._epoch.csv").write_bytes(b"\0")
+    walk.assign(time=date.dt.tz_localize("UTC")).to_parquet(folder / "table.Parquet")
+    assert predict(folder) == 0
+    found = {name: own.reset_index() for name, own in pd.read_csv("hr.csv").groupby("file")}
+    assert set(found) == {*files, "table.Parquet"}
+    for name, own in found.items():
+        if name != "packets.csv":  # spread over their packets, which moves each by some milliseconds
+            np.testing.assert_allclose(own.hr, expected.hr, rtol=1e-3, err_msg=name)
+        assert (own.hr - expected.hr).abs().max() < 3 and len(own) == len(expected)
+    starts = {name: own.start[1] for name, own in found.items()}
+    assert starts["ZONE.CSV"] == "2025-03-29T15:59:42.000Z" and starts["plain.csv.gz"] == "2025-03-30T00:59:42.000"
+    assert starts["table.Parquet"] == "2025-03-30T00:59:42.000Z" and starts["epoch.csv"] == "1700000102"
+    assert starts["sheet.csv"] == "102"
+
+
+def test_what_is_no_signal_gives_no_heart_rate_and_is_said(walk, capsys):
+    walk.loc[walk.time.between(110, 112), "ppg"] = 0
+    walk.loc[walk.time > 120, "ppg"] += 1000  # the sensor took another gain
+    walk.to_csv("walk.csv", index=False)
+    assert predict("walk.csv") == 0
+    found, said = pd.read_csv("hr.csv"), capsys.readouterr().out
+    zeros = (found.end > 110) & (found.start <= 112)
+    step = (found.end > 119.9) & (found.start <= 120.1)  # 0.15 s on either side
+    assert (found.reason == "gap").equals(zeros | step) and found.reason.isna().sum() == (~(zeros | step)).sum() > 0
+    assert "2.0 s left out (one value)" in said and "left out (steps)" in said
+
+
 def test_holes_are_counted_and_files_without_time_take_a_rate(walk, capsys):
-    walk.loc[700:709, "ppg"] = np.nan
+    walk.loc[700:719, "ppg"] = np.nan
     walk[["ppg"]].astype("Float64").to_csv("walk.csv", index=False)
     assert predict("walk.csv") == 2 and "--rate" in capsys.readouterr().err
     assert predict("walk.csv", "--rate", 50) == 0
@@ -57,14 +103,17 @@ def test_a_folder_is_one_table_and_can_be_done_again(walk, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "cannot be read as a table"),
+        (b"", "has no rows"),
         (b"\x00\xff\xfe\x89PNG", "walk.csv"),
         (b"time,red\n0,1\n", "has no column 'ppg'"),
-        (b"time,ppg\n0,1\n1,dark\n", "'ppg' holds text"),
-        (b"time;ppg\n0;1\n", "has no column 'ppg'"),
+        (b"time,ppg\n0,1\n1,dark\n", "'ppg' holds text 'dark' in row 3"),
+        (b"time,ppg\nsoon,1\n", "'time' holds text 'soon' in row 2, expected seconds or dates"),
+        (b"time;ppg\n0;1\n", "holds 1 rows, too few"),
         (b"time,ppg\n0,1\n1,2\n2,3\n", "1 samples a second"),
-        (b"time,ppg\n0.00,1\n0.04,2\n0.02,3\n0.06,3\n0.1,5\n", "repeat or jump"),
-        (b"time,ppg\n", "holds no rows"),
+        (b"time,ppg\n0,1\n20,2\n40,3\n", "`time` must be in seconds"),
+        (b"time,ppg\n0.00,1\n0.04,2\n0.02,3\n0.06,3\n0.1,5\n", "does not at row 4"),
+        (b"time,ppg\n" + b"".join(b"%.2f,7\n" % (i / 25) for i in range(500)), "holds no signal (one value)"),
+        (b"time,ppg\n", "has no rows"),
     ],
 )
 def test_odd_files_are_refused_in_a_sentence_and_nothing_is_written(walk, tmp_path, capsys, content, message):
@@ -77,5 +126,5 @@ def test_no_file_a_damaged_parquet_and_no_model(walk, tmp_path, capsys):
     assert predict("nowhere.csv") == 2 and "There is no file nowhere.csv" in capsys.readouterr().err
     walk.to_parquet("cut.parquet")
     (tmp_path / "cut.parquet").write_bytes((tmp_path / "cut.parquet").read_bytes()[:-50])
-    assert predict("cut.parquet") == 2 and "cannot be read" in capsys.readouterr().err
+    assert predict("cut.parquet") == 2 and "is damaged or no such table" in capsys.readouterr().err
     assert main(["predict", "walk.csv", "--model", "huge"]) == 2 and "no model 'huge'" in capsys.readouterr().err

@@ -1,77 +1,39 @@
-"""Damaged files: whatever bytes are flipped, cut or repeated, a reader gives the right data or InputError.
+"""Damaged and forged files: whatever is in them, they are read, or refused in one sentence, in bounded time and memory.
 
-Where the form carries a checksum (zip, compressed MAT, Parquet pages) or a redundant count, wrong windows
-must not pass; where it has none, only a crash, a hang or another exception is a failure.
-"""
+Bytes are flipped, cut or repeated; or the content is changed and written well, checksums and all. Where the form
+carries a checksum (zip, compressed MAT, Parquet pages, records) or a redundant count, wrong data from changed bytes must
+not pass. A few cases of each form run in `make test`, 5,000 in all in `make test-slow`."""
 
 import shutil
-import time
+from functools import partial
 
 import numpy as np
 import pytest
-from formats import dalia_files, galaxy_files, paper_formats, wildppg_files
-from scipy.io import loadmat, savemat
+from formats import uses
+from formats.bounded import worker
 
-from ppglib import recordings, simulate
-from ppglib.files import InputError
-
-CASES = 250  # of each of the nine forms: 2,250
-LONGEST = 30.0  # seconds for one damaged file, on a busy machine
-
-
-def dalia(form, text=False):
-    def write(folder):
-        content = dalia_files.people(1, 0.25, seed=3)
-        dalia_files.write(folder / "ppg_dalia", content, form, text)
-        return "ppg_dalia"
-
-    return write
-
-
-def wildppg_raw(folder):
-    wildppg_files.write(folder / "wildppg", {"an0": simulate.person(4, 0.25)})
-    path = folder / "wildppg/WildPPG_Part_an0.mat"
-    content = {key: value for key, value in loadmat(path).items() if key in ("wrist", "sternum")}
-    savemat(path, content, do_compression=True)
-    return "wildppg"
-
-
-def wildppg_zip(folder):
-    wildppg_files.write(folder / "wildppg", {"an0": simulate.person(4, 0.25)}, zipped=True)
-    return "wildppg"
-
-
-def wildppg_cells(folder):
-    wildppg_files.write_cells(folder / "wildppg", {"an0": simulate.person(4, 0.5)})
-    return "wildppg"
-
-
-def galaxyppg(folder):
-    galaxy_files.write(folder / "galaxyppg", galaxy_files.people(1, 0.5, seed=4), zipped=True)
-    return "galaxyppg"
-
-
-def galaxyppg_tree(folder):
-    galaxy_files.write(folder / "galaxyppg", galaxy_files.people(1, 0.5, seed=4), zipped=False)
-    shutil.rmtree(folder / "galaxyppg/Dataset/P01")
-    return "galaxyppg"
-
-
-def own(folder):
-    paper_formats.write_own(folder / "own", {"ann": simulate.person(4, 0.5)}, kind="csv")
-    return "own"
-
-
-FORMS = {  # writer, whether a checksum covers every byte that matters
-    "dalia-outer-zip": (dalia("outer"), True),
-    "dalia-tree": (dalia("tree"), False),
-    "dalia-tree-text": (dalia("tree", True), False),
-    "wildppg-raw": (wildppg_raw, True),
-    "wildppg-zip": (wildppg_zip, True),
-    "wildppg-cells": (wildppg_cells, False),
-    "galaxyppg-zip": (galaxyppg, True),
-    "galaxyppg-tree": (galaxyppg_tree, False),
-    "own-csv": (own, False),
+FEW, MANY = 4, 157  # cases of bytes and of content, of each form; 16 x 2 x 157 = 5,024
+SECONDS, MB = 30.0, 1000.0  # of one case
+SETS = {  # name: writer, dataset, whether a checksum covers every byte that matters
+    "dalia-outer-zip": (uses.dalia, "ppg_dalia", True),
+    "dalia-tree": (partial(uses.dalia, form="tree"), "ppg_dalia", False),
+    "dalia-tree-text": (partial(uses.dalia, form="tree", text=True), "ppg_dalia", False),
+    "dalia-windows": (uses.dalia_windows, "dalia_s6_stairs", False),
+    "wildppg-raw": (uses.wildppg, "wildppg", True),
+    "wildppg-zip": (partial(uses.wildppg, zipped=True), "wildppg", True),
+    "wildppg-cells": (uses.cells, "wildppg", False),
+    "galaxyppg-zip": (uses.galaxy, "galaxyppg", True),
+    "galaxyppg-tree": (partial(uses.galaxy, zipped=False), "galaxyppg", False),
+    "own-csv": (uses.own, "own", False),
+    "own-gz": (partial(uses.own, kind="csv.gz"), "own", True),
+    "own-parquet": (partial(uses.own, kind="parquet"), "own", False),
+}
+FORMS = {name: (write, lambda root, d=dataset: (uses.recordings, root, d), sure) for name, (write, dataset, sure) in SETS.items()}
+FORMS |= {
+    "record": (uses.write_record, lambda root: (uses.record, root), True),
+    "study": (uses.write_study, lambda root: (uses.study, root / "study.toml"), False),
+    "model": (uses.write_model, lambda root: (uses.model, root / "m.safetensors"), False),
+    "results": (uses.write_results, lambda root: (uses.results, root), False),
 }
 
 
@@ -92,31 +54,77 @@ def damage(content: bytes, rng) -> bytes:
     return content[: at + length] + content[at:]
 
 
-def same(one, other) -> bool:
-    return len(one) == len(other) and all(
-        a.person == b.person and np.array_equal(a.ppg, b.ppg) and np.array_equal(a.hr, b.hr, equal_nan=True)
-        for a, b in zip(one, other)
-    )
+@pytest.fixture(scope="module")
+def run():
+    with worker() as run:
+        yield run
+
+
+def check(form, case, outcome):
+    assert outcome.kind in ("done", "refused"), f"{form}, {case}: {outcome.kind}\n{outcome.said}"
+    assert outcome.seconds < SECONDS and outcome.mb < MB, f"{form}, {case}: {outcome}"
+    if outcome.kind == "refused":
+        assert "\n" not in outcome.said and len(outcome.said) < 1500, f"{form}, {case}: {outcome.said[:3000]}"
+
+
+def of_bytes(form, count, seed, folder, run, seen):
+    write, use, checked = FORMS[form]
+    write(folder, None)
+    expected = run(*use(folder))
+    assert expected.kind == "done", expected.said
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    whole = {path: path.read_bytes() for path in files}
+    rng = np.random.default_rng([seed, *form.encode()])
+    for case in range(count):
+        path = files[rng.integers(len(files))]
+        path.write_bytes(damage(whole[path], rng))
+        outcome = run(*use(folder))
+        check(form, f"bytes {seed} {case}", outcome)
+        assert outcome.kind == "refused" or outcome.said == expected.said or not checked, f"{path.name} changed unseen"
+        path.write_bytes(whole[path])
+        seen.append(outcome)
+
+
+class Change:
+    """One change of content; `both`: a model's words and weights, else words alone."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+        self.both = self.rng.random() < 0.5
+
+    def __call__(self, content):
+        return uses.changed(content, self.rng)
+
+
+def of_content(form, count, seed, folder, run, seen):
+    write, use, _ = FORMS[form]
+    for case in range(count):
+        here = folder / str(case)
+        here.mkdir(parents=True)
+        write(here, Change([seed, case, *form.encode()]))
+        outcome = run(*use(here))
+        check(form, f"content {seed} {case}", outcome)
+        shutil.rmtree(here)
+        seen.append(outcome)
+
+
+def both(form, count, seed, tmp_path, run):
+    seen = []
+    (tmp_path / "bytes").mkdir()
+    of_bytes(form, count, seed, tmp_path / "bytes", run, seen)
+    of_content(form, count, seed, tmp_path / "content", run, seen)
+    refused = sum(outcome.kind == "refused" for outcome in seen)
+    most = max(outcome.seconds for outcome in seen), max(outcome.mb for outcome in seen)
+    print(f"{form}: {len(seen)} cases, {refused} refused, at most {most[0]:.1f} s and {most[1]:.0f} MB")
+    assert refused > len(seen) / 20
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_damaged_files_give_the_right_data_or_a_clear_error(form, tmp_path):
-    write, checked = FORMS[form]
-    dataset = write(tmp_path)
-    expected = list(recordings.load(dataset, tmp_path))
-    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
-    whole = {path: path.read_bytes() for path in files}
-    rng, refused = np.random.default_rng(list(form.encode())), 0
-    for _ in range(CASES):
-        path = files[rng.integers(len(files))]
-        path.write_bytes(damage(whole[path], rng))
-        begun = time.monotonic()
-        try:
-            found = list(recordings.load(dataset, tmp_path))
-            assert same(found, expected) or not checked, f"{path.name} was changed, and nothing noticed"
-        except InputError as error:
-            refused += 1
-            assert str(tmp_path) in str(error) and "\n" not in str(error), error
-        assert time.monotonic() - begun < LONGEST
-        path.write_bytes(whole[path])
-    assert refused > CASES / 20
+def test_damaged_and_forged_files_are_read_or_refused_in_a_sentence(form, tmp_path, run):
+    both(form, FEW, 0, tmp_path, run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_many_of_them(form, tmp_path, run):
+    both(form, MANY, 1, tmp_path, run)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
 from ppglib.files import ROOT
+from ppglib.results import laws
 from ppglib.results.evidence import slope_weights
 from ppglib.results.laws import GRID_FORMS, leave_one_out, prediction_interval
 from ppglib.scaling import FORMS, fit, fit_draws, fit_exponential, predict
@@ -180,3 +181,24 @@ def test_slopes_are_those_of_a_regression_with_a_level_for_each_group():
     x, groups = rng.uniform(1, 3, 20), np.repeat([1, 2, 3, 4], 5)
     y = 10 * groups - 2 * x + 0.5 * x**2
     assert slope_weights(x, groups, 2) @ y == pytest.approx([-2, 0.5])
+
+
+def mae_of(rows, draws=3):
+    index = pd.MultiIndex.from_tuples(rows, names=["strategy", "student", "teacher"])
+    return pd.DataFrame(np.random.default_rng(0).normal(5, 1, (len(rows), 1 + draws)), index=index)
+
+
+def test_a_student_as_large_as_its_teacher_is_in_no_law():
+    rows = [("soft", student, teacher) for student in (1, 2, 3, 4, 6, 8) for teacher in (4, 8)]
+    mae = mae_of([*rows, ("scratch", 8, 0), ("scratch", 4, 0)])
+    assert laws.curve(mae, "soft", 4)[0].tolist() == [1, 2, 3] and laws.curve(mae, "soft", 8)[0].tolist() == [1, 2, 3, 4, 6]
+    assert laws.curve(mae, "scratch", 0)[0].tolist() == [4, 8]
+    tried = laws.grid_rivals(mae)
+    assert set(tried.n) == {8}
+
+
+def test_weights_of_laws_are_inverse_variances_of_the_draws_alone():
+    y = mae_of([("soft", student, 8) for student in (1, 2, 3)], draws=500).to_numpy()
+    y[:, 0] = 100.0
+    assert laws.weights(y) == pytest.approx([1 / np.var(row[1:]) for row in y])
+    assert laws.weights(y[:, :1]).tolist() == [1, 1, 1]

@@ -42,3 +42,24 @@ def test_spectral_shares_of_no_signal():
     shares = spectral_probabilities(waves)
     assert np.isnan(shares[1]).all() and shares[[0, 2]] == pytest.approx(1 / 180)
     assert spectral_probabilities(np.zeros((0, 200), np.float32)).shape == (0, 180)
+
+
+def test_a_slow_drift_does_not_hide_the_pulse():
+    """Without a taper the side lobes of what lies below the range would be the highest peak in it."""
+    second = np.arange(200) / 25
+    waves = np.sin(2 * np.pi * 100 / 60 * second) + 8 * np.sin(2 * np.pi * 0.17 * second + 1)
+    assert abs(spectral_peak(waves[None])[0] - 100) < 1
+
+
+@pytest.mark.parametrize("hr", [34, 207])
+def test_the_whole_range_of_labels_is_searched(hr):
+    phases = np.linspace(0, 6, 20)[:, None]
+    waves = np.sin(2 * np.pi * hr / 60 * np.arange(200) / 25 + phases)
+    assert np.abs(spectral_peak(waves) - hr).max() < 3
+
+
+def test_spectral_shares_are_shares_of_power():
+    waves = np.random.default_rng(2).normal(size=(1, 200))
+    shares, tapered = spectral_probabilities(waves)[0], waves[0] * np.hanning(200)
+    power = [abs(tapered @ np.exp(-2j * np.pi * CENTRES[k] / 60 * np.arange(200) / 25)) ** 2 for k in range(180)]
+    assert shares == pytest.approx(np.array(power) / np.sum(power))

@@ -110,3 +110,21 @@ def test_five_folds_test_each_person_once(simulated_windows):
     assert sorted(tested) == sorted(set(people))
     with pytest.raises(InputError, match="Fold 5 of the split fifths does not exist: there are folds 0 to 4"):
         split(simulated_windows, 5, "fifths")
+
+
+def test_the_people_of_the_open_sets_are_those_of_the_committed_results(root):
+    """By name: with other test people no committed number could be repeated."""
+    folder = root / "data/results/open"
+    runs, people = pd.read_csv(folder / "runs.csv"), pd.read_csv(folder / "people.csv", dtype={"person": str})
+    names = {"spc2015": [f"train{n:02d}" for n in range(1, 13)]}
+    names |= {name: [f"{n:02d}" for n in range(1, last)] for name, last in (("bami1", 25), ("bami2", 24))}
+    table = pd.DataFrame([(name, person) for name in names for person in names[name]], columns=["dataset", "person"])
+    windows = Windows(np.zeros(0), table, pd.DataFrame(), pd.DataFrame())
+    rows = people.merge(runs[["run_id", "split", "fold"]]).query("split != 'shuffled'")
+    tested = {key: {*zip(group.dataset, group.person)} for key, group in rows.groupby(["split", "fold"])}
+    assert tested.keys() >= {("person", 0), ("person", 1), ("part4", 0), ("without-bami1", 0)}
+    for (kind, fold), expected in tested.items():
+        assert {*table.iloc[split(windows, fold, kind)[1]].itertuples(index=False, name=None)} == expected
+    for fold in (0, 1):  # a fifth of 24 people is five, in the same order
+        fifth = table.iloc[split(windows, fold, "fifths")[1]].query("dataset == 'bami1'")
+        assert {*zip(fifth.dataset, fifth.person)} == {who for who in tested["person", fold] if who[0] == "bami1"}

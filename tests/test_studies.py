@@ -1,7 +1,9 @@
 """Study files: what they mean, and what is wrong with a wrong one."""
 
+import time
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,6 +14,7 @@ from ppglib.splits import split
 from ppglib.strategies import STRATEGIES, TRAINING
 from ppglib.study import grid, studies
 from ppglib.study.prepare import study_windows
+from ppglib.windows import Windows
 
 GOOD = """
 recipe = "mine"
@@ -215,6 +218,70 @@ def test_an_unknown_study_is_refused_with_the_known_ones():
         studies.read("zebra")
     with pytest.raises(InputError, match="There is no study 'opne', .*: do you mean 'open'?"):
         studies.read("opne")
+
+
+@pytest.mark.parametrize("people", [2, 3, 5, 12, 30])
+def test_a_number_of_folds_tests_each_person_once(tmp_path, people):
+    study = studies.read(write(tmp_path, GOOD.replace("folds = [0, 1]", "folds = 12")))
+    assert study.splits == ["folds-12"] and len(grid.runs(study)) == 12 * 9
+    rows = [("bami1", f"P{i}", j) for i in range(people) for j in range(3)]
+    windows = Windows(np.zeros(0), pd.DataFrame(rows, columns=["dataset", "person", "start"]), pd.DataFrame(), pd.DataFrame())
+    runs, tested = grid.runs(study, windows), []
+    assert {run.fold for run in runs} == set(range(min(12, people)))
+    assert len({run.id("") for run in runs}) == len(runs)
+    for split_, fold in grid.places(study, windows):
+        train, test = split(windows, fold, split_)
+        assert not set(windows.table.person[train]) & set(windows.table.person[test])
+        tested += [*windows.table.person[test].unique()]
+    assert sorted(tested) == sorted(windows.table.person.unique())
+
+
+@pytest.mark.parametrize("folds", ["1", "0", "-3", "101", "true", "2.0", "[0, 2]", '"all"'])
+def test_an_impossible_number_of_folds_is_refused(tmp_path, folds):
+    with pytest.raises(InputError, match="folds"):
+        studies.read(write(tmp_path, GOOD.replace("folds = [0, 1]", f"folds = {folds}")))
+
+
+def test_a_number_of_folds_is_for_a_split_by_person(tmp_path):
+    with pytest.raises(InputError, match="splits by person alone"):
+        studies.read(write(tmp_path, GOOD.replace("folds = [0, 1]", "folds = 12") + 'splits = ["shuffled"]'))
+
+
+BAD_NAMES = ["../../../evil", "a/b", "a\\\\b", "..", ".", "", " ", "a b", "<b>", "a..b", ".a", "a.", "-a", "a\\n", "a" * 61, "a:b", "%2e"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_recipe_that_is_no_name_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="recipe of .*mine.toml cannot be"):
+        studies.read(write(tmp_path, GOOD.replace('recipe = "mine"', f'recipe = "{name}"')))
+
+
+@pytest.mark.parametrize("name", ["mine", "my-own_2", "tuned.v2", "größe", "研究"])
+def test_other_recipes_are_names(tmp_path, name):
+    assert studies.read(write(tmp_path, GOOD.replace('recipe = "mine"', f'recipe = "{name}"'))).recipe == name
+
+
+@pytest.mark.parametrize("name", ["...toml", "..toml", "a b.toml", "-.toml"])
+def test_a_study_file_whose_name_is_none_is_refused(tmp_path, name):
+    (tmp_path / name).write_text(GOOD)
+    with pytest.raises(InputError, match="name of the study file"):
+        studies.read(str(tmp_path / name))
+
+
+def test_a_study_that_would_take_years_is_refused_at_once_with_its_count(tmp_path):
+    sizes = [*range(1, 41)]
+    many = GOOD.replace("students = [1, 2]", f"students = {sizes}").replace("teachers = [2, 4]", f"teachers = {sizes}")
+    began = time.perf_counter()
+    with pytest.raises(InputError, match="up to 3,440,000 networks"):
+        studies.read(write(tmp_path, many.replace("seeds = 1", "seeds = 1000")))
+    assert time.perf_counter() - began < 1
+
+
+def test_members_of_one_split_have_the_same_folds(tmp_path):
+    other = GOOD.replace("students = [1, 2]", "students = [3]").replace("teachers = [2, 4]", "teachers = [5]")
+    (tmp_path / "other.toml").write_text(other.replace("[0, 1]", "[0]"), encoding="utf-8")
+    with pytest.raises(InputError, match="folds"):
+        studies.read(write(tmp_path, GOOD + 'also = ["other.toml"]\n'))
 
 
 def test_the_larger_set_has_the_tuned_recipe_and_moves_nobody(simulated_root):

@@ -1,6 +1,7 @@
 """Many runs: killed, shared, damaged, distributed, and still the same table."""
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -10,18 +11,23 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import torch
+from scipy.special import softmax
 
+from ppglib import metrics
+from ppglib.fast import Dropout
 from ppglib.files import InputError
 from ppglib.resnet1d import Design
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES
-from ppglib.study import engine, grid, records, studies, teachers
+from ppglib.study import engine, grid, predictions, records, studies, teachers
 from ppglib.training import outputs
 
 STUDY = """
@@ -132,11 +138,11 @@ def test_a_killed_worker_is_replaced(study, study_file, windows, undisturbed, tm
     process = start(study_file, tmp_path, "--jobs", "2")
     wait_for_records(tmp_path, 2)
     children = psutil.Process(process.pid).children(recursive=True)
-    worker = next(child for child in children if "loky.backend.popen" in " ".join(child.cmdline()))
+    worker = next(child for child in children if "ppglib.study.workers" in " ".join(child.cmdline()))
     worker.kill()
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
-    assert "A worker was killed" in output
+    assert output.count("A worker was killed; its run starts again.") == 1
     assert runs_csv(study, windows, tmp_path) == runs_csv(study, windows, undisturbed)
 
 
@@ -279,3 +285,113 @@ def test_tables_survive_a_round_trip(study, windows, undisturbed):
     runs_csv(study, windows, undisturbed)
     again = pd.read_csv(undisturbed / "results" / "runs.csv")
     np.testing.assert_allclose(again.mae, tables["runs"].mae, rtol=1e-5)
+
+
+def test_predictions_are_kept_of_every_network_and_their_error_is_that_of_the_record(study, windows, undisturbed):
+    predictions.write(study, windows, undisturbed)
+    tables = records.tables(study, windows, undisturbed)
+    trained = tables["runs"][tables["runs"].student > 0]
+    kept = sorted(path.stem for path in (undisturbed / "predictions").iterdir())
+    assert kept == sorted(trained.run_id)
+    for row in trained.itertuples():
+        table = pd.read_parquet(undisturbed / f"predictions/{row.run_id}.parquet")
+        tested = windows.table.iloc[split(windows, row.fold, row.split)[1]]
+        assert table.truth.tolist() == tested.hr.tolist() and table.start.tolist() == tested.second.tolist()
+        assert (table.argmax - table.truth).abs().mean() == pytest.approx(row.mae, rel=1e-4)
+        assert (table.hr - table.truth).abs().mean() == pytest.approx(row.mae_median, rel=1e-4)
+        assert ((table.low <= table.hr) & (table.hr <= table.high) & table.p_within_5.between(0, 1)).all()
+        assert (table.end - table.start == 8).all() and table.person.tolist() == tested.person.tolist()
+    (path, *_) = (undisturbed / "predictions").iterdir()
+    before = path.stat().st_mtime_ns
+    predictions.write(study, windows, undisturbed)
+    assert path.stat().st_mtime_ns == before  # what is there is not made again
+
+
+def test_each_seed_and_fold_has_weights_an_order_and_a_dropout_of_its_own_alike_for_all_strategies(
+    study, windows, monkeypatch
+):
+    seen = {}
+
+    class Seen(Exception):
+        pass
+
+    def train(network, windows, rows, strategy, taught, *, seed, **_):
+        first = b"".join(p.detach().numpy().tobytes() for p in network.parameters())
+        dropouts = {layer.rate for layer in network.modules() if isinstance(layer, Dropout)}
+        seen[strategy, seed] = hashlib.sha256(first).hexdigest(), dropouts
+        raise Seen
+
+    monkeypatch.setattr(engine, "train", train)
+    for strategy, seed, fold in product(("scratch", "gaussian"), range(3), (0, 1)):
+        other = replace(study, dropout=0.25)
+        run = grid.make_run(other, "person", strategy, Design(2), None, fold, seed)
+        with pytest.raises(Seen):
+            engine.train_run(run, windows, None)
+    orders = {order for _, order in seen}
+    assert len(orders) == 6 and len(seen) == 12
+    assert all(seen["scratch", order] == seen["gaussian", order] for order in orders)
+    assert len({first for first, _ in seen.values()}) == 6
+    assert all(dropouts == {0.25} for _, dropouts in seen.values())
+
+
+def test_a_record_is_of_the_kept_network_on_the_test_people(study, windows, undisturbed):
+    for strategy in ("dense_scratch", "soft"):
+        run = next(r for r in grid.runs(study) if r.strategy == strategy and r.seed == 1)
+        run_id, (rows, test) = run.id(windows.digest()), split(windows, run.fold)
+        record = records.read(undisturbed, run_id)
+        network = teachers.load_network(run.network, teachers.kept_path(run, windows.digest(), undisturbed))
+        measured = metrics.evaluate(network, windows, test)
+        assert record["mae"] == pytest.approx(measured["mae"]) and record["people"] == measured["people"]
+        assert record["permuted"] == metrics.permuted(network, windows, test)
+        assert (record["n_train"], record["n_test"]) == (len(rows), len(test))
+        assert record["steps"] == 2 * len(rows) // 32 * (3 if strategy == "dense_scratch" else 1)
+    said = teachers.outputs(run, windows, windows.digest(), undisturbed)["logits"]
+    truth = np.floor(windows.table.hr.to_numpy()[rows]).astype(int) - 30
+    at_truth = softmax(np.array(said, float), axis=1)[np.arange(len(rows)), truth]
+    assert record["teacher_py"] == pytest.approx(at_truth.mean(), rel=1e-5)
+
+
+def test_a_run_computes_in_one_thread(study, windows, tmp_path):
+    torch.set_num_threads(2)
+    run = grid.make_run(study, "person", "scratch", Design(1), None, 0, 0)
+    assert engine.work(run, STRATEGIES["scratch"], windows, windows.digest(), tmp_path)[1] > 0
+    assert torch.get_num_threads() == 1
+    again = engine.work(run, STRATEGIES["scratch"], windows, windows.digest(), tmp_path)
+    assert again == (run, None)
+
+
+def test_a_task_whose_worker_always_dies_is_one_sentence_in_the_end(windows, tmp_path, monkeypatch, study, capsys):
+    """Its workers and not the others: those do their runs."""
+    monkeypatch.setattr(engine, "work", deadly)
+    monkeypatch.setattr(engine, "RETRIES", 1)
+    runs = [grid.make_run(study, "person", name, Design(1), None, 0, 0) for name in ("gaussian", "scratch")]
+    with pytest.raises(InputError, match="Workers died [0-9]+ times without a run done.*; finished runs are kept"):
+        engine.complete("some", runs, windows, tmp_path, jobs=2)
+    done = {path.name.split("-")[0] for path in (tmp_path / "runs").glob("*.json")}
+    assert done == {"scratch"} and "A worker was killed; its run starts again." in capsys.readouterr().out
+
+
+def deadly(run, row, *common):
+    if run.strategy == "gaussian":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real_work(run, row, *common)
+
+
+real_work = engine.work
+
+
+def test_what_a_killed_writer_left_goes_with_the_next(study, windows, undisturbed, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    path = next((folder / "runs").glob("soft-*.json"))
+    left = [path.with_name(f".{path.name}.part"), folder / "students" / f".{path.stem}.safetensors.part"]
+    logits = next((folder / "teachers").glob("*.logits.npy"))
+    left += [logits.with_name(f".{logits.name}.part"), folder / "results" / ".runs.csv.part"]
+    for place in left:
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(b"half")
+    path.unlink()
+    logits.unlink()
+    engine.sweep(study, windows, folder)
+    assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
+    assert not [place for place in left if place.exists()]

@@ -1,9 +1,12 @@
 """Tables hold what the tidy files say, and bad files are refused in one sentence."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 from fake_results import LAW, OFFSETS, make
+from scipy import stats
 
 from ppglib import scaling
 from ppglib.files import ROOT, InputError
@@ -237,7 +240,9 @@ def test_quality_has_limits_where_people_have_the_measure(results):
     assert row.rmse == pytest.approx(np.sqrt(errors.mean()))
     counts = bootstrap.resample([True] * len(errors))[:, 1:]
     by_hand = np.sqrt(errors.to_numpy() @ counts / counts.sum(axis=0))
-    assert [row.rmse_low, row.rmse_high] == pytest.approx(np.percentile(by_hand, [2.5, 97.5]))
+    wide = np.sqrt(24 / 23) * stats.t.ppf(0.975, 21) / 1.96  # of the mean square, for 24 people
+    limits = row.rmse**2 + wide * (np.percentile(by_hand**2, [2.5, 97.5]) - row.rmse**2)
+    assert [row.rmse_low, row.rmse_high] == pytest.approx(np.sqrt(limits))
     assert (row.within5, row.within5_low, row.within5_high) == pytest.approx((0.8, 0.8, 0.8))
 
 
@@ -255,3 +260,70 @@ def test_quality_mixes_no_old_and_new_records_and_weighs_folds_alike(results):
     row = table.query("strategy == 'scratch' and student == 4").iloc[0]
     assert row.rmse == pytest.approx(np.sqrt((9 + 25) / 2)) and np.isnan(row.rmse_low)
     assert table.rmse_low.notna().sum() == len(table) - 1
+
+
+def broken(folder, table, change):
+    path = folder / f"{table}.csv"
+    frame = pd.read_csv(path, converters={"person": str, "activity": str})
+    change(frame).to_csv(path, index=False)
+
+
+def cell(row, column, value):
+    """A table with another value in one cell."""
+
+    def change(frame):
+        frame[column] = frame[column].astype(object)
+        frame.loc[row, column] = value
+        return frame
+
+    return change
+
+
+LIES = {
+    "mae is nan": ("people", cell(3, "mae", np.nan), "line 5 .*: mae is nan"),
+    "mae is text": ("people", cell(3, "mae", "low"), "line 5 .*: mae is 'low'"),
+    "mae is infinite": ("people", cell(0, "mae_median", np.inf), "line 2 .*: mae_median is inf"),
+    "mae is negative": ("runs", cell(2, "mae", -1.0), "line 4 .*: mae is -1.0"),
+    "n is 0": ("people", cell(7, "n", 0), "line 9 .*: n is 0"),
+    "n is not whole": ("people", cell(7, "n", 3.5), "line 9 .*: n is 3.5"),
+    "n_test is missing": ("runs", cell(1, "n_test", np.nan), "line 3 .*: n_test is nan"),
+    "fold is text": ("runs", cell(1, "fold", "first"), "line 3 .*: fold is 'first'"),
+    "a person is missing": ("people", lambda f: f.drop(index=5), "line 2 .*: windows of its people do not add up to n_test"),
+    "a person is there twice": ("people", lambda f: pd.concat([f, f.iloc[[5]]]), "line .*: this person is there twice"),
+    "a person has no name": ("people", cell(5, "person", ""), "line 7 .*: there is no person"),
+    "a run unlike its people": ("runs", lambda f: f.assign(mae=f.mae.mask(f.index == 4, f.mae + 0.01)), "line 6 .*: mae is not the mean"),
+    "a recipe that leads elsewhere": ("runs", lambda f: f.assign(recipe="../../evil"), "recipe in .* cannot be '../../evil'"),
+    "a recipe that is a script": ("runs", lambda f: f.assign(recipe="<script>"), "recipe in .* cannot be '<script>'"),
+    "a set without a name": ("people", lambda f: f.assign(dataset=np.nan), "line 2 .*: dataset is missing"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("small"), students=(1, 2), teachers=(2,), grid=False, seeds={})
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_tables_that_lie_are_refused_with_the_row(small, tmp_path, lie):
+    shutil.copytree(small, tmp_path, dirs_exist_ok=True)
+    tables.load(tmp_path)
+    table, change, said = LIES[lie]
+    broken(tmp_path, table, change)
+    with pytest.raises(InputError, match=said) as error:
+        tables.load(tmp_path)
+    assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["runs", "people", "reliability"])
+@pytest.mark.parametrize("content", [b"", b"\n\n", bytes(range(256)) * 4, b"PAR1\x00\x15\x04", b'a,b\n1,2,3\n4,5,6,7\n', None])
+def test_empty_and_binary_tables_are_one_sentence(small, tmp_path, name, content):
+    shutil.copytree(small, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / f"{name}.csv"
+    path.unlink()
+    path.mkdir() if content is None else path.write_bytes(content)
+    try:
+        tables.load(tmp_path)
+    except InputError as error:
+        assert str(path) in str(error) and "\n" not in str(error)
+    else:
+        assert name == "reliability" and content == b"PAR1\x00\x15\x04"  # a header without rows

@@ -32,14 +32,16 @@ def read(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def one_window(folder: Path) -> pd.DataFrame:
     """device, gpu, blocks, seconds, memory_mb (10^6 bytes) of every device with tables in `folder`, if any.
-    One window a call, one thread, no graph: what a wearable does. Memory is the measured peak on a GPU, as in
+    One window a call, one thread, no graph: what a wearable does. Seconds are the median over runs of the medians over
+    calls, which a few late calls do not move. Memory is the measured peak on a GPU, as in
     the paper; on a CPU, where the peak is mostly Python's, the sum of the network's parts."""
     columns = ["device", "gpu", "blocks", "seconds", "memory_mb"]
     if not any(folder.glob("*.csv")):
         return pd.DataFrame(columns=columns)
     table = settings(*read(folder)).query("batch == 1 and threads == 1 and variant == 'eager'")
     gpu, device = table.driver.str.contains("CUDA"), table.device + ", one window a call"
-    table = table.assign(device=device, gpu=gpu, memory_mb=table.memory_mb.mask(gpu, table.process_mb))
+    memory = table.memory_mb.mask(gpu, table.process_mb)
+    table = table.assign(device=device, gpu=gpu, seconds=table["median"], memory_mb=memory)
     return table[columns].reset_index(drop=True)
 
 
@@ -53,11 +55,13 @@ def table3(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
 
 
 def settings(time: pd.DataFrame, memory: pd.DataFrame) -> pd.DataFrame:
-    """One row per device, variant, threads, batch and size: seconds and their sd (means over the runs), MB.
+    """One row per device, variant, threads, batch and size: seconds and their sd (means over the runs), median, MB.
     memory_mb is the network's parts at the peak of inference, process_mb the measured peak, with the
     framework's constant; NaN at batches where memory was not measured."""
     keys = ["device", "driver", "variant", "threads", "batch", "blocks"]
-    seconds = time.groupby(keys, as_index=False).agg(seconds=("mean", "mean"), seconds_sd=("sd", "mean"))
+    seconds = time.groupby(keys, as_index=False).agg(
+        seconds=("mean", "mean"), seconds_sd=("sd", "mean"), median=("median", "median")
+    )
     held = memory[memory["mode"] == "inference"].set_index(["device", "batch", "blocks"])
     megabytes = {"memory_mb": held[list(PARTS)].sum(axis=1) / 1e6, "process_mb": held.measured / 1e6}
     return seconds.join(pd.DataFrame(megabytes), on=held.index.names)

@@ -27,6 +27,7 @@ GIVEN = {  # what only the one who trained it knows; the last four are what `ppg
     "error": "of people whom it was not trained on", "range": "of 99 % of their heart rates, BPM",
     "interval": "for each tracking, see `ppglib.models.predict.calibrate`", "tracking": "scale, jump and weight",
 }  # fmt: skip
+CURVES = ("near", "wider", "within")  # of an interval
 FOUND = ("design", "library", "weights")  # what `save` adds
 
 
@@ -43,7 +44,8 @@ def save(network: ResNet1D, path: str | Path, about: dict) -> None:
     weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     found = {"design": vars(network.design), "library": files.library_version(), "weights": _digest(weights)}
     about = about | FIXED | found
-    _check(path, about, weights)
+    _check_words(path, about)
+    _check_weights(path, about, weights)
     files.write(path, packed(weights, {key: json.dumps(value) for key, value in about.items()}))
 
 
@@ -57,18 +59,33 @@ def load(model: str | Path) -> ResNet1D:
         raise InputError(f"There is no model {str(model)!r}, by name or as a file: {instead_of(str(model), names())}")
     try:
         with safe_open(path, "pt") as file:
-            about = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            about = {key: files.from_json(value) for key, value in (file.metadata() or {}).items()}
             weights = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path} is damaged or no model of this library ({error}): get it again.") from None
-    _check(path, about, weights)
-    try:
-        network = ResNet1D(**about["design"])
-        network.load_state_dict(weights)
-    except (TypeError, ValueError, RuntimeError):
-        raise InputError(f"{path}: its weights do not fit its design {about['design']}: get it again.") from None
+    _check_words(path, about)
+    network = _network(path, about["design"], weights)
+    _check_weights(path, about, weights)
     network.about = about
     return network.eval()
+
+
+def _network(path, design, weights: dict) -> ResNet1D:
+    """The network of a design with these weights; looked at without memory first, as a design may ask for any size."""
+    try:
+        blocks = sum(name.endswith("conv1.weight") for name in weights)
+        if design["blocks"] != blocks or max(np.atleast_1d(design.get("dilations", 1))) > LENGTH:
+            raise ValueError
+        with torch.device("meta"):
+            needed = ResNet1D(**design).state_dict()
+        needed = {name: (value.shape, value.dtype) for name, value in needed.items()}
+        if needed != {name: (value.shape, value.dtype) for name, value in weights.items()}:
+            raise ValueError
+        network = ResNet1D(**design)
+        network.load_state_dict(weights)
+    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, OverflowError):
+        raise InputError(f"{path}: its weights do not fit its design {str(design)[:200]}: get it again.") from None
+    return network
 
 
 def tracking_model(about: dict) -> Model:
@@ -76,23 +93,38 @@ def tracking_model(about: dict) -> Model:
     return Model(**about["tracking"])
 
 
-def _check(path, about, weights) -> None:
+def _check_words(path, about: dict) -> None:
     if missing := [key for key in (*FIXED, *GIVEN, *FOUND) if key not in about]:
         raise InputError(f"{path} does not say its {', '.join(missing)}: give what `ppglib.models.GIVEN` lists.")
     for key, needed in FIXED.items():
         if about[key] != needed:
-            raise InputError(f"{path} has {key} {about[key]!r}, not {needed!r}: this library cannot use it.")
+            raise InputError(f"{path} has {key} {repr(about[key])[:80]}, not {needed!r}: this library cannot use it.")
+    band, moves = about["interval"], about["tracking"]
+    curves = _has(band, HOW) and all(_has(band[how], CURVES) and _alike(*(band[how][c] for c in CURVES)) for how in HOW)
+    if not (curves and _has(moves, Model._fields) and _numbers(moves.values()) and len(moves) == len(Model._fields)):
+        raise InputError(f"{path} says nothing usable about interval or tracking: save it anew.")
+    if not (_alike(about["range"]) and len(about["range"]) == 2):
+        raise InputError(f"{path} has range {str(about['range'])[:80]}, not two heart rates: save it anew.")
+
+
+def _check_weights(path, about: dict, weights: dict) -> None:
     if not all(torch.isfinite(value).all() for value in weights.values()):
         raise InputError(f"{path} has weights that are not finite: train or get it again.")
     if about["weights"] != _digest(weights):
         raise InputError(f"{path} is damaged, its weights are not those that were saved: get it again.")
-    band, moves = about["interval"], about["tracking"]
-    if not (_has(band, HOW) and _has(moves, Model._fields)):
-        raise InputError(f"{path} says nothing usable about interval or tracking: save it anew.")
 
 
 def _has(value, keys) -> bool:
     return isinstance(value, dict) and set(keys) <= set(value)
+
+
+def _numbers(values) -> bool:
+    return all(type(value) in (int, float) and abs(value) < 1e300 for value in values)
+
+
+def _alike(*lists) -> bool:
+    """Whether they are lists of numbers, of one length."""
+    return all(isinstance(one, list | tuple) and len(one) and _numbers(one) for one in lists) and len({*map(len, lists)}) == 1
 
 
 def _digest(weights) -> str:

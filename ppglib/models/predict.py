@@ -17,6 +17,7 @@ from ppglib.windows import gather
 
 DEFAULT = "largest"
 LOWEST_RATE = 16.0  # Hz: twice the upper edge of the pass band, 4 Hz, and a margin
+HIGHEST_RATE = 1000.0  # Hz: more carries nothing, and is most often a wrong unit
 LONGEST = 24 * 3600.0  # seconds without a sample: a longer gap is a wrong clock
 SHARE = 0.8  # of windows whose heart rate lies between low and high
 NEAR = 5.0  # BPM
@@ -31,15 +32,17 @@ PIECE = 600.0  # seconds that `heart_rate` goes through at a time
 def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | ResNet1D = DEFAULT, track: str = "none"):
     """Heart rate of a recording: a DataFrame, a row for each window of 8 s that starts every 2 s.
 
-    ppg: (n,) or (channels, n), whose mean is used; in any unit, with any offset, filtered or not. rate: Hz, at
-    least 16, 25 by default; or time: (n,) seconds of the samples, increasing. model: see `ppglib.models.load`.
+    ppg: (n,) or (channels, n), whose mean is used; in any unit, with any offset, filtered or not. rate: Hz, 16 to
+    1,000, 25 by default; or time: (n,) seconds of the samples, increasing. Holes and NaN of up to 0.2 s are bridged
+    inside a window, not at its ends. model: see `ppglib.models.load`.
     track: over consecutive windows, "none", "online" (given the past) or "smooth" (given all; it keeps some 10 kB
     a window meanwhile, the others nothing).
 
     Columns: start, end (s; on the clock of `time`), hr (BPM, median), low, high (BPM; they hold the heart rate
     of 80 % of windows of people whom the model was not trained on), p_within_5 (probability that hr is within
     5 BPM, from the same people), reason ("", or why a row has NaN: "gap", "not finite", "constant", "too short").
-    The models that come along learned from exercise (their `about["range"]`): at rest they can be far off.
+    The models that come along were tested on people in exercise (their `about["range"]`) and, at rest, on simulated
+    pulses (`about["still"]`): see their cards.
     Raises InputError for input that is no recording and for what `load` refuses."""
     ppg = _mean(ppg)
     if time is not None:
@@ -49,20 +52,28 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
         raise InputError(f"There is no tracking {track!r}: choose from {', '.join(tracking.HOW)}.")
     stream = Stream(model, RATE if rate is None else rate, "online" if track == "online" else "none")
     step = int(PIECE * stream.rate)
-    parts = [slice(i, i + step) for i in range(0, len(ppg), step)]
-    found = [part for at in parts for part in stream._found(ppg[at], None if time is None else time[at])]
-    if not found:
+    pieces = (slice(i, i + step) for i in range(0, len(ppg), step))
+    parts = (part for at in pieces for part in stream._found(ppg[at], None if time is None else time[at]))
+    if track == "smooth":
+        parts = _smoothed(list(parts), models.tracking_model(stream.network.about))
+    tables = [stream._table(*part, track) for part in parts]
+    if not tables:
         end = stream.origin + (stream.time[-1] + 1 / stream.rate if len(stream.time) else 0)
         row = {"start": stream.origin, "end": end} | dict.fromkeys(("hr", "low", "high", "p_within_5"), np.nan)
         return pd.DataFrame([row | {"reason": "too short"}])
-    if track == "smooth":
-        numbers, reasons, said = map(np.concatenate, zip(*found))
-        valid = np.flatnonzero(reasons == "")
-        runs = np.split(np.arange(len(valid)), np.flatnonzero(np.diff(valid) != 1) + 1) if len(valid) else []
-        if runs:
-            said[valid] = tracking.track(said[valid], runs, models.tracking_model(stream.network.about), track)
-        found = [(numbers, reasons, said)]
-    return pd.concat([stream._table(*part, track) for part in found], ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _smoothed(parts: list, moves: tracking.Model) -> list:
+    """What `Stream._found` yields for a whole recording, as one part, given all windows of each unbroken run."""
+    if not parts:
+        return []
+    numbers, reasons, said = map(np.concatenate, zip(*parts))
+    valid = np.flatnonzero(reasons == "")
+    if len(valid):
+        runs = np.split(np.arange(len(valid)), np.flatnonzero(np.diff(valid) != 1) + 1)
+        said[valid] = tracking.track(said[valid], runs, moves, "smooth")
+    return [(numbers, reasons, said)]
 
 
 class Stream:
@@ -71,9 +82,9 @@ class Stream:
     model, rate: as there. track: "none" or "online". It keeps some 8 s of samples, however long it runs."""
 
     def __init__(self, model: str | Path | ResNet1D = DEFAULT, rate: float = float(RATE), track: str = "none"):
-        if not (np.isfinite(rate) and rate >= LOWEST_RATE):
-            what = f"at least {LOWEST_RATE:g} samples a second are needed, and times in seconds"
-            raise InputError(f"The recording has {rate:.3g} samples a second: {what}.")
+        if not LOWEST_RATE <= rate <= HIGHEST_RATE:  # NaN neither
+            what = f"{LOWEST_RATE:g} to {HIGHEST_RATE:g} are needed, with `rate` in Hz and times in seconds"
+            raise InputError(f"The recording has {rate:.4g} samples a second: {what}.")
         if track not in ("none", "online"):
             raise InputError(f"A stream cannot be tracked by {track!r}, which needs what comes later: choose online.")
         self.network = model if isinstance(model, ResNet1D) else models.load(model)

@@ -15,29 +15,39 @@ def main(path: Path, model: str, track: str, rate: float | None, out: Path, plot
     """Predict every file, print a line for each, write `out` and with `plot` a PNG for each beside it.
 
     Raises InputError for a file that is no PPG, and then writes nothing."""
-    network, tables = models.load(model), {}
+    network, tables, clocks = models.load(model), {}, {}
     low, high = network.about["range"]
-    print(f"{model} was tested at {low:.0f} to {high:.0f} BPM: at other heart rates, at rest above all, it can be far off.")
+    far = "at other heart rates, at rest above all, it can be far off"
+    print(f"{model} was tested at {low:.0f} to {high:.0f} BPM: {far}.")
     for file in reader.files_in(path):
         if file.resolve() == out.resolve():  # of an earlier call
             continue
-        ppg, time = reader.read(file)
-        if time is None and rate is None:
-            raise InputError(f"{file} has no column 'time': give its samples a second with --rate.")
+        signal = reader.read(file, rate)
         try:
-            tables[file.name] = heart_rate(ppg, None if time is not None else rate, time, network, track)
+            tables[file.name] = heart_rate(signal.ppg, signal.rate, signal.time, network, track)
         except InputError as error:
             raise InputError(f"{file}: {error}") from None
-        print(f"{file.name}: {summary(tables[file.name])}")
+        clocks[file.name] = signal.clock
+        print(" ".join([f"{file.name}: {summary(tables[file.name])}", *signal.notes]))
     if not tables:
         raise InputError(f"There is nothing to predict in {path}: put CSV or Parquet files with a column 'ppg' there.")
-    whole = pd.concat([table.assign(file=name) for name, table in tables.items()], ignore_index=True)
+    shown = [table.assign(file=name, **told(table, clocks[name])) for name, table in tables.items()]
+    whole = pd.concat(shown, ignore_index=True)
     files.write_table(out, whole[["file", *whole.columns[:-1]]] if path.is_dir() else whole.drop(columns="file"))
     print(f"wrote {out}")
     for name, table in tables.items() if plot else ():
         png = out.with_name(f"{out.stem}.{name}.png") if path.is_dir() else out.with_suffix(".png")
         files.write(png, figure(table))
         print(f"wrote {png}")
+
+
+def told(table: pd.DataFrame, clock: str) -> dict[str, pd.Series]:
+    """Start and end as text: seconds to the last digit, or dates as in the file, in UTC if those state a time zone."""
+    if clock == "seconds":
+        return {name: table[name].map("{:.13g}".format) for name in ("start", "end")}
+    dates = {name: pd.to_datetime((1000 * table[name]).round(), unit="ms") for name in ("start", "end")}
+    zone = "Z" if clock == "dates with a time zone" else ""
+    return {name: date.map(lambda at: at.isoformat(timespec="milliseconds") + zone) for name, date in dates.items()}
 
 
 def summary(table: pd.DataFrame) -> str:

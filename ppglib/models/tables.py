@@ -1,46 +1,68 @@
-"""A PPG alone, without labels, from a CSV or Parquet file: columns `ppg`, or `ppg1`, `ppg2`..., and `time`."""
+"""A PPG alone, without labels, from a CSV or Parquet file: columns `ppg`, or `ppg1`, `ppg2`..., and `time`.
+
+Files are read, samples placed in time and holes found as in `ppglib.recordings.own`."""
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from ppglib.files import InputError
+from ppglib.models.predict import HIGHEST_RATE, LOWEST_RATE
+from ppglib.recordings import archives, columns, holes, stamps
+from ppglib.recordings.archives import hidden
 
-KINDS, LABELS = (".csv", ".parquet"), (".hr", ".beats", ".rr", ".ecg")
+TABLE = re.compile(r".*\.(csv|csv\.gz|parquet)", re.I)
+LABELS = re.compile(r"(.*\.)?(hr|beats|rr|ecg)\.\w+(\.gz)?", re.I)
+CHANNELS = ["ppg", *(f"ppg{number}" for number in range(100))]
+
+
+class Signal(NamedTuple):
+    """ppg: (n,), the mean of the channels, NaN where it is empty. time: (n,) seconds, without what is no signal.
+
+    rate: Hz. clock: "seconds", or "dates" with or without a time zone; then `time` counts from 1970."""
+
+    ppg: np.ndarray
+    time: np.ndarray
+    rate: float
+    clock: str
+    notes: list[str]
 
 
 def files_in(path: Path) -> list[Path]:
     """The file itself, or the tables in a folder but for those of labels (NAME.hr.csv and so on)."""
     if path.is_file():
         return [path]
-    tables = [p for p in sorted(path.glob("*")) if p.suffix in KINDS and p.is_file()]
-    found = [p for p in tables if not p.stem.endswith(LABELS)]
+    tables = [p for p in sorted(path.glob("*")) if TABLE.fullmatch(p.name) and p.is_file() and not hidden(Path(p.name))]
+    found = [p for p in tables if not LABELS.fullmatch(p.name)]
     if not found:
         raise InputError(f"There is no file {path} and no folder of that name with CSV or Parquet files: name one.")
     return found
 
 
-def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """PPG (channels, n) and seconds (n,), None where the file has no column `time`.
+def read(path: Path, rate: float | None = None) -> Signal:
+    """The PPG of a file; rate: Hz, for one without a column `time`.
 
-    Raises InputError for what is no table, has no such column, or holds text in one."""
-    wanted = re.compile(r"time|ppg\d*")
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except Exception as error:  # parsers raise many types on damaged bytes
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:100]
-        raise InputError(f"{path} cannot be read as a table ({why}): export it as CSV or Parquet again.") from None
-    found = {name: table[name] for name in table if wanted.fullmatch(str(name))}
-    if not found.keys() - {"time"}:
-        has = ", ".join(map(str, table))[:100]
-        raise InputError(f"{path} has no column 'ppg', nor 'ppg1', 'ppg2'...: it has {has}; rename the one of the PPG.")
-    if not len(table):
-        raise InputError(f"{path} holds no rows below its names: export it again.")
-    for name, column in found.items():
-        if not pd.api.types.is_numeric_dtype(column):
-            raise InputError(f"{path}: column {name!r} holds text, expected numbers: mend or remove these rows.")
-    time = found.pop("time", None)
-    as_floats = [column.to_numpy(np.float64, na_value=np.nan) for column in found.values()]
-    return np.array(as_floats), None if time is None else time.to_numpy(np.float64, na_value=np.nan)
+    Raises InputError for what is no table, lacks a column or holds text, and for times that place no samples."""
+    file = archives.file(path, damage=archives.OWN)
+    table = columns.read(file, *CHANNELS, "time")
+    channels = [name for name in table if name in CHANNELS]
+    if not channels:
+        columns.need(file, table, "ppg")
+    notes = []
+    if "time" in table:
+        time, rate, told = stamps.of_samples(str(path), table.time.to_numpy(), LOWEST_RATE, HIGHEST_RATE)
+        notes += [told] * bool(told)
+    elif rate is None:
+        raise InputError(f"{path} has no column 'time': give its samples a second with --rate.")
+    else:
+        table = table.reindex(range(2, table.index[-1] + 1))  # rows that hold nothing are samples too
+        time = np.arange(len(table)) / rate
+    ppg = sum(table[name].to_numpy() for name in channels) / len(channels)
+    level, good, lost = holes.find(ppg, rate)
+    if not good.any():
+        raise InputError(f"{path} holds no signal ({', '.join(lost)}): check the column `{channels[0]}`.")
+    notes += [f"{seconds:.1f} s left out ({cause})." for cause, seconds in lost.items()]
+    there = good | ~np.isfinite(ppg)
+    return Signal(np.where(good, level, np.nan)[there], time[there], rate, table.attrs["clock"], notes)

@@ -3,24 +3,26 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 
 from ppglib.files import InputError, instead_of
-from ppglib.recordings import dalia, galaxyppg, open_sets, own, sources, wildppg
+from ppglib.recordings import sources
 from ppglib.recordings.archives import refuse_copies
 from ppglib.windows import Recording, Windows, build
 
-READERS = {
-    "spc2015": open_sets.spc2015,
-    "spc2015_test": open_sets.spc2015_test,
-    "bami1": open_sets.bami1,
-    "bami2": open_sets.bami2,
-    "ppg_dalia": dalia.read,
-    "wildppg": wildppg.read,
-    "wildppg_hf": partial(wildppg.read, dataset="wildppg_hf"),  # so that both forms can lie in one root
-    "galaxyppg": galaxyppg.read,
-    "own": own.read,
+READERS = {  # module and function, imported at first use
+    "spc2015": "open_sets.spc2015",
+    "spc2015_test": "open_sets.spc2015_test",
+    "bami1": "open_sets.bami1",
+    "bami2": "open_sets.bami2",
+    "ppg_dalia": "dalia.read",
+    "dalia_s6_stairs": "dalia.excerpt",
+    "wildppg": "wildppg.read",
+    "wildppg_hf": "wildppg.read_hf",
+    "galaxyppg": "galaxyppg.read",
+    "own": "own.read",
 }
 SIMULATED = "SIMULATED"  # `ppglib.simulate` puts a file of this name into the root it writes
 
@@ -33,7 +35,9 @@ def load(dataset: str, root: str | Path) -> Iterator[Recording]:
     simulated = (Path(root) / SIMULATED).exists()
     if not simulated:
         sources.verify(dataset, root)
-    return map(partial(replace, simulated=simulated), refuse_copies(READERS[dataset](folder)))
+    module, function = READERS[dataset].split(".")
+    reader = getattr(import_module(f"ppglib.recordings.{module}"), function)
+    return map(partial(replace, simulated=simulated), refuse_copies(reader(folder)))
 
 
 def locate(dataset: str, root: str | Path) -> Path:

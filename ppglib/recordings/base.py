@@ -1,31 +1,22 @@
 """What readers share: MAT files, nested content, tables, and what lies in each window."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import scipy.io
 
 from ppglib.files import InputError
-from ppglib.recordings.archives import Member
+from ppglib.recordings import archives, columns, mat
 from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
 
 RATE_TOLERANCE = 0.02  # a rate that is further from the published one is refused
-
-
-def load_mat(member: Member, variables: list[str], simplify: bool = False) -> dict:
-    """Those of the variables that a MAT v5 file has; InputError if it is unreadable."""
-    member.verify()
-    with member.open() as stream:
-        return scipy.io.loadmat(stream, variable_names=variables, simplify_cells=simplify)
 
 
 def read_mat(path: Path, shapes: dict[str, tuple]) -> list[np.ndarray]:
     """Variables of a MAT v5 file as float64, each checked against its shape; None in a shape is any length > 0."""
     if not path.is_file():
         raise InputError(f"{path} is missing: fetch it again or name the right data folder.")
-    content = load_mat(Member(str(path), path.name, partial(open, path, "rb")), list(shapes))
+    content = mat.load(archives.file(path), list(shapes))
     for name, shape in shapes.items():
         value = nested(content, path, name)
         fits = is_numeric(value) and value.ndim == len(shape) and all(value.shape)
@@ -50,18 +41,14 @@ def nested(content, name, *keys: str):
     return content
 
 
-def read_table(member: Member, clock: str, *numbers: str, texts: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Columns of a CSV or Parquet file: `clock`, finite in every row, and `numbers` as float64, `texts` as str."""
-    with member.open() as stream:
-        csv = not member.path.endswith(".parquet")
-        table = pd.read_csv(stream, dtype=dict.fromkeys(texts, str)) if csv else pd.read_parquet(stream)
-    for column in (clock, *numbers, *texts):
-        if column not in table:
-            raise InputError(f"{member.name} has no column {column!r}: it has {', '.join(map(str, table))}.")
-        if column not in texts:
-            if not pd.api.types.is_numeric_dtype(table[column]):
-                raise InputError(f"{member.name}: column {column!r} holds text, expected numbers.")
-            table[column] = table[column].to_numpy(np.float64, na_value=np.nan)
+def read_table(member: archives.Member, clock: str, *numbers: str, texts: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Columns of a published CSV: `clock`, finite in every row, and `numbers` as float64, `texts` as str; no others."""
+    table = columns.raw(member, (clock, *numbers, *texts), texts)
+    columns.need(member, table, clock, *numbers, *texts)
+    for column in (clock, *numbers):
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            raise InputError(f"{member.name}: column {column!r} holds text, expected numbers.")
+        table[column] = table[column].to_numpy(np.float64, na_value=np.nan)
     if not np.isfinite(table[clock]).all():
         raise InputError(f"{member.name}: column {clock!r} is empty or not finite in some row.")
     return table

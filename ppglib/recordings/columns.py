@@ -6,12 +6,16 @@ import gzip
 import numpy as np
 import pandas as pd
 
-from ppglib.files import InputError
-from ppglib.recordings.archives import BUFFER, Member
+from ppglib.files import LARGEST_GB, InputError, largest
+from ppglib.recordings.archives import BUFFER, Member, in_proportion
 
 CLOCKS = ("time", "start", "stop")
-LARGEST = 2e9  # bytes, of a table as text and of the columns that are read
+LARGEST = 2e9  # bytes, of a table as text and of the columns that are read; see `files.largest`
+# Bytes that the columns of any table may take, or so many for each byte on the disk, and as text.
+FREE, TIMES, TEXT_TIMES = 80e6, 8, 16
 MOST_COLUMNS = 1000
+LONGEST_TEXT = 100  # characters of a date or an activity
+BLOCK = 100_000  # dates that are read together
 FIRST_LINE, FOOTER = 1 << 16, 1 << 24  # bytes of a CSV's header and of a Parquet file's description
 ZONE = r"[T ].*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"  # the end of a date that states its time zone
 DATES = "seconds or dates such as 2025-01-31T12:00:00.25+01:00"
@@ -23,9 +27,7 @@ def read(member: Member, *known: str) -> pd.DataFrame:
     `time`, `start` and `stop` become seconds and are finite; `attrs["clock"]` says what they were: seconds, or
     dates with or without a time zone; `attrs["all"]` names all columns. The index counts rows from the header's 1.
     Raises InputError for a table that is none, has no rows, is too large or holds a text that is no number."""
-    with member.open() as stream:
-        parquet = member.path.lower().endswith(".parquet")
-        table = _parquet(member, stream, known) if parquet else _csv(member, stream, known)
+    table = raw(member, known, ("activity",))
     everything = table.attrs["all"]
     table.index = pd.RangeIndex(2, 2 + len(table))
     table = table.dropna(how="all")
@@ -47,6 +49,15 @@ def read(member: Member, *known: str) -> pd.DataFrame:
     return table
 
 
+def raw(member: Member, known: tuple[str, ...], texts: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Those columns of `known` that the table has, named as there, however the file spells them; `texts` as text."""
+    with member.open() as stream:
+        parquet = member.path.lower().endswith(".parquet")
+        spelled = {name.lower(): name for name in known}
+        read_table = _parquet if parquet else _csv
+        return read_table(member, stream, spelled, {name.lower() for name in texts}).rename(columns=spelled)
+
+
 def need(member: Member, table: pd.DataFrame, *columns: str) -> None:
     """InputError if the table lacks one of the columns."""
     if lacking := [column for column in columns if column not in table]:
@@ -55,19 +66,19 @@ def need(member: Member, table: pd.DataFrame, *columns: str) -> None:
 
 def _lacks(member: Member, columns, has: list[str]) -> str:
     more = f" and {len(has) - 20} more" if len(has) > 20 else ""
-    return f"{member.name} has no column {columns[0]!r}: it has {', '.join(has[:20])}{more}."
+    return f"{member.name} has no column {columns[0]!r}: it has {', '.join(one[:40] for one in has[:20])}{more}."
 
 
-def _csv(member: Member, stream, known) -> pd.DataFrame:
+def _csv(member: Member, stream, known, texts) -> pd.DataFrame:
     packed = member.path.lower().endswith(".gz")
     unpack = lambda file: gzip.GzipFile(fileobj=file) if packed else file  # noqa: E731
     with member.open() as first:
         text = unpack(first)
-        line, size = text.readline(FIRST_LINE), 0
-        while size <= LARGEST and (block := text.read(BUFFER)):
-            size += len(block)
-    if size > LARGEST or len(line) == FIRST_LINE:
-        _too_large(member, f"more than {LARGEST / 1e9:g} GB" if size > LARGEST else f"a header of {FIRST_LINE} bytes")
+        line, size, rows, most = text.readline(FIRST_LINE), 0, 0, largest(LARGEST)
+        while size <= most and (block := text.read(BUFFER)):
+            size, rows = size + len(block), rows + max(block.count(b"\n"), block.count(b"\r"))
+    if size > most or len(line) == FIRST_LINE:
+        _too_large(member, f"more than {most / 1e9:g} GB" if size > most else f"a header of {FIRST_LINE} bytes")
     header = line.decode("utf-8-sig").strip()
     separator = max(",;\t", key=header.count)
     names = [name.strip().lower() for name in next(csv.reader([header], delimiter=separator), [])]
@@ -75,23 +86,26 @@ def _csv(member: Member, stream, known) -> pd.DataFrame:
         raise InputError(f"{member.name} has no rows.")
     if len(names) > MOST_COLUMNS:
         _too_large(member, f"{len(names)} columns")
-    use = [name for name in names if name in known]
-    at = sorted(names.index(name) for name in set(use))
-    how = {"sep": separator, "skiprows": 1, "header": None, "usecols": at, "index_col": False}
-    how |= {"skip_blank_lines": False, "dtype": {k: str for k in at if names[k] == "activity"}}
+    at = [k for k, name in enumerate(names) if name in known]
+    _once(member, [names[k] for k in at])
+    in_proportion(member.name, size, member.size(), FREE, TEXT_TIMES)
+    in_proportion(member.name, 8 * rows * len(at), member.size(), FREE, TIMES)
+    # all names, or the first row would decide how many columns there are
+    how = {"sep": separator, "skiprows": 1, "names": range(len(names)), "usecols": at, "index_col": False}
+    how |= {"skip_blank_lines": False, "dtype": {k: str for k in at if names[k] in texts}}
     try:
         table = pd.read_csv(unpack(stream), skipinitialspace=True, low_memory=False, **how)
     except pd.errors.EmptyDataError:
         table = pd.DataFrame(columns=at)
     table.columns = [names[k] for k in at]
     for column in table if separator != "," else ():  # such tables may have a decimal comma
-        if not pd.api.types.is_numeric_dtype(table[column]) and column != "activity":
+        if not pd.api.types.is_numeric_dtype(table[column]) and column not in texts:
             table[column] = table[column].str.replace(",", ".")
     table.attrs["all"] = names
     return table
 
 
-def _parquet(member: Member, stream, known) -> pd.DataFrame:
+def _parquet(member: Member, stream, known, texts) -> pd.DataFrame:
     from pyarrow import parquet  # here: few need it
 
     stream.seek(-8, 2)
@@ -99,19 +113,68 @@ def _parquet(member: Member, stream, known) -> pd.DataFrame:
     if mark == b"PAR1" and about > FOOTER:
         _too_large(member, f"a description of {about / 1e6:.0f} MB")
     stream.seek(0)
-    file = parquet.ParquetFile(stream)
-    names, meta = file.schema_arrow.names, file.metadata
-    if len(names) > MOST_COLUMNS:
-        _too_large(member, f"{len(names)} columns")
-    use = {name: name.strip().lower() for name in names if name.strip().lower() in known}
+    schema = parquet.read_schema(stream)
+    use = {name: name.strip().lower() for name in schema.names if name.strip().lower() in known}
+    if len(schema.names) > MOST_COLUMNS:
+        _too_large(member, f"{len(schema.names)} columns")
+    _once(member, [name for name in map(str.lower, map(str.strip, schema.names)) if name in known])
+    for name in use:
+        if not _flat(schema.field(name).type):
+            what = f"{member.name}: column {name[:LONGEST_TEXT]!r} holds {str(schema.field(name).type)[:LONGEST_TEXT]}"
+            raise InputError(f"{what}, expected numbers, dates or texts.")
+    texts = [name for name in use if _text(schema.field(name).type)]
+    stream.seek(0)
+    # texts as they are packed: a few long ones that are repeated would fill the memory
+    file = parquet.ParquetFile(stream, read_dictionary=texts)
+    meta, most = file.metadata, largest(LARGEST)
     groups = [meta.row_group(k) for k in range(meta.num_row_groups)]
     parts = [group.column(k) for group in groups for k in range(group.num_columns)]
     size = sum(part.total_uncompressed_size for part in parts if part.path_in_schema in use)
-    if (size := max(size, 8 * meta.num_rows * len(use))) > LARGEST:
+    if (size := max(size, 8 * meta.num_rows * len(use))) > most:
         _too_large(member, f"{size / 1e9:.1f} GB when read")
-    table = file.read(columns=list(use)).to_pandas(ignore_metadata=True).rename(columns=use)
-    table.attrs["all"] = [str(name).strip().lower() for name in names]
+    in_proportion(member.name, size, member.size(), FREE, TIMES)
+    table = _frame(member, file.read(columns=list(use), use_threads=False), texts).rename(columns=use)
+    table.attrs["all"] = [str(name).strip().lower() for name in schema.names]
     return table
+
+
+def _text(kind) -> bool:
+    from pyarrow import types
+
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind)
+
+
+def _flat(kind) -> bool:
+    """Whether a column has one number, date or text a row."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _flat(kind.value_type)
+    number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind)
+    return number or types.is_temporal(kind) and not types.is_interval(kind) or _text(kind) or types.is_null(kind)
+
+
+def _frame(member: Member, table, texts: list[str]) -> pd.DataFrame:
+    """An Arrow table as a frame: numbers that Python would hold one by one as float64, days as dates."""
+    import pyarrow
+
+    for k, (name, kind) in enumerate(zip(table.column_names, table.schema.types)):
+        if name in texts:
+            for chunk in table.column(name).chunks:
+                longest = pyarrow.compute.max(pyarrow.compute.binary_length(chunk.dictionary.cast("string"))).as_py()
+                if (longest or 0) > LONGEST_TEXT:
+                    raise InputError(f"{member.name}: column {name!r} holds a text of {longest} bytes: shorten it.")
+        target = {True: pyarrow.float64()}.get(pyarrow.types.is_decimal(kind) or pyarrow.types.is_boolean(kind))
+        target = pyarrow.timestamp("ms") if pyarrow.types.is_date(kind) else target
+        if target:
+            table = table.set_column(k, name, table.column(k).cast(target, safe=False))
+    frame = table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
+    return frame.astype(dict.fromkeys(texts, object))  # rows share what is repeated
+
+
+def _once(member: Member, names: list[str]) -> None:
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"{member.name} has two columns {twice[0]!r}: keep one.")
 
 
 def _too_large(member: Member, what: str) -> None:
@@ -134,8 +197,7 @@ def _seconds(name: str, column: str, values: pd.Series) -> tuple[pd.Series, str]
         if kind == "M":
             date, zoned = pd.to_datetime(values, utc=True), pd.Series(values.dt.tz is not None, values.index)
         else:
-            date = pd.to_datetime(values.astype(str), format="ISO8601", utc=True, errors="coerce")
-            zoned = values.astype(str).str.contains(ZONE)
+            date, zoned = map(pd.concat, zip(*map(_dates, _blocks(values))))
         _refuse(name, column, values, date.isna() & values.notna(), f"expected {DATES}")
         _refuse(name, column, values, (zoned != zoned.iloc[0]) & values.notna(), "with a time zone in some rows only")
         clock = "dates with a time zone" if zoned.iloc[0] else "dates without a time zone"
@@ -144,6 +206,15 @@ def _seconds(name: str, column: str, values: pd.Series) -> tuple[pd.Series, str]
     number = number.astype(np.float64)
     _refuse(name, column, None, ~np.isfinite(number), "")
     return number, clock
+
+
+def _blocks(values: pd.Series) -> list[pd.Series]:
+    return [values.iloc[k : k + BLOCK] for k in range(0, len(values), BLOCK)]
+
+
+def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:
+    text = values.astype(str)
+    return pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce"), text.str.contains(ZONE)
 
 
 def _refuse(name: str, column: str, values, wrong: pd.Series, expected: str) -> None:

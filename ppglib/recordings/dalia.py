@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ppglib.files import InputError
+from ppglib.files import InputError, short
 from ppglib.recordings import archives, array_pickle
 from ppglib.recordings.base import RATE_TOLERANCE, in_windows, nested, window_count
 from ppglib.recordings.sources import how_to_get
 from ppglib.windows import Recording
 
-DATASET = "ppg_dalia"
+DATASET, EXCERPT = "ppg_dalia", "dalia_s6_stairs"
+WINDOWED_RATE, OVERLAP, WINDOW = 32.0, 192, 256  # Hz and samples of the form that holds windows
 BVP_RATE, ACTIVITY_RATE = 64.0, 4  # Hz
 ACTIVITIES = "transient,sitting,stairs,table soccer,cycling,driving,lunch,walking,working".split(",")
 
@@ -33,7 +34,8 @@ def _recording(person: str, member: archives.Member) -> Recording:
         content = array_pickle.load(stream, member.name)
     subject = nested(content, member.name, "subject")
     if subject != person:
-        raise InputError(f"{member.name} says that it is {subject!r}: is it a copy of that participant?")
+        said = short(subject) if isinstance(subject, str) else f"a {type(subject).__name__}"  # nested, it may have no end
+        raise InputError(f"{member.name} says that it is {said}: is it a copy of that participant?")
 
     def column(*keys):
         name = f"{member.name}: {'/'.join(keys)}"
@@ -67,3 +69,33 @@ def _activities(code: np.ndarray, windows: int, name: str) -> np.ndarray:
     time = np.arange(len(code)) / ACTIVITY_RATE
     counts = [in_windows(time[code == k], code[code == k], windows)[0] for k in range(len(ACTIVITIES))]
     return np.array(ACTIVITIES)[np.argmax(counts, axis=0)]
+
+
+def excerpt(folder: Path) -> Iterator[Recording]:
+    """The form in which public code keeps DaLiA: a pickle of 8-s windows `X` (n, channels, 256) at 32 Hz, of which the
+    first channel is PPG, with heart rates `y`, people `groups` and `activity`. A recording is a stretch of windows that
+    start 2 s apart."""
+    with archives.members(folder) as found:
+        (member, *others) = [member for member in found if member.path.endswith(".pkl")] or [None]
+        if member is None or others:
+            number = len(others) + bool(member)
+            raise InputError(f"{folder} needs one .pkl file with windows of DaLiA, and has {number}: keep one.")
+        with member.open() as stream:
+            content = array_pickle.load(stream, member.name)
+    keys = ("X", "y", "groups", "activity")
+    x, hr, who, activity = (array_pickle.to_numpy(nested(content, member.name, k), f"{member.name}: {k}") for k in keys)
+    if not all(values.size and values.ndim for values in (x, hr, who, activity)):
+        raise InputError(f"{member.name} has nothing in one of {', '.join(keys)}: it is not the published form.")
+    hr, who, activity = (values.reshape(len(values), -1)[:, 0] for values in (hr, who, activity))
+    if x.ndim != 3 or x.shape[2] != WINDOW or {len(hr), len(who), len(activity)} != {len(x)} or not len(x):
+        shape = f"X of shape {x.shape} and {len(hr)} labels, expected (n, channels, {WINDOW}) and n"
+        raise InputError(f"{member.name} has {shape}: it is not the published form.")
+    if not np.isin(activity, np.arange(len(ACTIVITIES))).all():
+        raise InputError(f"{member.name} has other activities than 0 to {len(ACTIVITIES) - 1}: it is not as published.")
+    ppg, names = x[:, 0].astype(np.float64), np.array(ACTIVITIES)[activity.astype(int)]
+    anew = (ppg[1:, :OVERLAP] != ppg[:-1, -OVERLAP:]).any(axis=1) | (who[1:] != who[:-1])
+    for number, rows in enumerate(np.split(np.arange(len(ppg)), np.flatnonzero(anew) + 1), 1):
+        signal = np.concatenate([ppg[rows[0]], *ppg[rows[1:], OVERLAP:]])
+        person = f"S{who[rows[0]]:g}"
+        about = EXCERPT, person, f"{person} part {number}"
+        yield Recording(*about, signal[None], WINDOWED_RATE, hr[rows].astype(np.float64), activity=names[rows])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ppglib.files import InputError
+from ppglib.files import InputError, short
 from ppglib.recordings import archives, ecg
 from ppglib.recordings.base import RATE_TOLERANCE, check_forwards, constant_runs, read_table, window_count
 from ppglib.recordings.sources import how_to_get
@@ -107,5 +107,5 @@ def _sessions(events: archives.Member, origin: float, windows: int) -> np.ndarra
         elif str(status).upper() == "EXIT" and session in entered:
             names[(start >= entered.pop(session)) & (start + WINDOW_SECONDS <= at / 1000)] = session
         else:
-            raise InputError(f"{events.name}: session {session!r} is {status!r} without an ENTER before.")
+            raise InputError(f"{events.name}: session {short(session)} is {short(status)} without an ENTER before.")
     return names.astype(str)

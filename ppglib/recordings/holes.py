@@ -3,9 +3,8 @@
 import numpy as np
 
 from ppglib.recordings.base import constant_runs
-from ppglib.windows import LARGEST
+from ppglib.windows import BRIDGED, LARGEST
 
-BRIDGED = 0.2  # seconds: an interpolated hole of so long costs nothing, one of 0.3 s 0.1 BPM
 FLAT = 0.5  # seconds of one value
 ZEROS = 0.2  # seconds of zeros
 STEP, STEP_TO_ZERO = 20.0, 5.0  # sizes of the pulse between two samples: 1.4 s of the 11 hours of the open sets

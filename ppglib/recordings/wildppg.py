@@ -10,8 +10,8 @@ import numpy as np
 
 from ppglib.files import InputError
 from ppglib.metrics import spectral_peak
-from ppglib.recordings import archives, ecg
-from ppglib.recordings.base import RATE_TOLERANCE, constant_runs, is_numeric, load_mat, nested, window_count
+from ppglib.recordings import archives, ecg, mat
+from ppglib.recordings.base import RATE_TOLERANCE, constant_runs, is_numeric, nested, window_count
 from ppglib.recordings.sources import how_to_get
 from ppglib.task import WINDOW_SECONDS
 from ppglib.windows import Recording
@@ -40,8 +40,13 @@ def read(folder: Path, dataset: str = "wildppg") -> Iterator[Recording]:
             yield _raw(person, member, dataset)
 
 
+def read_hf(folder: Path) -> Iterator[Recording]:
+    """As `read`, under a name of its own, so that both forms can lie in one root."""
+    return read(folder, "wildppg_hf")
+
+
 def _raw(person: str, member: archives.Member, dataset: str) -> Recording:
-    content = load_mat(member, ["wrist", "sternum"], simplify=True)
+    content = mat.load(member, ["wrist", "sternum"], simplify=True)
     ppg = _signal(content, member.name, "wrist", "ppg_g")
     heart = _signal(content, member.name, "sternum", "ecg")
     del content  # the other channels of both sites, ten times as much
@@ -70,7 +75,7 @@ def _signal(content: dict, name: str, site: str, channel: str) -> np.ndarray:
 
 
 def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
-    content = load_mat(member, [*PPG_KEYS, HR_KEY])
+    content = mat.load(member, [*PPG_KEYS, HR_KEY])
     ppg_key = next((key for key in PPG_KEYS if key in content), PPG_KEYS[0])
     ppg_cells, hr_cells = (np.ravel(nested(content, member.name, key)) for key in (ppg_key, HR_KEY))
     if not (ppg_cells.dtype == hr_cells.dtype == object and len(ppg_cells) == len(hr_cells)):

@@ -6,7 +6,7 @@ from ppglib.results import bootstrap
 from ppglib.results import evidence as ev
 from ppglib.results.bootstrap import interval
 from ppglib.results.controls import compare, frame
-from ppglib.results.tables import BASELINES, Results
+from ppglib.results.tables import BASELINES, Results, main_split
 
 PREFIX = "without-"
 
@@ -20,25 +20,27 @@ def held_out(results: Results, recipe: str) -> list[str]:
 def table(results: Results, recipe: str) -> pd.DataFrame:
     """One row per held-out set, strategy and size, in BPM with limits: everyone, held_out, in_domain, gap.
 
-    At the largest teacher. everyone: all people of the set. in_domain: the same condition under the
-    split by person, where other people of the set were trained on. held_out and gap = held_out -
+    At the largest teacher. everyone: all people of the set. in_domain: the same condition under the split by
+    person (`tables.main_split`), where other people of the set were trained on. held_out and gap = held_out -
     in_domain are over the people (`both` of them) whom both were tested on, paired."""
     own, rows = results.runs[results.runs.recipe == recipe], []
     for dataset in held_out(results, recipe):
-        runs = own[own.split.isin([PREFIX + dataset, "person"]) & ~own.strategy.isin(BASELINES)]
+        main = main_split(own[own.split != PREFIX + dataset], recipe)
+        runs = own[own.split.isin([PREFIX + dataset, main]) & ~own.strategy.isin(BASELINES)]
         people = results.people[(results.people.dataset == dataset) & results.people.run_id.isin(runs.run_id)]
-        known = people[people.run_id.isin(runs[runs.split == "person"].run_id)].person.unique()
+        known = people[people.run_id.isin(runs[runs.split != PREFIX + dataset].run_id)].person.unique()
         every = bootstrap.draws(runs, people)
         both = bootstrap.draws(runs, people[people.person.isin(known)]) if len(known) else every
-        for key in (k for k in every.index if k[1] != "person" and k[4] in (0, own.teacher.max())):
-            inside = both.reindex([(recipe, "person", *key[2:])]).iloc[0]  # NaN if it was not run
+        for key in (k for k in every.index if k[1] == PREFIX + dataset and k[4] in (0, own.teacher.max())):
+            inside = both.reindex([(recipe, main, *key[2:])]).iloc[0]  # NaN if it was not run
             values = every.loc[key], both.loc[key], inside, both.loc[key] - inside
             limits = [limit for value in values for limit in interval(value)]
             rows.append((dataset, *key[2:], people.person.nunique(), len(known), *limits))
     columns = ["dataset", "strategy", "student", "teacher", "people", "both"]
     values = ("everyone", "held_out", "in_domain", "gap")
     columns += [name + end for name in values for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=columns).assign(simulated=bool(results.name))
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(tested=table.people, simulated=bool(results.name))
 
 
 def gains(results: Results, recipe: str) -> pd.DataFrame:

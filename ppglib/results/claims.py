@@ -16,7 +16,7 @@ from ppglib.results.claims_of_field import SMALL, Seen, by_field, seen
 from ppglib.results.evidence import Evidence, beside, mean_gap, ours, pairs, printed, top
 from ppglib.results.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot
 from ppglib.results.outcome import effect_text, finding, significant, span
-from ppglib.results.tables import Paper, Results, recipes
+from ppglib.results.tables import Paper, Results, recipes, tested
 
 FOUR = ("hard", "soft", "dkd", "feature")
 
@@ -184,7 +184,7 @@ def judge(results: Results, paper: Paper, measured: pd.DataFrame | None = None) 
     every = {"paper's tables": verdicts(printed(paper), paper.claims).assign(simulated=False)}
     for recipe in recipes(results.runs):
         own = verdicts(ours(results, recipe, measured=measured), paper.claims, seen(results, recipe))
-        every[recipe] = own.assign(simulated=bool(results.name))
+        every[recipe] = own.assign(simulated=bool(results.name), tested=tested(results, recipe))
     return every
 
 

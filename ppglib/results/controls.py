@@ -101,25 +101,27 @@ def _leak(results: Results, recipe: str) -> list[Row]:
 
     In the former, people are in training and test, and so are windows that overlap: both make a network
     look better than it is, and this control cannot distinguish the two."""
-    chosen = (results.runs.recipe == recipe) & (results.runs.split == "person")
+    main = tables.main_split(results.runs, recipe)
+    chosen = (results.runs.recipe == recipe) & (results.runs.split == main)
     tested = results.people[results.people.run_id.isin(results.runs.run_id[chosen])]
     both = results.people.merge(tested[["dataset", "person"]].drop_duplicates())
     own, rows = _side_by_side(results, both), []
     for strategy in ("scratch", "soft"):
         keys = [k for k in own.mae.index if k[:4] == (recipe, "shuffled", strategy, 8)]
-        found = [(k, (recipe, "person", *k[2:])) for k in keys]
+        found = [(k, (recipe, main, *k[2:])) for k in keys]
         rows.append(compare(own, LEAK, f"shuffled - person, {strategy}", found))
     return rows
 
 
 def _recipes(results: Results, recipe: str) -> list[Row]:
     """The same networks under the other recipes; once, in the table of the first recipe."""
-    first, *others = tables.recipes(results.runs)
-    if recipe != first or not others:
+    others = [other for other in tables.recipes(results.runs) if other != recipe]
+    if recipe != next(iter(tables.recipes(results.runs)), "") or not others:
         return []
+    main = tables.main_split(results.runs, recipe)
     own, rows = _side_by_side(results, results.people), []
     for other, strategy in product(others, ("scratch", "soft", "dkd", "gaussian")):
-        found = [((other, *k[1:]), k) for k in own.mae.index if k[:3] == (recipe, "person", strategy)]
+        found = [((other, *k[1:]), k) for k in own.mae.index if k[:3] == (recipe, main, strategy)]
         rows.append(compare(own, "what a recipe is worth", f"{other} - {recipe}, {strategy}", found))
     return rows
 
@@ -127,12 +129,14 @@ def _recipes(results: Results, recipe: str) -> list[Row]:
 def _decoders(results: Results, recipe: str) -> list[Row]:
     """Expectation and median over bins against argmax, networks of Table 2 and beyond (equal weights)."""
     mae = {name: tables.draws(results, name) for name in DECODERS}
-    networks = [k for k in mae["argmax"].index if k[:2] == (recipe, "person") and k[3]]
+    main = tables.main_split(results.runs, recipe)
+    networks = [k for k in mae["argmax"].index if k[:2] == (recipe, main) and k[3]]
     keys = [k for k in networks if k[4] in (0, max(teacher for *_, teacher in networks))]
     rows = []
     for name in ("expectation", "median"):
-        gap = (mae[name].loc[keys] - mae["argmax"].loc[keys]).to_numpy().mean(axis=0)
-        rows.append(Row("decoding the same network", f"{name} - argmax", len(keys), *interval(gap)))
+        gap = (mae[name].loc[keys] - mae["argmax"].loc[keys]).to_numpy()
+        effect = interval(gap.mean(axis=0)) if keys else ()
+        rows.append(Row("decoding the same network", f"{name} - argmax", len(keys), *effect))
     return rows
 
 

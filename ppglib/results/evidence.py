@@ -8,7 +8,7 @@ import pandas as pd
 from ppglib import scaling
 from ppglib.results import bootstrap
 from ppglib.results.bootstrap import KEY, interval
-from ppglib.results.tables import BASELINES, Paper, Results, draws
+from ppglib.results.tables import BASELINES, Paper, Results, draws, main_split
 from ppglib.task import DECODERS
 
 LEVELS = ["strategy", "student", "teacher"]
@@ -103,11 +103,12 @@ def blocks(students) -> np.ndarray:
     return np.array([int(str(student).split()[0]) for student in students], int)
 
 
-def ours(results: Results, recipe: str, split="person", measured=None, decoder="argmax") -> Evidence:
-    """Every complete condition of one recipe and split, with draws over people.
+def ours(results: Results, recipe: str, split=None, measured=None, decoder="argmax") -> Evidence:
+    """Every complete condition of one recipe and split (by default `tables.main_split`), with draws over people.
 
     measured: COMPUTE columns of devices, as `ppglib.bench.costs.one_window` gives them; none = no device.
     decoder: how the predicted distributions are decoded, one of `DECODERS`."""
+    split = main_split(results.runs, recipe) if split is None else split
     mae = _pick(draws(results, decoder), recipe, split)
     variance = _pick(seed_variance(results, decoder), recipe, split).reindex(mae.index)
     used = results.runs[results.runs.recipe == recipe].run_id

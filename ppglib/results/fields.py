@@ -13,7 +13,7 @@ from ppglib.results import evidence as ev
 from ppglib.results.controls import Row
 from ppglib.results.evidence import Evidence
 from ppglib.results.outcome import NO, YES, Outcome, cannot, finding, significant
-from ppglib.results.tables import BASELINES, Results, conditions
+from ppglib.results.tables import BASELINES, Results, conditions, judged, tested
 from ppglib.strategies import STRATEGIES
 from ppglib.task import LENGTH, RATE
 
@@ -40,7 +40,7 @@ def networks(results: Results) -> pd.DataFrame:
 
 def every(results: Results) -> pd.DataFrame:
     """MAE with its interval of every network: strategy, network, teacher, and columns of `networks`."""
-    rows = conditions(results).query("split == 'person' and student != '0'")
+    rows = judged(conditions(results).query("student != '0'")).assign(tested=lambda rows: rows.people)
     rows = rows.join(networks(results), on="student").sort_values(["strategy", "blocks", "field", "parameters"])
     return rows.rename(columns={"student": "network"}).reset_index(drop=True)
 
@@ -70,7 +70,7 @@ def worth(results: Results) -> pd.DataFrame:
         _slope(own, known, "per doubling of the field", ["parameters", "macs"], "field"),
         _slope(own, known, "per doubling of parameters", ["field"], "parameters"),
     ]
-    return controls.frame(rows + _taught(own, known))
+    return controls.frame(rows + _taught(own, known)).assign(tested=tested(results, _recipe(results)))
 
 
 def _alone(own: Evidence, known: pd.DataFrame) -> pd.DataFrame:
@@ -136,12 +136,13 @@ def permuted(results: Results) -> pd.DataFrame:
     rows, known = [], networks(results)
     for seconds, people in results.permuted.groupby("seconds"):
         runs = results.runs[results.runs.run_id.isin(people.run_id) & (results.runs.teacher == "0")]
-        runs = runs[~runs.strategy.isin(BASELINES) & (runs.split == "person")]
+        runs = judged(runs[~runs.strategy.isin(BASELINES)])
         pieces, whole = (bootstrap.draws(runs, own[own.run_id.isin(runs.run_id)]) for own in (people, results.people))
         for key, gap in (pieces - whole).iterrows():
             rows.append((key[2], key[3], seconds, *bootstrap.interval(gap.to_numpy())))
     columns = ["strategy", "network", "seconds", "effect", "low", "high"]
     found = pd.DataFrame(rows, columns=columns).join(known, on="network")
+    found = found.assign(tested=tested(results, _recipe(results)))
     return found.sort_values(["strategy", "blocks", "field", "parameters", "seconds"], ignore_index=True)
 
 
@@ -158,7 +159,7 @@ def foresight(results: Results, paper: Results) -> pd.DataFrame:
             ends = *bootstrap.interval(abs(gap).mean(0)), *bootstrap.interval(gap.mean(0))
             rows.append((strategy, axis, law, form.text, fitted.sum(), (~fitted).sum(), *ends))
     ends = [name + end for name in ("error", "bias") for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=[*FORESEEN, *ends])
+    return pd.DataFrame(rows, columns=[*FORESEEN, *ends]).assign(tested=tested(results, _recipe(results)))
 
 
 def _to_foresee(results: Results, paper: Results):
@@ -201,7 +202,8 @@ def claims(results: Results, paper: Results) -> pd.DataFrame:
         rows.append((number, what, _gains(own, known, name)))
     table = pd.DataFrame([row[:2] for row in rows], columns=["id", "claim"])
     found = pd.DataFrame([row[2] for row in rows], columns=Outcome._fields)
-    return pd.concat([table, found], axis=1).assign(simulated=bool(results.name))
+    table = pd.concat([table, found], axis=1)
+    return table.assign(tested=tested(results, _recipe(results)), simulated=bool(results.name))
 
 
 def _verdict(effect: tuple, why: str, side: int = -1, unit: str = "BPM") -> Outcome:

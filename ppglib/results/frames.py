@@ -1,5 +1,6 @@
 """The tables as people read them: a function a table, over all recipes, captioned by its docstring."""
 
+import html
 import textwrap
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +12,7 @@ import pandas as pd
 
 from ppglib import files, scaling
 from ppglib.results import across, claims, claims_of_field, controls, evidence, fields, laws, outcome, tables
+from ppglib.results.bootstrap import KEY
 from ppglib.results.outcome import effect_text
 from ppglib.results.tables import Paper, Results
 from ppglib.strategies import STRATEGIES
@@ -58,11 +60,12 @@ class Table(pd.DataFrame):
         return text
 
     def _repr_html_(self) -> str:
-        caption = f'<caption style="text-align: left; caption-side: top">{self.caption}</caption>'
+        caption = html.escape(self.caption, quote=False)
+        caption = f'<caption style="text-align: left; caption-side: top">{caption}</caption>'
         with pd.option_context("display.max_colwidth", None):
-            html = self.shown.to_html(index=False, border=0)
-        html = html if len(self.shown) else "<table><thead></thead></table>"
-        return html.replace("<thead>", f"{caption}\n  <thead>", 1)
+            page = self.shown.to_html(index=False, border=0)
+        page = page if len(self.shown) else "<table><thead></thead></table>"
+        return page.replace("<thead>", f"{caption}\n  <thead>", 1)
 
 
 def captioned(data: pd.DataFrame, caption: str, columns: str | pd.DataFrame = "", **names: str) -> Table:
@@ -75,7 +78,7 @@ def captioned(data: pd.DataFrame, caption: str, columns: str | pd.DataFrame = ""
     text = text.rename(columns=names).rename(columns=lambda name: str(name).replace("_", " "))
     if text.shape[1] > 1:
         text.isetitem(0, text.iloc[:, 0].where(text.iloc[:, 0] != text.iloc[:, 0].shift(), ""))
-    table.caption, table.shown = " ".join(caption.split()), text
+    table.caption, table.shown = " ".join([*caption.split(), *(f"{people}." for people in outcome.told(data))]), text
     return table
 
 
@@ -84,7 +87,7 @@ def worded(data: pd.DataFrame) -> pd.DataFrame:
 
     A number takes its interval, the one that decides where seed_sd is known, or its standard error to
     itself: the columns of LIMITS, or those of its own name and _low, _high, _seed_sd or _se."""
-    text, used = data.map(_cell).astype(object), ["simulated"]
+    text, used = data.map(_cell).astype(object), ["simulated", "tested"]
     for name in data:
         own = LIMITS.get(name) or [f"{name}_{end}" for end in ("low", "high", "seed_sd")]
         own = [other for other in own if other in data] if {*own[:2]} <= {*data} else []
@@ -112,9 +115,13 @@ def stacked(parts: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
 
 
 def by_recipe(results: Results, table: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
-    """What `table` gives for each recipe, one below the other, with `recipe` in front and `simulated`."""
+    """What `table` gives for each recipe, one below the other, with `recipe` in front, `tested` and `simulated`.
+
+    tested: test people behind a row, where the table does not say it itself; not shown, but in the title."""
     parts = {name: table(name) for name in tables.recipes(results.runs) or [""]}
-    return stacked(parts, "recipe").assign(simulated=bool(results.name))
+    data = stacked(parts, "recipe").assign(simulated=bool(results.name))
+    known = data.get("tested", data.recipe.map(lambda recipe: tables.tested(results, recipe)))
+    return data.assign(tested=known.astype(int))
 
 
 def by_evidence(results: Results, table: Callable) -> pd.DataFrame:
@@ -214,13 +221,15 @@ def foresight(table: pd.DataFrame) -> Table:
 
 def summary(results: Results) -> Table:
     """What was run on whom: a row a recipe."""
-    tested = tables.conditions(results).query("split == 'person'").groupby("recipe")
+    tested = tables.judged(tables.conditions(results)).groupby("recipe")
     networks = results.runs[results.runs.student > 0].groupby("recipe")
     rows = networks.agg(networks=("run_id", "size"), seeds=("seed", "nunique"))
     rows = rows.join(tested[["people", "windows"]].max().add_prefix("test "))
     whose, sets = results.name or "real recordings", sorted(results.people.dataset.unique())
     rows = rows.loc[tables.recipes(results.runs)].reset_index()
-    return captioned(rows, f"{whose.capitalize()} of {', '.join(sets)}.")
+    others = [name for name in rows.recipe if not tables.main_split(results.runs, name)]
+    why = f" Nothing is said of {', '.join(others)}: no one split tests networks on people whom they have not seen."
+    return captioned(rows, f"{whose.capitalize()} of {', '.join(sets)}.{why * bool(others)}")
 
 
 def figure1(results: Results) -> Table:
@@ -276,7 +285,8 @@ def overview(judged: dict[str, pd.DataFrame]) -> Table:
     text = {name: _judged(table) for name, table in judged.items()}
     data = pd.DataFrame({name: table.verdict for name, table in text.items()})
     data.insert(0, "claim", next(iter(text.values())).claim)
-    return captioned(data, overview.__doc__)
+    tested = max(table.get("tested", pd.Series([0])).max() for table in judged.values())
+    return captioned(data.assign(tested=tested), overview.__doc__, data)
 
 
 def other_decoders(results: Results, paper: Paper) -> Table:
@@ -307,6 +317,7 @@ def against_paper(results: Results, paper: Paper, strategies=None) -> Table:
 def table2(results: Results, decoder: str = "argmax", dataset: str = "") -> Table:
     """MAE (BPM) with 95 % intervals; student blocks across, largest teacher."""
     data = by_recipe(results, partial(tables.table2, tables.conditions(results, decoder, dataset)))
+    data = data.assign(tested=data.people)
     grid = crossed(data, "mae", "recipe strategy", "student")
     return captioned(data, f"{table2.__doc__} Decoded by {decoder}.", grid)
 
@@ -322,14 +333,27 @@ def table2_by_set(results: Results) -> Table:
 def baselines(results: Results) -> Table:
     """MAE (BPM) of the baselines: mean of the training labels, spectral peak."""
     data = tables.baselines(tables.conditions(results))
-    return captioned(data, baselines.__doc__, "strategy mae", strategy="baseline")
+    return captioned(data.assign(tested=data.people), baselines.__doc__, "strategy mae", strategy="baseline")
+
+
+def networks(results: Results) -> Table:
+    """MAE (BPM) by decoder, and whether it is below that of the better baseline."""
+    data = tables.conditions(results).rename(columns={"mae": "argmax"})
+    for decoder in [*DECODERS][1:]:
+        data[decoder] = tables.conditions(results, decoder).mae
+    alone, by = data.strategy.isin(tables.BASELINES), ["recipe", "split"]
+    bar = data[alone].groupby(by)["argmax"].min().rename("bar")
+    data = data[~alone].join(bar, on=by)
+    data = data.assign(better=data["argmax"] < data.bar, tested=data.people)[[*KEY, *DECODERS, "better", "tested", "simulated"]]
+    caption = f"{networks.__doc__} {data.better.sum()} of {len(data)} are better."
+    return captioned(data, caption, "split strategy student teacher argmax expectation median better")
 
 
 def seeds(results: Results) -> Table:
     """Standard deviation between seeds (BPM), mean over strategies."""
     rows = by_recipe(results, partial(tables.table2, tables.conditions(results))).dropna(subset="seed_sd")
     rows = rows.groupby(["recipe", "student"], sort=False)
-    how = {"seeds": "max", "seed_sd": "mean", "simulated": "max"}
+    how = {"seeds": "max", "seed_sd": "mean", "tested": "max", "simulated": "max"}
     return captioned(rows.agg(how).reset_index(), seeds.__doc__)
 
 
@@ -407,7 +431,8 @@ def grid_rivals(results: Results) -> Table:
 def forecasts(results: Results, paper: Paper) -> dict[str, pd.DataFrame]:
     """Larger students as forecast from those up to 5 blocks, of the paper and of each recipe."""
     found = {name: made[0] for name, made in _curves(results, paper, laws.forecast).items()}
-    return {k: t.assign(simulated=bool(results.name) and k != "paper") for k, t in found.items()}
+    who = {name: tables.tested(results, name) for name in found}  # none for the paper
+    return {k: t.assign(tested=who[k], simulated=bool(results.name) and k != "paper") for k, t in found.items()}
 
 
 def forecast(found: dict[str, pd.DataFrame]) -> Table:

@@ -49,7 +49,7 @@ def widened(effect, low, high, seed_sd=np.nan) -> tuple:
 def effect_text(effect: float, low: float, high: float, seed_sd=np.nan, *, form: str = "+.2f") -> str:
     """ "-0.12 [-0.25, +0.01]": with the interval that decides (see `significant`), if there is one."""
     low, high = widened(effect, low, high, seed_sd)
-    return f"{effect:{form}}" + ("" if np.isnan(low) else f" [{low:{form}}, {high:{form}}]")
+    return f"{effect:{form}}" + (f" [{low:{form}}, {high:{form}}]" if np.isfinite(low) else "")
 
 
 def finding(effect, low, high, seed_sd=np.nan, *, unit: str = "BPM", side: int = -1) -> str:
@@ -62,3 +62,9 @@ def finding(effect, low, high, seed_sd=np.nan, *, unit: str = "BPM", side: int =
 def span(sizes) -> str:
     """ "1 to 10", or "12" where all are alike."""
     return " to ".join(map(str, sorted({min(sizes), max(sizes)})))
+
+
+def told(data: pd.DataFrame) -> list[str]:
+    """["24 test people"] behind a table or figure, as its title says it; nothing where `tested` is not a column."""
+    numbers = sorted({*data.get("tested", pd.Series(dtype=int)).dropna().astype(int)} - {0})
+    return [f"{span(numbers)} test people"] if numbers else []

@@ -1,12 +1,10 @@
-"""All figures: each function draws its table and returns a `Plot`, which a notebook shows and `save` writes.
+"""All figures of a study: each function draws its table and returns a `Plot`, which a notebook shows and `save` writes.
 
 Functions of `results` take what `tables.load` gives and draw a panel a recipe; the others take frames, and a
 `label` ("simulated recordings") for what a frame does not say. Titles are computed from what is drawn."""
 
-import io
 import textwrap
 from itertools import cycle, product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,155 +12,22 @@ from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from PIL import Image
 
-from ppglib import files, scaling, task
+from ppglib import scaling, task
 from ppglib.results import across as elsewhere
 from ppglib.results import controls as compared
 from ppglib.results import evidence as ev
 from ppglib.results import fields as seen
-from ppglib.results import laws, outcome, tables
+from ppglib.results import kit, laws, outcome, tables
 from ppglib.results import students as cheap
 from ppglib.results.frames import by_recipe, stacked
-from ppglib.strategies import STRATEGIES, Strategy
+from ppglib.results.kit import ACCENT, FILLS, INK, MAE, MARKS, PAPER, SIGNIFICANT, STUDENT, VERDICTS, Plot, look
 from ppglib.windows import gather
 
-INK, ACCENT, PAPER = "#444444", "#332288", "#882255"  # what belongs to no strategy
-# Verdict: colour (Tol's "muted", apart from every strategy's), symbol, short, and the colour of text on it.
-VERDICTS = {
-    outcome.YES: ("#44aa99", "✓", "reproduced", "black"),
-    outcome.NO: (PAPER, "✗", "not reproduced", "white"),
-    outcome.CONTROL: ("#ddcc77", "≈", "control explains", "black"),
-    outcome.CANNOT: ("#dddddd", "–", "not testable", "0.25"),
-}
-SIGNIFICANT = ("better", "worse")  # readings of an effect that is
-FILLS = ("auto", "white")  # of the first recipe's marker, and of the second's
-MARKS = {verdict: {"color": color} for verdict, (color, *_) in VERDICTS.items()}  # of an effect
-MARKS |= {"significant": {"color": INK}, "not significant": {"color": INK, "mfc": "white"}}
 AREAS = (60, 520)  # points^2: the smallest and the largest MAE of Figure 1
 ENOUGH = 50  # windows behind a point of the reliability diagram; the share of fewer is chance
 FIELD = "receptive field in the window (s)"
-MAE, STUDENT, EFFECT = "MAE (BPM)", "Student (blocks)", "MAE − scratch (BPM)"
-
-
-class Plot:
-    """A figure with the data behind it, its file name, and its title: what the data say, in one sentence."""
-
-    def __init__(self, fig: Figure, data: pd.DataFrame, name: str, text: str, label: str = ""):
-        """Title the figure, which says so where recordings are simulated, and explain what has a label."""
-        label = label or "simulated recordings" * bool("simulated" in data and data.simulated.any())
-        self.title = ", ".join(filter(None, [text if len(data) else "Nothing to draw", label]))
-        self.fig, self.data, self.name, found = fig, data, name, {}
-        for ax in fig.axes:
-            ax.spines[["top", "right"]].set_visible(False)
-            ax.tick_params(labelsize=11)
-            found |= {} if ax.get_legend() else dict(zip(*ax.get_legend_handles_labels()[::-1]))
-        if found:
-            columns = max(1, int(fig.get_figwidth() / (1 + 0.09 * max(map(len, found)))))
-            style = {"ncols": columns, "fontsize": 11, "frameon": False}
-            fig.legend(found.values(), found, loc="outside lower center", **style)
-        lines = textwrap.fill(self.title, int(8.4 * fig.get_figwidth()))
-        fig.suptitle(lines, x=0.01, ha="left", size=14, weight="bold")
-        fig.draw_without_rendering()  # lays it out, once: every further time would move it a little
-        fig.set_layout_engine("none")
-
-    def __repr__(self) -> str:
-        return textwrap.fill(self.title, 105)
-
-    def _repr_png_(self, kind: str = "png", dpi: int = 100, **options) -> bytes:
-        content = io.BytesIO()
-        self.fig.savefig(content, format=kind, dpi=dpi, bbox_inches="tight", **options)
-        if kind == "png":  # in 256 colours: a third of the size
-            few = Image.open(content).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
-            few.save(content := io.BytesIO(), "png", optimize=True)
-        return content.getvalue()
-
-    def save(self, out) -> "Plot":
-        """Write figures/NAME.png, .pdf and .csv below `out`, each whole or not at all."""
-        folder = Path(out) / "figures"
-        files.write(folder / f"{self.name}.png", self._repr_png_(dpi=130))
-        files.write(folder / f"{self.name}.pdf", self._repr_png_("pdf", metadata={"CreationDate": None}))
-        files.write_table(folder / f"{self.name}.csv", self.data)
-        return self
-
-
-def _figure(rows: int, columns: int, width: float, height: float, **share) -> tuple[Figure, list]:
-    """A figure and its axes; width and height of one of them in inches."""
-    fig = Figure((max(6.5, columns * width), rows * height + 0.6), layout="constrained")
-    return fig, list(fig.subplots(rows, columns, squeeze=False, **share).ravel())
-
-
-def _panels(data: pd.DataFrame, by, width: float, height: float, columns=4, **share) -> tuple[Figure, list]:
-    """A figure with a titled panel for each group of rows, at least one, and [(axes, rows)]."""
-    groups = list(data.groupby(by, sort=False)) or [("", data)]
-    columns = min(columns, len(groups))
-    fig, axes = _figure(-(-len(groups) // columns), columns, width, height, **share)
-    for ax, (name, _) in zip(axes, groups):
-        ax.set_title(", ".join([name] if isinstance(name, str) else name), loc="left", weight="bold")
-    for ax in axes[len(groups) :]:
-        ax.set_axis_off()
-    return fig, [(ax, rows) for ax, (_, rows) in zip(axes, groups)]
-
-
-def _dots(ax, at, rows: pd.DataFrame, middle: str, low="low", high="high", flat=False, **style):
-    """Points with 95 % intervals, where known; an effect also with thin bars for what other seeds add."""
-    values, low, high = (rows[name].astype(float) for name in (middle, low, high))
-    style = {"ls": "", "marker": "o", "elinewidth": 2.2, "mew": 1.4, "ms": 6} | style
-    if middle == "effect":
-        lowest, highest = outcome.widened(values, low, high, rows.seed_sd)
-        (ax.hlines if flat else ax.vlines)(at, lowest, highest, color=style["color"], lw=0.9)
-        for x, top in () if flat else zip(at, highest.where(rows.reading.isin(SIGNIFICANT))):
-            ax.text(x, top, "*", ha="center", weight="bold", size=14)
-    limits = {"xerr" if flat else "yerr": np.nan_to_num([values - low, high - values]).clip(0)}
-    ax.errorbar(*((values, at) if flat else (at, values)), **limits, **style)
-
-
-def _beside(ax, students: list, series, step: float) -> None:
-    """Series, each (rows, names of their columns, style), side by side at each student."""
-    for i, (rows, columns, style) in enumerate(series):
-        at = rows.student.map(students.index) + step * (i - (len(series) - 1) / 2)
-        _dots(ax, at, rows, *columns, **style)
-    _categories(ax, students, STUDENT)
-
-
-def _shades(groups) -> zip:
-    """(name, rows), a colour from light to dark, a marker and a line of each group: not those of strategies."""
-    groups = list(groups)
-    colors = colormaps["viridis_r"](np.linspace(0.2, 1, len(groups)))
-    return zip(groups, colors, cycle("s^Dvp*XP<>"), cycle(["-", "--", "-.", ":"]))
-
-
-def _lines(ax, data: pd.DataFrame, by: str, x: str, y: str, **axis) -> None:
-    """y over x, a line for each group of rows; crosses are the paper's."""
-    for (name, rows), color, marker, _ in _shades(data.groupby(by, sort=False)):
-        style = look(name) if by == "strategy" else {"color": color, "marker": marker}
-        style |= {"color": "black", "marker": "x", "ms": 9, "ls": "--"} if name.startswith("paper") else {}
-        ax.plot(rows[x], rows[y], label=name, **style)
-    ax.set(**axis)
-
-
-def look(strategy: str) -> dict:
-    """Colour and marker of a strategy; of one that is not in the table, those that a new row begins with."""
-    row = STRATEGIES.get(strategy, Strategy)
-    return {"color": row.color, "marker": row.marker}
-
-
-def _ordered(names) -> list[str]:
-    """Strategies in the order of their table, others after them by name."""
-    return sorted(set(names), key=lambda name: ([*STRATEGIES, name].index(name), name))
-
-
-def _categories(ax, values, label: str) -> None:
-    ax.set(xticks=range(len(values)), xticklabels=values, xlabel=label, xlim=(-0.6, len(values) - 0.4))
-
-
-def _said(data: pd.DataFrame, say, by: str = "recipe") -> str:
-    """What `say` says of the rows of each recipe: "3 of 8 (public), 0 of 8 (tuned)"."""
-    return ", ".join(f"{say(rows)} ({name})" for name, rows in data.groupby(by, sort=False))
-
-
-def _count(yes: pd.Series) -> str:
-    return f"{yes.astype(bool).sum()} of {len(yes)}"
+EFFECT = "MAE − scratch (BPM)"
 
 
 def verdicts(judged: dict[str, pd.DataFrame]) -> Plot:
@@ -170,7 +35,7 @@ def verdicts(judged: dict[str, pd.DataFrame]) -> Plot:
     data = stacked(judged, "recipe")
     stated = data.drop_duplicates("id").set_index("id").claim
     edge, middle = 3.2, {"ha": "center", "va": "center", "size": 12}  # the claims are as wide as 3.2 cells
-    fig, [ax] = _figure(1, 1, 1.75 * (edge + len(judged)), 0.1 + 0.47 * len(stated))
+    fig, [ax] = kit.figure(1, 1, 1.75 * (edge + len(judged)), 0.1 + 0.47 * len(stated))
     for row, (number, claim) in enumerate(stated.items()):
         ax.text(0.19 - edge, row, number, ha="right", va="center", weight="bold", size=12)
         ax.text(0.26 - edge, row, textwrap.fill(claim, 55), va="center", size=12, linespacing=1.0)
@@ -179,18 +44,18 @@ def verdicts(judged: dict[str, pd.DataFrame]) -> Plot:
         for found in table.itertuples():
             color, symbol, word, ink = VERDICTS[found.verdict]
             row = stated.index.get_loc(found.id)
-            ax.barh(row, 0.95, 0.88, left=column, color=color)
+            ax.barh(row, 0.95, 0.88, left=column, facecolor=color, edgecolor="0.35")
             ax.text(column + 0.475, row, f"{symbol} {found.how or word}", color=ink, **middle)
     ax.set(xlim=(-edge, len(judged)), ylim=(len(stated) - 0.4, -1.2))
     ax.set_axis_off()
-    held = _said(data, lambda rows: (rows.verdict == outcome.YES).sum())
+    held = kit.said(data, lambda rows: (rows.verdict == outcome.YES).sum())
     return Plot(fig, data, "08_verdicts", f"Reproduced, of {len(stated)} claims: {held}")
 
 
 def _gains(own: ev.Evidence) -> pd.DataFrame:
     """What Table 2 has against scratch at the largest teacher: every student, and the "mean" of them."""
     rows, names = [], set(own.mae.index.get_level_values("strategy")) - {"scratch", *tables.beyond()}
-    for name in _ordered(names):
+    for name in kit.ordered(names):
         found = ev.pairs(own.mae, name, "scratch", {0, ev.top(own.mae)})
         chosen = [(pair[0][1], [pair]) for pair in found] + [("mean", found)] * bool(found)
         rows += [compared.compare(own, student, name, pairs) for student, pairs in chosen]
@@ -202,20 +67,20 @@ def gains(results) -> Plot:
     data = by_recipe(results, lambda recipe: _gains(ev.ours(results, recipe)))
     fills = dict(zip(data.recipe.unique(), cycle(FILLS)))
     students = [*sorted({*data.student} - {"mean"}), "mean"]
-    fig, panels = _panels(data, "strategy", 3.2, 3.5, sharey=True)
+    fig, panels = kit.panels(data, "strategy", 3.2, 3.5, sharey=True)
     for ax, rows in panels:
         ax.axhline(0, color="0.5", lw=1)
         ax.axvline(len(students) - 1.5, color="0.85", lw=1)
         style = look(rows.strategy.iloc[0]) if len(rows) else {}
         parts = [(rows[rows.recipe == name], ["effect"], style | {"mfc": fills[name]}) for name in fills]
-        _beside(ax, students, parts, 0.36)
+        kit.beside(ax, students, parts, 0.36)
         ax.set_xticks(range(len(students)), [*students[:-1], "\nmean"])
     for name, fill in fills.items():
         ax.plot([], [], "o", color=INK, mfc=fill, label=f"recipe {name}")
     ax.plot([], [], color=INK, lw=0.9, label="95 % interval, thin with other seeds; *: significant")
     fig.supylabel(EFFECT, size=12)
     means = data[data.student == "mean"]
-    better = _said(means, lambda rows: " and ".join(rows.strategy[rows.reading == "better"]) or "none")
+    better = kit.said(means, lambda rows: " and ".join(rows.strategy[rows.reading == "better"]) or "none")
     return Plot(fig, data, "05_gains", f"Significantly better than scratch, mean over sizes: {better}")
 
 
@@ -226,17 +91,18 @@ def cost(results) -> Plot:
     conditions = tables.conditions(results)
     data = by_recipe(results, lambda recipe: tables.table2(conditions, recipe))
     data = data.assign(mmacs=[macs(int(blocks)) / 1e6 for blocks in data.student])
-    fig, panels = _panels(data, "recipe", 5.6, 4.2, sharey=True)
+    fig, panels = kit.panels(data, "recipe", 5.6, 4.2, sharey=True)
     for ax, rows in panels:
-        _lines(ax, rows, "strategy", "mmacs", "mae", xscale="log", xlabel="10⁶ multiply-accumulates [blocks]")
+        kit.lines(ax, rows, "strategy", "mmacs", "mae", xscale="log", xlabel="10⁶ multiply-accumulates [blocks]")
         scratch = rows[rows.strategy == "scratch"]
-        _dots(ax, scratch.mmacs, scratch, "mae", elinewidth=1.3, **look("scratch"))
+        kit.dots(ax, scratch.mmacs, scratch, "mae", elinewidth=1.3, **look("scratch"))
         texts = [f"{m:.2g}\n[{blocks}]" for m, blocks in zip(scratch.mmacs, scratch.student)]
         ax.set_xticks(scratch.mmacs, texts)
         ax.minorticks_off()
+        kit.bar(ax, tables.baselines(conditions[conditions.recipe.isin(rows.recipe)]))
     panels[0][0].set_ylabel(f"{MAE}\nbars: scratch, 95 % interval")
     best = data.groupby(["recipe", "student"], sort=False).mae.min().reset_index().sort_values("student")
-    best = _said(best, lambda rows: f"{rows.mae.iloc[-1]:.1f} to {rows.mae.iloc[0]:.1f} BPM")
+    best = kit.said(best, lambda rows: f"{rows.mae.iloc[-1]:.1f} to {rows.mae.iloc[0]:.1f} BPM")
     share = 100 * data.mmacs.min() / data.mmacs.max()
     return Plot(fig, data, "05_cost", f"With {share:.0f} % of the arithmetic the lowest MAE goes from {best}")
 
@@ -245,19 +111,20 @@ def receptive_field(results, paper) -> Plot:
     """MAE against what a network sees, coloured by its size, and against its size, coloured by what it sees.
 
     Crosses are the paper's sizes, squares see a window in pieces. results, paper: as for `fields.foresight`."""
-    data, sizes = seen.table(results), seen.sizes(results, paper)
+    data, sizes, bars = seen.table(results), seen.sizes(results, paper), tables.baselines(tables.conditions(results))
     strategies, axes_of = list(dict.fromkeys(data.strategy)) or [""], {"field": FIELD, "parameters": "parameters"}
-    fig, axes = _figure(len(strategies), 2, 5.6, 3.6, sharey=True)
+    fig, axes = kit.figure(len(strategies), 2, 5.6, 3.6, sharey=True)
     scales = [LogNorm(*data[name].agg(["min", "max"])) if len(data) else LogNorm(1, 2) for name in axes_of]
     for i, (strategy, (x, shade)) in enumerate(product(strategies, (("field", "parameters"), ("parameters", "field")))):
         ax, rows, scale = axes[i], data[data.strategy == strategy], scales[1 - i % 2]
         theirs = sizes[sizes.strategy == strategy].sort_values(x)
         ax.plot(theirs[x], theirs.mae, "x--", color="black", ms=9, lw=1, label="the paper's sizes", zorder=3)
-        _dots(ax, rows[x], rows, "mae", marker="", elinewidth=0.7, color="0.75", zorder=1)
+        kit.dots(ax, rows[x], rows, "mae", marker="", elinewidth=0.7, color="0.55", zorder=1)
         whole = ~rows.design.str.contains("p")
         for own, marker, name in ((whole, "o", "sees the window whole"), (~whole, "s", "sees it in pieces")):
             style = {"c": rows[shade][own], "cmap": "viridis_r", "norm": scale, "marker": marker, "label": name}
             ax.scatter(rows[x][own], rows.mae[own], s=46, zorder=4, edgecolors="0.2", linewidths=0.5, **style)
+        kit.bar(ax, bars, label=False)
         ends = pd.concat([data[x], sizes[x]]).agg(["min", "max"]) * [0.85, 1.15] if len(data) else (1, 2)
         ax.set(xscale="log", xlabel=axes_of[x], xlim=tuple(ends))
         ax.set_title(strategy, loc="left", weight="bold")
@@ -270,7 +137,7 @@ def receptive_field(results, paper) -> Plot:
     fig.axes[-1].set_yticks((0.5, 1, 2, 4, 8), ["0.5", "1", "2", "4", "8"])
     fig.axes[-1].minorticks_off()
     say = lambda rows: ", ".join(f"{row.field:.1f} s: {row.mae:.2f} BPM" for row in rows.itertuples())  # noqa: E731
-    text = _said(_field_ends(data), say, "strategy")
+    text = kit.said(_field_ends(data), say, "strategy")
     text = f"The same small network, seeing less and more of the window: {text or 'was not run'}"
     return Plot(fig, pd.concat([data, sizes]), "10_receptive_field", text)
 
@@ -285,13 +152,13 @@ def _field_ends(data: pd.DataFrame) -> pd.DataFrame:
 def front(table: pd.DataFrame) -> Plot:
     """MAE against multiply-accumulates and parameters: the paper's sizes, networks that see the whole window, and
     what a teacher brings either. table: as `students.front` gives it."""
-    fig, axes = _figure(1, 2, 5.6, 4.6, sharey=True)
+    fig, axes = kit.figure(1, 2, 5.6, 4.6, sharey=True)
     looks = {cheap.SIZES: ("x", INK, "--"), cheap.SEES: ("o", ACCENT, "-")}
     for ax, (x, unit, name) in zip(axes, (("macs", 1e6, "10⁶ multiply-accumulates"), ("parameters", 1, "parameters"))):
         for kind, (marker, color, ls) in looks.items():
             rows = table[(table.kind == kind) & (table.strategy == "gaussian")].sort_values(x)
             label = f"{kind}, Gaussian labels"
-            _dots(ax, rows[x] / unit, rows, "mae", color=color, marker=marker, ls=ls, ms=7, elinewidth=0.8, label=label)
+            kit.dots(ax, rows[x] / unit, rows, "mae", color=color, marker=marker, ls=ls, ms=7, elinewidth=0.8, label=label)
         pairs = table[table.strategy.isin(["scratch", "dkd"])].pivot_table(
             index=["kind", "network", x], columns="strategy", values="mae", sort=False
         ).reindex(columns=["scratch", "dkd"])
@@ -322,40 +189,40 @@ def permuted(results) -> Plot:
     every = seen.permuted(results)
     smallest = every[every.network == "1"][["parameters", "macs"]].drop_duplicates()
     data = every.merge(smallest)
-    fig, panels = _panels(data, "strategy", 5.4, 4.4, sharey=True)
+    fig, panels = kit.panels(data, "strategy", 5.4, 4.4, sharey=True)
     for ax, rows in panels:
         ax.axhline(0, color="0.5", lw=1)
-        for (field, line), color, marker, style in _shades(rows.groupby("field")):
+        for (field, line), color, marker, style in kit.shades(rows.groupby("field")):
             limits = {"color": color, "marker": marker, "ls": style, "elinewidth": 1.2}
             line = line.assign(mae=line.effect)
-            _dots(ax, line.seconds, line, "mae", label=f"sees {field:.2g} s", **limits)
+            kit.dots(ax, line.seconds, line, "mae", label=f"sees {field:.2g} s", **limits)
         ax.set(xscale="log", xticks=(0.4, 1, 2, 4), xticklabels=["0.4", "1", "2", "4"], xlabel="length of the pieces (s)")
         ax.minorticks_off()
     panels[0][0].set_ylabel("MAE, permuted − as recorded (BPM)")
     ends = data[data.seconds == 1].sort_values("field").groupby("strategy", sort=False).nth([0, -1])
     told = "seeing {0.field:.1f} s {0.effect:+.2f} BPM".format
     say = lambda rows: ", ".join(map(told, rows.itertuples()))  # noqa: E731
-    text = _said(ends, say, "strategy")
+    text = kit.said(ends, say, "strategy")
     text = f"Pieces of 1 s in another order, the same small network: {text}"
     return Plot(fig, data, "10_permuted", text)
 
 
 def foresight(table: pd.DataFrame) -> Plot:
     """How far laws that are fitted to the paper's networks miss the others: a panel a strategy."""
-    fig, panels = _panels(table, "strategy", 5.4, 4.2, sharex=True)
+    fig, panels = kit.panels(table, "strategy", 5.4, 4.2, sharex=True)
     for ax, rows in panels:
         rows = rows.sort_values("error", ascending=False).reset_index(drop=True)
         names = [f"{law} in {x}".replace("macs", "MACs") if x else law for law, x in zip(rows.law, rows.x)]
         color = [ACCENT if x == "field" else INK for x in rows.x]
         for at, row in rows.iterrows():
-            _dots(ax, [at], rows.loc[[at]], "error", "error_low", "error_high", flat=True, color=color[at])
+            kit.dots(ax, [at], rows.loc[[at]], "error", "error_low", "error_high", flat=True, color=color[at])
         ax.set(yticks=range(len(rows)), yticklabels=names, xlabel="mean error of what was foreseen (BPM)")
     fig.axes[0].set_xlim(0, 1.05 * table.error_high.max() if len(table) else 1)
     say = lambda rows: "{:.2f} against {:.2f} BPM".format(  # noqa: E731
         *(rows.set_index(["law", "x"]).error[key] for key in (("power", "field"), ("exponential", "blocks")))
     )
     text = "Mean error for networks that they were not fitted to, power law in the field against exponential in blocks"
-    return Plot(fig, table, "10_foresight", f"{text}: {_said(table, say, 'strategy')}")
+    return Plot(fig, table, "10_foresight", f"{text}: {kit.said(table, say, 'strategy')}")
 
 
 def _grid(data: pd.DataFrame, value: str, size: pd.Series, ends, cmap: str, label: str) -> Figure:
@@ -364,16 +231,16 @@ def _grid(data: pd.DataFrame, value: str, size: pd.Series, ends, cmap: str, labe
     data = data.assign(area=np.interp(size, [size.min(), size.max()], AREAS))
     widths = [max(2.9, 1.2 + 0.8 * n) for n in data.groupby("recipe", sort=False).teacher.nunique()] or [4]
     share = {"width_ratios": widths, "sharey": True}
-    fig, panels = _panels(data, "recipe", np.mean(widths), 1.5 + 0.6 * max(4, len(students)), **share)
+    fig, panels = kit.panels(data, "recipe", np.mean(widths), 1.5 + 0.6 * max(4, len(students)), **share)
     colors = {"cmap": colormaps[cmap].resampled(24), "vmin": ends[0], "vmax": ends[1]}
     for ax, rows in panels:
         teachers = sorted(rows.teacher.unique())
         x, y = rows.teacher.map(teachers.index), rows.student.map(students.index)
-        dots = ax.scatter(x, y + 0.12, rows.area, rows[value], edgecolors="0.6", lw=0.5, **colors)
+        dots = ax.scatter(x, y + 0.12, rows.area, rows[value], edgecolors="0.35", lw=0.6, **colors)
         for at, up, text, ink in zip(x, y, rows.text, rows.ink):
             weight = "bold" if "*" in text else "normal"
             ax.text(at, up - 0.21, text, ha="center", va="top", size=10, color=ink, weight=weight)
-        _categories(ax, [teacher or "scratch" for teacher in teachers], "Teacher (blocks)")
+        kit.categories(ax, [teacher or "scratch" for teacher in teachers], "Teacher (blocks)")
     panels[0][0].set(yticks=range(len(students)), yticklabels=students, ylabel=STUDENT)
     panels[0][0].set_ylim(-0.75, len(students) - 0.4)
     fig.colorbar(dots, ax=fig.axes, pad=0.01, fraction=0.05, label=label)
@@ -387,7 +254,7 @@ def figure1(results) -> Plot:
     drawn = data.assign(text=data.mae.map("{:.2f}".format), ink="black")
     fig = _grid(drawn, "mae", data.mae, (data.mae.min(), data.mae.max()), "viridis_r", MAE)
     best = data.loc[data.groupby("recipe", sort=False).mae.idxmin()].astype({"mae": object})
-    best = _said(best, lambda rows: "{0.mae:.2f} by {0.student} taught by {0.teacher}".format(rows.iloc[0]))
+    best = kit.said(best, lambda rows: "{0.mae:.2f} by {0.student} taught by {0.teacher}".format(rows.iloc[0]))
     text = f"Lowest MAE (BPM), in blocks: {best.replace('taught by 0', 'from scratch')}"
     return Plot(fig, data, "04_figure1", text)
 
@@ -409,7 +276,7 @@ def figure1_gain(results) -> Plot:
     fig.supxlabel("Blue: better; *: significant; grey: student at least as large as its teacher", size=11)
     below = data[data.student < data.teacher]
     better, worse = (
-        _said(below.assign(hit=below.reading == w), lambda t: _count(t.hit)) for w in SIGNIFICANT
+        kit.said(below.assign(hit=below.reading == w), lambda t: kit.count(t.hit)) for w in SIGNIFICANT
     )
     text = f"Soft students of larger teachers, significantly better than scratch: {better}; worse: {worse}"
     return Plot(fig, data, "04_figure1_gain", text)
@@ -424,34 +291,35 @@ def figure2(results) -> Plot:
         return rows[rows.student < rows.teacher].merge(law[["teacher", *form.names, "note"]], on="teacher")
 
     data = by_recipe(results, points)
-    fig, panels = _panels(data, "recipe", 6.2, 4.9)
-    shades = {teacher: color for (teacher, _), color, *_ in _shades(data.groupby("teacher"))}
+    fig, panels = kit.panels(data, "recipe", 6.2, 4.9)
+    shades = {teacher: color for (teacher, _), color, *_ in kit.shades(data.groupby("teacher"))}
     for ax, own in panels:
         for i, (teacher, rows) in enumerate(own.groupby("teacher")):
             law, style = rows.iloc[0], {"color": shades[teacher], "marker": "o"}
             text = ", ".join(f"{name} {law[name]:.2f}" for name in sorted(form.names))
             x = rows.student + 0.07 * (i - (own.teacher.nunique() - 1) / 2)
-            _dots(ax, x, rows, "mae", elinewidth=0.9, ms=5, **style)
+            kit.dots(ax, x, rows, "mae", elinewidth=0.9, ms=5, **style)
             grid = np.linspace(rows.student.min(), rows.student.max(), 200)
             values = scaling.predict(form, law[[*form.names]].astype(float), grid)  # NaN without a law
             ax.plot(grid, values, markevery=[], label=f"{teacher}: {law.note.split(':')[0] or text}", **style)
         ax.set(xlabel=STUDENT, xticks=sorted(own.student.unique()), ylabel=MAE)
+        kit.bar(ax, tables.baselines(conditions[conditions.recipe.isin(own.recipe)]), label=False)
         ax.legend(*ax.get_legend_handles_labels(), title=f"Teacher: {form.text}", fontsize=10, frameon=False)
-    fitted = _said(data.drop_duplicates(["recipe", "teacher"]), lambda rows: _count(rows.note == ""))
+    fitted = kit.said(data.drop_duplicates(["recipe", "teacher"]), lambda rows: kit.count(rows.note == ""))
     return Plot(fig, data, "06_figure2", f"Teachers whose students determine a scaling law: {fitted}")
 
 
 def forecast(forecasts: dict[str, pd.DataFrame]) -> Plot:
     """Larger students as forecast from the small ones and as observed; a panel a table of `laws.forecast`."""
     data = stacked(forecasts, "recipe")
-    fig, panels = _panels(data, "recipe", 4.2, 3.9)
+    fig, panels = kit.panels(data, "recipe", 4.2, 3.9)
     made = {"color": "0.55", "marker": "s", "label": "forecast (95 % prediction interval)"}
     seen = {"color": ACCENT, "label": "observed (95 % interval over people)"}
     columns = ["observed", "observed_low", "observed_high"]
     for ax, rows in panels:
-        _beside(ax, [*rows.student.astype(int)], [(rows, ["predicted"], made), (rows, columns, seen)], 0.2)
+        kit.beside(ax, [*rows.student.astype(int)], [(rows, ["predicted"], made), (rows, columns, seen)], 0.2)
     panels[0][0].set_ylabel(MAE)
-    inside = _said(data, lambda rows: _count(rows.inside))
+    inside = kit.said(data, lambda rows: kit.count(rows.inside))
     text = f"Students larger than {laws.SMALL} blocks inside their prediction interval: {inside}"
     return Plot(fig, data, "06_forecast", text)
 
@@ -464,20 +332,20 @@ def _effects(data: pd.DataFrame, what: pd.Series, mark, name: str, text: str) ->
     lines = [*dict.fromkeys(shown.what)]
     ticks = [textwrap.fill(line, 46) if "\n" not in line else line for line in lines]
     height = 1.2 + sum(0.34 + 0.17 * tick.count("\n") for tick in ticks)
-    fig, panels = _panels(shown, "recipe", 6, height, sharey=True)
+    fig, panels = kit.panels(shown, "recipe", 6, height, sharey=True)
     for ax, rows in panels:
         ax.axvline(0, color="0.5", lw=1)
         for of, part in rows.groupby("mark", sort=False):
-            _dots(ax, part.what.map(lines.index), part, "effect", flat=True, label=of, **MARKS[of])
+            kit.dots(ax, part.what.map(lines.index), part, "effect", flat=True, label=of, **MARKS[of])
         ax.set(xlabel="Effect (BPM; below 0: lower MAE), own scale", ylim=(len(lines) - 0.4, -0.6))
     panels[0][0].set_yticks(range(len(lines)), ticks)
-    said = _said(shown, lambda rows: _count(rows.mark.isin([outcome.YES, "significant"])))
+    said = kit.said(shown, lambda rows: kit.count(rows.mark.isin([outcome.YES, "significant"])))
     return Plot(fig, data.dropna(subset="effect"), name, f"{text}: {said}")
 
 
 def claim_effects(judged: dict[str, pd.DataFrame]) -> Plot:
     """Effects of the claims that are differences of MAE, coloured by verdict; see `claims.judge`."""
-    data = pd.concat([t.assign(recipe=name) for name, t in judged.items() if name != "paper's tables"])
+    data = stacked(judged, "recipe").query("recipe != \"paper's tables\"")
     data = data[(data.kind == "gap") & (data.unit == "BPM")]
     what = data.id.astype(str) + ". " + data.claim
     return _effects(data, what, data.verdict, "08_effects", "Reproduced, of the claims drawn")
@@ -498,16 +366,16 @@ def reliability(results) -> Plot:
     student = results.runs.student[results.runs.student > 0].min()
     data = by_recipe(results, lambda recipe: tables.reliability(results, recipe, student))
     data = data[data.n >= ENOUGH]
-    fig, panels = _panels(data, "recipe", 4.6, 4.4, sharey=True, sharex=True)
+    fig, panels = kit.panels(data, "recipe", 4.6, 4.4, sharey=True, sharex=True)
     end = min(1, 1.12 * max([0.1, *data.confidence, *data.accuracy]))
     axis = {"xlabel": "Confidence (largest probability)", "xlim": (0, end), "ylim": (0, end)}
     for ax, rows in panels:
-        ax.plot([0, 1], [0, 1], color="0.7", lw=1, label="calibrated")
-        rows = rows.sort_values("strategy", key=lambda names: names.map(_ordered(names).index), kind="stable")
-        _lines(ax, rows, "strategy", "confidence", "accuracy", **axis)
+        ax.plot([0, 1], [0, 1], color="0.55", lw=1, label="calibrated")
+        rows = rows.sort_values("strategy", key=lambda names: names.map(kit.ordered(names).index), kind="stable")
+        kit.lines(ax, rows, "strategy", "confidence", "accuracy", **axis)
     panels[0][0].set_ylabel("Share of windows in the right bin")
     over = data.assign(excess=(data.confidence - data.accuracy) * data.n)
-    over = _said(over, lambda rows: _count(rows.groupby("strategy").excess.sum() > 0))
+    over = kit.said(over, lambda rows: kit.count(rows.groupby("strategy").excess.sum() > 0))
     return Plot(fig, data, "08_reliability", f"Strategies whose smallest networks are overconfident: {over}")
 
 
@@ -516,40 +384,44 @@ def across(results) -> Plot:
 
     The same people behind both, with 95 % intervals over them."""
     data = by_recipe(results, lambda recipe: elsewhere.table(results, recipe))
-    data = data[data.student.isin(data.student[data.teacher > 0])]
-    students, names = sorted(data.student.unique()), _ordered(data.strategy)
+    data, alone = data[data.student.isin(data.student[data.teacher > 0])], tables.conditions(results)
+    alone = alone[alone.strategy.isin(tables.BASELINES)]
+    students, names = sorted(data.student.unique()), kit.ordered(data.strategy)
     kinds = [*zip(("held_out", "in_domain"), FILLS)]
-    fig, panels = _panels(data, ["recipe", "dataset"], 3.9, 4, 3, sharey=True)
+    fig, panels = kit.panels(data, ["recipe", "dataset"], 3.9, 4, 3, sharey=True)
     for ax, rows in panels:
         series = []
         for name, (kind, fill) in product(names, kinds):
             style = look(name) | {"mfc": fill, "label": f"{name}, {kind.replace('_', ' ')}"}
             series.append((rows[rows.strategy == name], [kind, f"{kind}_low", f"{kind}_high"], style))
-        _beside(ax, students, series, 0.12)
-    panels[0][0].set(ylabel=MAE, ylim=(0, None))
+        kit.beside(ax, students, series, 0.12)
+        ax.set_ylim(0, None)
+    for ax, rows in panels:  # after all, whose axes are shared
+        kit.bar(ax, alone[alone.recipe.isin(rows.recipe) & alone.split.isin(elsewhere.PREFIX + rows.dataset)])
+    panels[0][0].set_ylabel(MAE)
     gap = data.dropna(subset="gap")
     text = f"A set not in training costs {gap.gap.median():.1f} BPM in the median, significantly so for"
-    return Plot(fig, data, "09_across", f"{text} {_count(gap.gap_low > 0)} networks")
+    return Plot(fig, data, "09_across", f"{text} {kit.count(gap.gap_low > 0)} networks")
 
 
 def label_shift(data: pd.DataFrame, label: str = "") -> Plot:
     """Share of windows whose spectrum fits the label of another moment, see `inspection.label_shift`."""
-    fig, [ax] = _figure(1, 1, 8.5, 3.9)
-    ax.axvline(0, color="0.7", lw=1)
+    fig, [ax] = kit.figure(1, 1, 8.5, 3.9)
+    ax.axvline(0, color="0.55", lw=1)
     axis = {"xlabel": "Label taken from so many seconds later (s)", "ylabel": "Share within 5 BPM"}
-    _lines(ax, data, "dataset", "shift", "within5", ylim=(0, 1), **axis)
+    kit.lines(ax, data, "dataset", "shift", "within5", ylim=(0, 1), **axis)
     best = data.loc[data.dropna(subset="within5").groupby("dataset", sort=False).within5.idxmax()]
-    best = _said(best, lambda rows: f"{rows['shift'].iloc[0]:g} s", "dataset")
+    best = kit.said(best, lambda rows: f"{rows['shift'].iloc[0]:g} s", "dataset")
     return Plot(fig, data, "01_shifted_labels", f"Spectrum and label agree best at a shift of {best}", label)
 
 
 def examples(drawn: pd.DataFrame, label: str = "") -> Plot:
     """One window of each set, as `inspection.example` gives them: dataset, hr (BPM), time (s), ppg (z)."""
-    fig, panels = _panels(drawn, ["dataset"], 8.5, 1.7, 1, sharex=True)
+    fig, panels = kit.panels(drawn, ["dataset"], 8.5, 1.7, 1, sharex=True)
     for ax, rows in panels:
         ax.plot(rows.time, rows.ppg, color=INK)
         for beat in np.arange(0, rows.time.max(), 60 / rows.hr.iloc[0]):
-            ax.axvline(beat, color="0.85", lw=1, zorder=0)
+            ax.axvline(beat, color="0.6", lw=1, zorder=0)
         ax.set_ylabel(f"{rows.hr.iloc[0]:.1f} BPM")
     ax.set_xlabel("Time (s)")
     text = "One window of each set; grey lines are one beat of its label apart"
@@ -558,25 +430,25 @@ def examples(drawn: pd.DataFrame, label: str = "") -> Plot:
 
 def table1(table: pd.DataFrame) -> Plot:
     """Size and arithmetic: blocks, paper and as_in_paper (parameters), live (those in use), mmacs."""
-    fig, [left, right] = _figure(1, 2, 4.9, 3.9)
+    fig, [left, right] = kit.figure(1, 2, 4.9, 3.9)
     names = {"live": "ours, in use", "as_in_paper": "ours, all as in the paper", "paper": "paper"}
     sizes = table.rename(columns=names).melt("blocks", names.values())
     axis = {"xlabel": "Blocks", "xticks": table.blocks}
-    _lines(left, sizes, "variable", "blocks", "value", ylabel="Parameters (log)", yscale="log", **axis)
+    kit.lines(left, sizes, "variable", "blocks", "value", ylabel="Parameters (log)", yscale="log", **axis)
     right.plot(table.blocks, table.mmacs, "o-", color=INK)
     right.set(ylabel="10⁶ multiply-accumulates a window", ylim=(0, None), **axis)
-    times, equal = table.iloc[-1] / table.iloc[0], _count(table.paper == table.as_in_paper)
+    times, equal = table.iloc[-1] / table.iloc[0], kit.count(table.paper == table.as_in_paper)
     text = f"Parameters equal the paper's at {equal} sizes; those in use grow {times.live:.0f}-fold"
     return Plot(fig, table, "02_table1", f"{text}, arithmetic {times.mmacs:.0f}-fold")
 
 
 def training_curves(curves: pd.DataFrame, label: str = "") -> Plot:
     """Training loss: index epoch, a column a network ("1 blocks, fold 0")."""
-    fig, [ax] = _figure(1, 1, 8.5, 4.2)
+    fig, [ax] = kit.figure(1, 1, 8.5, 4.2)
     long = curves.rename_axis("epoch").reset_index().melt("epoch", var_name="network")
     ticks = curves.index[:: 1 + len(curves) // 12]
-    _lines(ax, long, "network", "epoch", "value", xlabel="Epoch", ylabel="Training loss (nats)", xticks=ticks)
-    last = curves.iloc[-1].sort_values().iloc[[-1, 0]]
+    kit.lines(ax, long, "network", "epoch", "value", xlabel="Epoch", ylabel="Training loss (nats)", xticks=ticks)
+    last = curves.tail(1).squeeze(axis=0).sort_values().iloc[[-1, 0]] if len(curves) else pd.Series(dtype=float)
     ends = " to ".join(f"{value:.2f} ({name})" for name, value in last.items())
     text = f"Training loss after {len(curves)} epochs: {ends}"
     return Plot(fig, curves.reset_index(), "03_training_curves", text, label)
@@ -585,11 +457,11 @@ def training_curves(curves: pd.DataFrame, label: str = "") -> Plot:
 def table3(time: pd.DataFrame, memory: pd.DataFrame) -> Plot:
     """Time (device, blocks, seconds) and memory (device, parameters_mb, memory_mb)."""
     time = time.assign(relative=time.seconds / time.groupby("device").seconds.transform("last"))
-    fig, [left, right] = _figure(1, 2, 6.2, 5)
+    fig, [left, right] = kit.figure(1, 2, 6.2, 5)
     axis = {"xlabel": "Blocks", "xticks": time.blocks.unique(), "ylabel": "Time of a call (largest = 1)"}
-    _lines(left, time, "device", "blocks", "relative", ylim=(0, None), **axis)
+    kit.lines(left, time, "device", "blocks", "relative", ylim=(0, None), **axis)
     axis = {"xlabel": "Parameters in use (MB)", "ylabel": "Peak memory (MB), no framework"}
-    _lines(right, memory, "device", "parameters_mb", "memory_mb", ylim=(0, None), **axis)
+    kit.lines(right, memory, "device", "parameters_mb", "memory_mb", ylim=(0, None), **axis)
     saved = 100 * (1 - time.relative[time.blocks == time.blocks.min()])
     text = f"The smallest network saves {saved.min():.0f} to {saved.max():.0f} % of the largest's time"
     return Plot(fig, pd.concat([time, memory], ignore_index=True), "07_table3", text)
@@ -598,10 +470,10 @@ def table3(time: pd.DataFrame, memory: pd.DataFrame) -> Plot:
 def training_cost(speed: pd.DataFrame) -> Plot:
     """Windows a second of both loops: blocks, plain, ours, ratio; nothing if it was not measured."""
     speed = speed.reindex(columns=["blocks", "plain", "ours", "ratio"])
-    fig, [ax] = _figure(1, 1, 6.5, 4)
+    fig, [ax] = kit.figure(1, 1, 6.5, 4)
     loops = speed.rename(columns={"plain": "plain training loop"}).drop(columns="ratio").melt("blocks")
     axis = {"xlabel": "Blocks", "ylabel": "Windows a second", "xticks": speed.blocks}
-    _lines(ax, loops, "variable", "blocks", "value", ylim=(0, None), **axis)
+    kit.lines(ax, loops, "variable", "blocks", "value", ylim=(0, None), **axis)
     text = f"Our training loop is {speed.ratio.min():.1f} to {speed.ratio.max():.1f} times as fast as the plain one"
     return Plot(fig, speed, "07_training", text)
 
@@ -610,10 +482,10 @@ def window_and_distribution(windows, row: int, probability, label: str = "") -> 
     """A window, a row of `windows.table`, the distribution (180,) predicted for it, and its true rate."""
     about, (decoded,) = windows.table.iloc[row], task.decode(np.asarray(probability)[None])
     ppg, time = gather(windows.signal, [about.start])[0], np.arange(task.LENGTH) / task.RATE
-    fig, [above, below] = _figure(2, 1, 8.5, 2.6)
+    fig, [above, below] = kit.figure(2, 1, 8.5, 2.6)
     above.plot(time, ppg, color=INK)
     above.set(xlabel="Time (s)", ylabel="PPG (z)")
-    below.bar(task.CENTRES, probability, 1.0, color="0.7")
+    below.bar(task.CENTRES, probability, 1.0, color="0.55")
     below.axvline(about.hr, color="black", label="true heart rate")
     below.plot(decoded, 1.08 * np.max(probability), "v", color=PAPER, ms=11, label="decoded by argmax")
     below.set(xlabel="Heart rate (BPM)", ylabel="Probability", xlim=task.HR_RANGE)

@@ -10,6 +10,7 @@ from ppglib import files
 from ppglib.files import InputError
 from ppglib.results import bootstrap
 from ppglib.results.bootstrap import KEY
+from ppglib.splits import PARTS
 from ppglib.strategies import STRATEGIES
 from ppglib.task import DECODERS
 
@@ -17,10 +18,14 @@ BASELINES = ("mean", "spectral")
 # Measure of a network: the mean per person that it follows from, and the power that it is a root of.
 QUALITY = {"rmse": ("squared", 2), "within5": ("within5", 1), "nll": ("nll", 1)}
 TEXT = ("person", "activity", "design", "teacher_design")
+MEASURED = [*DECODERS.values()]  # in both tables
 NEEDED = {
-    "runs.csv": {"run_id", *KEY, "fold", "seed", "simulated", "teacher_py", "nll", "ece", "rmse", "within5"},
-    "people.csv": {"run_id", "dataset", "person", "n", *DECODERS.values()},
+    "runs.csv": {"run_id", *KEY, "fold", "seed", "simulated", "teacher_py", "nll", "ece", "rmse", "within5", "n_test"},
+    "people.csv": {"run_id", "dataset", "person", "n"},
 }
+NAMES = {"runs.csv": ["recipe", "split", "strategy"], "people.csv": ["dataset"]}
+WHOLE = {"runs.csv": ["student", "teacher", "fold", "seed", "n_test"], "people.csv": ["n"]}
+ALIKE = 1e-4  # of a MAE: both tables are written to six digits
 
 
 class Results(NamedTuple):
@@ -45,7 +50,9 @@ class Paper(NamedTuple):
 
 
 def load(folder: Path, designs: bool = False) -> Results:
-    """Read runs.csv, people.csv and, if there, reliability.csv and permuted.csv; InputError if something is wrong.
+    """Read runs.csv, people.csv and, if there, reliability.csv and permuted.csv.
+
+    InputError if a file cannot be read, a number is none or impossible, or the two tables are not of the same runs.
 
     The paper's networks alone, whose students and teachers are numbers of blocks, with the study in the folder
     receptive_field beside the tables, if there is one; or with `designs` all, as texts such as "1" and
@@ -56,11 +63,12 @@ def load(folder: Path, designs: bool = False) -> Results:
         path = folder / name
         if not path.exists():
             raise InputError(f"{path} is missing: run the study first (notebook 03, or `make reproduce`).")
-        # As text, not dtype=str: that would take a person called NA for a missing one.
-        frames[name] = pd.read_csv(path, converters=dict.fromkeys(TEXT, str))
-        if lacking := ", ".join(sorted(needed - set(frames[name].columns))):
+        frames[name] = read(path)
+        if lacking := ", ".join(sorted(needed.union(MEASURED) - set(frames[name].columns))):
             raise InputError(f"{path} lacks the columns {lacking}: it is not from this program.")
+        _check(path, frames[name])
     runs, people = frames.values()
+    _check_alike(folder, runs, people)
     others = runs.reindex(columns=["design", "teacher_design"]).fillna("")
     if designs:
         for size, other in zip(("student", "teacher"), others):
@@ -80,11 +88,56 @@ def load(folder: Path, designs: bool = False) -> Results:
         path = folder / f"{name}.csv"
         frames[name] = pd.DataFrame(columns=columns)
         if path.exists():
-            frames[name] = pd.read_csv(path, converters={"person": str})
+            frames[name] = read(path)
     label = "simulated recordings" if runs.simulated.any() else ""
     beside = folder / "receptive_field"
     others = load(beside, designs=True) if not designs and (beside / "runs.csv").exists() else None
     return Results(runs, people, frames["reliability"], frames["permuted"], label, others)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """One CSV of a study; InputError if it is none. Names of people are text, also one called NA."""
+    try:  # converters, not dtype=str: that would take NA for a missing one
+        return pd.read_csv(path, converters=dict.fromkeys(TEXT, str))
+    except (ValueError, OSError) as error:  # empty, binary or uneven; a folder
+        why = str(error).strip().splitlines()[0]
+        raise InputError(f"{path} is no table ({why}): run the sweep again to rebuild it.") from None
+
+
+def _check(path: Path, table: pd.DataFrame) -> None:
+    """InputError, with the row, where a name is none, or a number is text, not finite, negative or not whole."""
+    for column in NAMES[path.name]:
+        if (wrong := table[column].isna()).any():
+            _refuse(path, table[wrong], f"{column} is missing")
+        for name in table[column].unique():
+            files.name(str(name), f"{column} in {path}")
+    for column in [*MEASURED, *WHOLE[path.name]]:
+        number = pd.to_numeric(table[column], errors="coerce")
+        wrong = ~np.isfinite(number) | (number < (column in ("n", "n_test")))
+        wrong |= (number % 1 != 0) & (column in WHOLE[path.name])
+        if wrong.any():
+            value = table[column][wrong].iloc[0]
+            _refuse(path, table[wrong], f"{column} is {value!r}" if isinstance(value, str) else f"{column} is {value}")
+
+
+def _check_alike(folder: Path, runs: pd.DataFrame, people: pd.DataFrame) -> None:
+    """InputError, with the row, unless each run has each of its people once, and they add up to what it says."""
+    who = ["dataset", "person", *people.columns.intersection(["activity"])]
+    if (wrong := people.duplicated(["run_id", *who])).any():
+        _refuse(folder / "people.csv", people[wrong], "this person is there twice")
+    if (wrong := people.person.str.strip() == "").any():
+        _refuse(folder / "people.csv", people[wrong], "there is no person")
+    sums = people[MEASURED].mul(people.n, axis=0).assign(n=people.n).groupby(people.run_id).sum()
+    sums = sums.reindex(runs.run_id).set_axis(runs.index)
+    if (wrong := sums.n.notna() & (sums.n != runs.n_test)).any():
+        _refuse(folder / "runs.csv", runs[wrong], "windows of its people do not add up to n_test")
+    for column in MEASURED:
+        if (wrong := (sums[column] / sums.n - runs[column]).abs() > ALIKE * (1 + runs[column])).any():
+            _refuse(folder / "runs.csv", runs[wrong], f"{column} is not the mean of its people")
+
+
+def _refuse(path: Path, rows: pd.DataFrame, why: str) -> None:
+    raise InputError(f"{path}, line {rows.index[0] + 2} (run {rows.run_id.iloc[0]}): {why}; run the sweep again.")
 
 
 def load_paper(folder: Path = files.ROOT / "data" / "paper") -> Paper:
@@ -114,11 +167,34 @@ def conditions(results: Results, decoder: str = "argmax", dataset: str = "") -> 
     given = results.runs, people, DECODERS[decoder]
     mae = bootstrap.draws(*given)
     table = pd.DataFrame(dict(zip(("mae", "low", "high"), bootstrap.interval(mae))), index=mae.index)
+    table["low"] = table.low.clip(lower=0)  # of few people: an error is not below 0
+    table.loc[np.isinf(table.high), ["low", "high"]] = np.nan
     n = bootstrap.by_person(*given)[1].loc[mae.index]
     table["people"], table["windows"] = n.notna().sum(axis=1), n.sum(axis=1).round().astype(int)
     table = table.join(bootstrap.spread(*given))
     table["simulated"] = results.runs.groupby(KEY).simulated.any()
     return table.reset_index()
+
+
+def main_split(table: pd.DataFrame, recipe: str) -> str:
+    """The split by which a recipe is judged: the one by person, or else its only one that keeps people apart.
+
+    "" where there is none, as in a study of shuffled windows, or where several test different people.
+    table: of runs or conditions."""
+    found = {*table.split[table.recipe == recipe]} - {"shuffled", *PARTS[:-1]}
+    return "person" if "person" in found else found.pop() if len(found) == 1 else ""
+
+
+def judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the `main_split` of their recipe."""
+    return table[table.split == table.recipe.map({recipe: main_split(table, recipe) for recipe in table.recipe.unique()})]
+
+
+def tested(results: Results, recipe: str) -> int:
+    """How many people the networks of a recipe are judged on; 0 where it has no such split."""
+    runs = judged(results.runs[results.runs.recipe == recipe])
+    people = results.people[results.people.run_id.isin(runs.run_id)]
+    return len(people[["dataset", "person"]].drop_duplicates())
 
 
 def recipes(table: pd.DataFrame) -> list[str]:
@@ -129,20 +205,20 @@ def recipes(table: pd.DataFrame) -> list[str]:
 
 def figure1(table: pd.DataFrame, recipe: str, strategy: str = "soft") -> pd.DataFrame:
     """Conditions of Figure 1: every student from scratch (teacher 0) and distilled from every teacher."""
-    rows = table[(table.recipe == recipe) & (table.split == "person")]
+    rows = judged(table[table.recipe == recipe])
     return rows[rows.strategy.isin(["scratch", strategy])].sort_values(["student", "teacher"])
 
 
 def table2(table: pd.DataFrame, recipe: str, teacher: int | None = None) -> pd.DataFrame:
     """Conditions of Table 2: every strategy at one teacher (none = the largest), scratch and the controls."""
-    rows = table[(table.recipe == recipe) & (table.split == "person")]
+    rows = judged(table[table.recipe == recipe])
     rows = rows[~rows.strategy.isin([*BASELINES, *beyond()])]
     return _sorted(rows[rows.teacher.isin([0, rows.teacher.max() if teacher is None else teacher])])
 
 
 def baselines(table: pd.DataFrame) -> pd.DataFrame:
     """What no network reaches for free: the training mean, and the spectral peak."""
-    return table[table.strategy.isin(BASELINES) & (table.split == "person")].drop_duplicates("strategy")
+    return judged(table[table.strategy.isin(BASELINES)]).drop_duplicates("strategy")
 
 
 def against_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
@@ -168,7 +244,7 @@ def quality(results: Results, recipe: str) -> pd.DataFrame:
         table[f"{name}_low"] = table[f"{name}_high"] = np.nan
         if len(kept):
             drawn = bootstrap.draws(kept, results.people, column).droplevel(["recipe", "split"])
-            limits = dict(zip([f"{name}_low", f"{name}_high"], bootstrap.interval(drawn ** (1 / power))[1:]))
+            limits = dict(zip([f"{name}_low", f"{name}_high"], bootstrap.interval(drawn.clip(lower=0) ** (1 / power))[1:]))
             table.update(pd.DataFrame(limits, drawn.index))
     return _sorted(table.assign(ece=folds.ece.groupby(by).mean()).reset_index())
 
@@ -184,8 +260,8 @@ def reliability(results: Results, recipe: str, student: int) -> pd.DataFrame:
 
 
 def _whole(results: Results, recipe: str) -> pd.DataFrame:
-    """Networks of the split by person at the largest teacher, of conditions that have every fold."""
-    runs = results.runs.query("recipe == @recipe and split == 'person' and student > 0")
+    """Networks that are judged, at the largest teacher, of conditions that have every fold."""
+    runs = judged(results.runs.query("recipe == @recipe and student > 0"))
     folds = runs.groupby(["strategy", "student", "teacher"]).fold.transform("nunique")
     runs = runs[folds == runs.fold.nunique()]
     return runs[runs.teacher.isin([0, runs.teacher.max()])]

@@ -46,4 +46,4 @@ def authors(folder: Path, kind: str = "person") -> dict[str, float]:
 def _read(path: Path, how: str) -> pd.DataFrame:
     if not path.exists():
         raise InputError(f"{path} is missing: make it by {how}.")
-    return pd.read_csv(path, converters={"person": str})
+    return tables.read(path)

@@ -1,6 +1,5 @@
 """What the authors of BAMI-2 estimate themselves, on the test windows of a study: the table authors.csv."""
 
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 
 from ppglib.recordings.base import read_mat
 from ppglib.splits import split
+from ppglib.study.grid import places
 from ppglib.study.studies import Study, members
 from ppglib.task import STEP_SECONDS
 from ppglib.windows import Windows
@@ -22,7 +22,7 @@ def table(study: Study, windows: Windows, data: Path) -> pd.DataFrame:
     a network's: acceleration too, and several windows (Chung et al. 2020). No row if the study lacks the set, and
     none for simulated recordings, which hold no estimate. Raises InputError as `read_mat` does."""
     rows = []
-    tested_on = dict.fromkeys(pair for member in members(study) for pair in product(member.splits, member.folds))
+    tested_on = dict.fromkeys(pair for member in members(study) for pair in places(member, windows))
     for kind, fold in tested_on:
         tested = windows.table.iloc[split(windows, fold, kind)[1]].query("dataset == 'bami2'")
         for (person, recording), own in tested.groupby(["person", "recording"]):

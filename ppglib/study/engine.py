@@ -4,18 +4,17 @@ A sweep can be killed at any moment and started again, and two sweeps can work i
 run is claimed by a file lock that the system releases when its holder dies, and it counts as
 done only when its record stands whole under its final name."""
 
-import importlib
-import signal
 import sys
 import time
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import joblib
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from ppglib import losses
@@ -26,16 +25,17 @@ from ppglib.metrics import evaluate, permuted
 from ppglib.resnet1d import ResNet1D
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES, Strategy
-from ppglib.study import records
+from ppglib.study import cluster, records
 from ppglib.study.grid import Run, runs, teachers_of
 from ppglib.study.records import device_name
 from ppglib.study.studies import Study
 from ppglib.study.teachers import kept_path, outputs, save_network, weights_path
+from ppglib.study.workers import AGAIN, Lost, Processes
 from ppglib.task import to_bin
 from ppglib.training import constants_of, epochs_of, samples, train
 from ppglib.windows import Windows
 
-RETRIES = 3  # times that a pool is started anew after a worker died, without a run done in between
+RETRIES = 3  # deaths of workers for each that is at work, without a run done in between
 
 
 def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str | None = None) -> None:
@@ -44,7 +44,7 @@ def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str
     jobs: processes of one thread each, or on a GPU networks at once, at most 32. dask: address of a
     scheduler whose workers see `folder`.
     Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written."""
-    complete(study.name, runs(study), windows, folder, jobs, dask)
+    complete(study.name, runs(study, windows), windows, folder, jobs, dask)
 
 
 def complete(
@@ -61,9 +61,9 @@ def complete(
     report_damaged(every, digest, folder)
     missing = to_do(every, digest, folder)
     announce(name, every, missing, windows, 0 if dask else min(jobs, len(missing)))
-    with backend(dask, jobs, windows) if missing else nullcontext(), bar_of(missing) as bar:
+    with backend(dask, jobs if missing else 1, (windows, digest, folder)) as workers, bar_of(missing) as bar:
         for phase in ([r for r in missing if not r.teacher], [r for r in missing if r.teacher]):
-            work_through(phase, windows, digest, folder, bar)
+            work_through(phase, *workers, digest, folder, bar)
 
 
 def announce(name: str, every: list[Run], missing: list[Run], windows: Windows, jobs: int) -> None:
@@ -85,24 +85,23 @@ def to_do(every: list[Run], digest: str, folder: Path) -> list[Run]:
     return [run for run in every if run in missing]
 
 
-def work_through(phase: list[Run], windows: Windows, digest: str, folder: Path, bar: tqdm) -> None:
-    """Work until every run of the phase has a record, also if workers die or another sweep holds some."""
-    failures = 0
+def work_through(phase: list[Run], results: Callable, at_once: int, digest: str, folder: Path, bar: tqdm) -> None:
+    """Work until every run of the phase has a record, also if workers die or another sweep holds some.
+
+    results, at_once: see `backend`."""
+    lost = 0
     while phase:
-        before = len(phase)
-        try:
-            pool = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
-            tasks = ((run, STRATEGIES[run.strategy], windows, digest, folder) for run in phase)
-            for run, seconds in pool(joblib.delayed(work)(*task) for task in tasks):
-                report(run, seconds, bar)
-        except worker_deaths():
-            say("A worker was killed; its run starts again.")
-            failures += 1
+        for found in results([(run, STRATEGIES[run.strategy]) for run in phase]):
+            if isinstance(found, Lost):
+                say(str(found))
+                lost += 1
+            elif found[1] is not None:
+                lost = 0
+                report(*found, bar)
+            if lost > RETRIES * min(at_once, len(phase)):
+                why = f"Workers died {lost} times without a run done in between"
+                raise InputError(f"{why}: try fewer --jobs, memory may be short; {AGAIN}.")
         phase = [run for run in phase if not records.path_of(folder, run.id(digest)).exists()]
-        failures = 0 if len(phase) < before else failures
-        if failures > RETRIES:
-            said = f"Workers die again and again ({failures} times): try fewer --jobs, memory may be short."
-            raise InputError(said)
         if phase:
             time.sleep(1.0)  # held by another sweep: look again
 
@@ -173,42 +172,29 @@ def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
     for run in every:
         try:
             records.read(folder, run.id(digest))
-        except ValueError as error:
-            say(f"{error}: that run is made again.")
-            records.path_of(folder, run.id(digest)).unlink()
+        except InputError as error:
+            records.remove(folder, run.id(digest))
+            say(f"{str(error).rstrip('.')}: that run is made again.")
 
 
-def worker_deaths() -> tuple[type[Exception], ...]:
-    """What a pool raises when a worker dies; Dask's only after several of them died of one run."""
-    if "distributed" not in sys.modules:
-        return (TerminatedWorkerError,)
-    from distributed import KilledWorker
+@contextmanager
+def backend(dask: str | None, jobs: int, common: tuple) -> Iterator[tuple[Callable, int]]:
+    """Where the runs go: this process, several, or a Dask cluster; and how many are at work at once there.
 
-    return TerminatedWorkerError, KilledWorker
-
-
-def backend(dask: str | None, jobs: int, windows: Windows):
-    """Where the runs go: this process, several, or a Dask cluster, each of whose workers gets the windows once."""
-    if dask is None:
-        if jobs == 1:
-            return nullcontext()
-        if torch.cuda.is_available():  # one process whose networks share the device
-            sys.setswitchinterval(1e-4)  # seconds: a thread that only launches is not to wait for one that computes
-            return joblib.parallel_config("threading", n_jobs=min(jobs, TOGETHER))
-        deaf = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}  # Ctrl-C is for this process
-        return joblib.parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1, **deaf)
-    from dask.distributed import Client
-
-    try:
-        client = Client(dask, timeout="10s")
-    except (OSError, ValueError) as error:  # ValueError: an unknown scheme
-        raise InputError(f"No Dask scheduler answers at {dask} ({error}): check the address.") from None
-    try:  # before the work is sent, because a worker that lacks the library would never answer
-        client.run(importlib.import_module, "ppglib.study.engine")
-    except ImportError as error:
-        said = f"The Dask workers of {dask} lack a package ({error}): install ppglib there."
-        raise InputError(said) from None
-    return joblib.parallel_config("dask", n_jobs=-1, scatter=[windows])
+    A function of tasks, the first arguments of `work`, that yields what it returns in any order, or `Lost`. common:
+    its other arguments."""
+    if dask is not None:
+        yield partial(cluster.results, dask, work, common), 1
+    elif jobs == 1:
+        yield lambda tasks: (work(*task, *common) for task in tasks), 1
+    elif torch.cuda.is_available():  # one process whose networks share the device
+        sys.setswitchinterval(1e-4)  # seconds: a thread that only launches is not to wait for one that computes
+        how = dict(backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch="all")
+        threads = joblib.Parallel(min(jobs, TOGETHER), **how)
+        yield lambda tasks: threads(joblib.delayed(work)(*task, *common) for task in tasks), 1
+    else:
+        with Processes(jobs, common) as pool:
+            yield lambda tasks: pool.each(work, tasks), jobs
 
 
 def bar_of(missing: list[Run]) -> tqdm:

@@ -7,9 +7,10 @@ from itertools import product
 from operator import attrgetter
 
 from ppglib.resnet1d import Design
-from ppglib.splits import PARTS
+from ppglib.splits import PARTS, fold_count
 from ppglib.strategies import STRATEGIES
 from ppglib.study.studies import Study, members, networks
+from ppglib.windows import Windows
 
 # What every network depends on, in the order that ids are hashed in; the constants of its strategy follow.
 RECIPE = ("epochs", "batch", "rate", "schedule", "dropout", "precision")
@@ -51,9 +52,11 @@ class Run:
         return dict(self.constants)[constant]
 
 
-def runs(study: Study) -> list[Run]:
-    """Every network of the study and its members, each once: first those that teach, then by falling cost."""
-    every = [run for member in members(study) for run in _grid(member)]
+def runs(study: Study, windows: Windows | None = None) -> list[Run]:
+    """Every network of the study and its members, each once: first those that teach, then by falling cost.
+
+    windows: of the study; folds for which they have no people are left out."""
+    every = [run for member in members(study) for run in _grid(member, windows)]
     teaching = {teacher for run in every for teacher in teachers_of(run)}
     rest = attrgetter("study", "split", "seed", "strategy", "teacher", "fold")
     names = lambda run: [design.name if design else "" for design in (run.design, run.teacher_design)]  # noqa: E731
@@ -62,7 +65,13 @@ def runs(study: Study) -> list[Run]:
     return sorted(teaching.union(every), key=place)
 
 
-def _grid(study: Study) -> list[Run]:
+def places(study: Study, windows: Windows | None = None) -> list[tuple[str, int]]:
+    """Splits and folds of a study without its members; with `windows` those alone for which they have people."""
+    every = product(study.splits, study.folds)
+    return [(kind, fold) for kind, fold in every if windows is None or fold < fold_count(windows, kind)]
+
+
+def _grid(study: Study, windows: Windows | None) -> list[Run]:
     sizes, none = networks(study.students, study.designs), [None]
     own = networks([], study.teacher_designs)
     largest = [Design(max(study.teachers))] if study.teachers else []
@@ -78,7 +87,7 @@ def _grid(study: Study) -> list[Run]:
     return [
         make_run(study, split, strategy, size, teacher, fold, seed)
         for (size, strategy, teacher), count in seeds.items()
-        for split, fold, seed in product(study.splits, study.folds, range(count))
+        for (split, fold), seed in product(places(study, windows), range(count))
     ]
 
 

@@ -4,12 +4,12 @@ import hashlib
 import io
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 
 from ppglib import files, task
 from ppglib import windows as w
@@ -35,8 +35,11 @@ def recordings_folder(study: Study, data: Path | str | None, out: Path) -> Path:
     # The name says all that decides the content, and the writer leaves a whole folder or none.
     name = "-".join(f"{d}-{n}" for d, n in people.items())
     root = out / "recordings" / f"{name}-{study.simulate_minutes:g}min"
-    files.write(out / "recordings" / "README.txt", b"Simulated recordings, one folder for each size.\n")
-    with FileLock(out / "recordings" / "lock"):  # two sweeps that start together write it once
+    with files.locked(out / "recordings" / "lock"):  # two sweeps that start together write it once
+        text = b"Simulated recordings, one folder for each size.\n"
+        files.write(out / "recordings" / "README.txt", text, alone=True)
+        for left in root.parent.glob(f".{root.name}.*"):  # by a writer that was killed
+            shutil.rmtree(left)
         if not root.is_dir():
             open_formats.write(root, people, study.simulate_minutes)
     return root
@@ -99,8 +102,9 @@ def _one(dataset: str, root: Path, folder: Path) -> w.Windows:
             log.info("%s %s: %s", dataset, row.recording, row.notes)
     content = _pack(windows)
     manifest = {"npz": hashlib.sha256(content).hexdigest(), **source}
-    write(folder / f"{dataset}.npz", content)
-    write(folder / f"{dataset}.json", json.dumps(manifest, indent=1).encode())
+    with files.locked(folder / "lock"):
+        write(folder / f"{dataset}.npz", content, alone=True)
+        write(folder / f"{dataset}.json", json.dumps(manifest, indent=1).encode(), alone=True)
     return windows
 
 
@@ -123,7 +127,7 @@ def _read(dataset: str, source: dict, folder: Path) -> w.Windows | None:
     if not path.is_file() or not manifest_path.is_file():
         return None
     try:
-        manifest = json.loads(manifest_path.read_bytes())
+        manifest = files.from_json(manifest_path.read_bytes())
         expected = manifest.pop("npz")
     except (ValueError, KeyError, AttributeError, TypeError):  # no JSON, or not a manifest
         log.warning("%s is damaged: building the windows of %s again.", manifest_path, dataset)
@@ -135,7 +139,11 @@ def _read(dataset: str, source: dict, folder: Path) -> w.Windows | None:
     if hashlib.sha256(content).hexdigest() != expected:
         log.warning("%s is damaged: building the windows of %s again.", path, dataset)
         return None
-    return _unpack(content)
+    try:
+        return _unpack(content)
+    except Exception as error:  # NumPy raises many types, at an array of objects first of all
+        log.warning("%s holds no windows (%s): building those of %s again.", path, type(error).__name__, dataset)
+        return None
 
 
 def _pack(windows: w.Windows) -> bytes:

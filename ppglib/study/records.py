@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,9 @@ import pandas as pd
 import torch
 
 from ppglib import files, metrics
+from ppglib.files import InputError
 from ppglib.splits import split
-from ppglib.study.grid import Run, runs
+from ppglib.study.grid import Run, places, runs
 from ppglib.study.studies import Study, members
 from ppglib.task import DECODERS
 from ppglib.windows import Windows
@@ -24,6 +24,8 @@ COUNTS = ["parameters", "macs", "field", "n_train", "n_test", "people_test", "st
 CONSTANTS = ["epochs", "batch", "rate", "schedule", "dropout"]
 MACHINE = ["precision", "device", "torch"]
 DESIGNS = ["design", "teacher_design"]  # what is not as in the paper
+NESTED = ["people", "reliability", "permuted"]  # tables with several rows a run
+LARGEST = 1e8  # bytes of a record, which has some ten thousand
 COLUMNS = ["run_id", *KEY, *DESIGNS, *MEASURED, *COUNTS, *CONSTANTS, *MACHINE]
 
 
@@ -32,24 +34,56 @@ def path_of(folder: Path, run_id: str) -> Path:
 
 
 def write(folder: Path, run_id: str, record: dict) -> None:
-    """Store a record with a checksum of its content, under its final name only when it is whole."""
+    """Store a record with a checksum of its content, under its final name only when it is whole.
+
+    Whoever calls holds the lock of the run, and of its network: see `engine.work`."""
     content = json.dumps(record, allow_nan=False, sort_keys=True)
-    files.write(path_of(folder, run_id), json.dumps({"sha256": _digest(content), "record": content}).encode())
+    whole = json.dumps({"sha256": _digest(content), "record": content}).encode()
+    files.write(path_of(folder, run_id), whole, alone=True)
 
 
 def read(folder: Path, run_id: str) -> dict | None:
-    """The record, or None if there is none. Raises ValueError if it is damaged."""
+    """The record, or None if there is none. Raises InputError if it is damaged."""
     path = path_of(folder, run_id)
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
+    content = files.read(path, LARGEST)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        record = json.loads(content["record"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error})") from None
-    if content.get("sha256") != _digest(content["record"]) or record.get("run_id") != run_id:
-        raise ValueError(f"{path} is damaged (its checksum does not fit its content)")
+        content = files.from_json(content)
+        whole = content["sha256"] == _digest(content["record"])
+        record = files.from_json(content["record"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({str(error)[:200]}).") from None
+    if not whole:
+        raise InputError(f"{path} is damaged (its checksum does not fit its content).")
+    if not _is_record(record) or record["run_id"] != run_id:
+        raise InputError(f"{path} is no record of this run.")
     return record
+
+
+def remove(folder: Path, run_id: str) -> None:
+    """Remove what lies in the place of a record; InputError if it is a folder, or cannot be removed."""
+    try:
+        path_of(folder, run_id).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path_of(folder, run_id)} is in the way of a record: remove it ({error.strerror}).") from None
+
+
+def _is_record(record) -> bool:
+    """Whether tables can be made of it: numbers and texts, and rows of them."""
+    if not isinstance(record, dict) or not isinstance(record.get("run_id"), str):
+        return False
+    rows = [record.get(name, []) for name in NESTED]
+    flat = all(isinstance(r, list) and all(isinstance(one, dict) and _plain(one.values()) for one in r) for r in rows)
+    return flat and _is_number(record.get("seconds")) and _plain(record.get(k) for k in (*COLUMNS, *KEY))
+
+
+def _plain(values) -> bool:
+    return all(value is None or isinstance(value, str | bool) or _is_number(value) for value in values)
+
+
+def _is_number(value) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300
 
 
 def _digest(content: str) -> str:
@@ -62,13 +96,13 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
     The same records give the same tables, in whatever order and by however many processes they
     were made; what varies between repetitions (seconds) is in `timing` alone."""
     digest = windows.digest()
-    found = [(run, read(folder, run.id(digest))) for run in runs(study)]
+    found = [(run, read(folder, run.id(digest))) for run in runs(study, windows)]
     finished = baselines(study, windows) + [identity(run) | record for run, record in found if record]
     runs_table = pd.DataFrame(finished).reindex(columns=COLUMNS)
     runs_table = runs_table.sort_values([*KEY, *DESIGNS], ignore_index=True, kind="stable")
     nested = {
         name: pd.DataFrame(rows)
-        for name in ("people", "reliability", "permuted")
+        for name in NESTED
         if (rows := [{"run_id": r["run_id"], **row} for r in finished for row in r.get(name, [])])
     }
     took = [(r["run_id"], round(r["seconds"], 2)) for r in finished if r["student"]]
@@ -81,8 +115,9 @@ def tables(study: Study, windows: Windows, folder: Path) -> dict[str, pd.DataFra
 
 def save_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     """Write each table as NAME.csv, numbers to six significant digits."""
-    for name, table in tables.items():
-        files.write_table(folder / f"{name}.csv", table)
+    with files.locked(folder.parent / "locks" / f"{folder.name}.lock"):
+        for name, table in tables.items():
+            files.write_table(folder / f"{name}.csv", table, alone=True)
 
 
 def baselines(study: Study, windows: Windows) -> list[dict]:
@@ -91,7 +126,7 @@ def baselines(study: Study, windows: Windows) -> list[dict]:
     Once for each recipe, split and fold, also where several members of a study share them."""
     rows, made = [], set()
     for member in members(study):
-        for kind, fold in product(member.splits, member.folds):
+        for kind, fold in places(member, windows):
             if (member.recipe, kind, fold) in made:
                 continue
             made.add((member.recipe, kind, fold))

@@ -48,19 +48,33 @@ def predicted(teacher: Run, what: str, windows: Windows, digest: str, folder: Pa
     the pages. The file is keyed by the teacher's run, and so by its windows."""
     teacher_id = teacher.id(digest)
     path = folder / "teachers" / f"{teacher_id}.{what}.npy"
+    if (kept := _kept(path)) is not None:
+        return kept
+    with files.locked(folder / "locks" / f"{path.name}.lock"):
+        if (kept := _kept(path)) is not None:  # made by who held the lock before
+            return kept
+        found = _predict(teacher, what, windows, weights_path(folder, teacher_id))
+        content = io.BytesIO()
+        np.save(content, found, allow_pickle=False)
+        files.write(path, content.getvalue(), alone=True)
+    return found
+
+
+def _kept(path: Path) -> np.ndarray | None:
+    """The array, mapped; None where it is not there yet, or cut short."""
     try:
         return np.load(path, mmap_mode="c", allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError):  # not there yet, or cut short
-        network = load_network(teacher.network, weights_path(folder, teacher_id)).to(device())
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+
+
+def _predict(teacher: Run, what: str, windows: Windows, weights: Path) -> np.ndarray:
+    network = load_network(teacher.network, weights).to(device())
     rows, left_out = split(windows, teacher.fold, teacher.split)
     starts = windows.table.start.to_numpy()[left_out if what == "left_out" else rows]
     starts = dense(windows, rows)[0] if what == "dense" else starts
     logits, maps = training.outputs(network, windows.signal, starts, maps=what == "map")
-    found = maps if what == "map" else logits
-    content = io.BytesIO()
-    np.save(content, found, allow_pickle=False)
-    files.write(path, content.getvalue())
-    return found
+    return maps if what == "map" else logits
 
 
 def load_network(design: Design, path: Path) -> ResNet1D:
@@ -89,7 +103,7 @@ def kept_path(run: Run, digest: str, folder: Path) -> Path:
 
 
 def save_network(network: ResNet1D, path: Path) -> None:
-    """Keep a network's weights, and drop what an earlier teacher of that name predicted."""
+    """Keep a network's weights, and drop what an earlier teacher of that name predicted. Under the lock of its run."""
     for outdated in path.parent.glob(f"{path.stem}.*.npy"):
         outdated.unlink()
-    files.write(path, save({k: v.cpu().contiguous() for k, v in network.state_dict().items()}))
+    files.write(path, save({k: v.cpu().contiguous() for k, v in network.state_dict().items()}), alone=True)

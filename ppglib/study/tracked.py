@@ -70,7 +70,7 @@ def models(path: Path = FITTED) -> dict[str, Model]:
 def predictions(study: Study, windows: Windows, folder: Path) -> Iterator[tuple[str, str, str, int, np.ndarray]]:
     """Of each finished network with weights, then of the spectrum: run_id, what, split, fold, test probabilities."""
     digest = windows.digest()
-    finished = [run for run in grid.runs(study) if records.path_of(folder, run.id(digest)).exists()]
+    finished = [run for run in grid.runs(study, windows) if records.path_of(folder, run.id(digest)).exists()]
     kept = [run for run in finished if kept_path(run, digest, folder).exists()]
     if not kept:
         lack = f"None of the {len(finished)} finished runs of {study.name} has its weights in {folder}/students"
