@@ -60,7 +60,7 @@ def progress(study, out: Path):
     if windows is None:
         return None
     digest, (records, _) = windows.digest(), trained(out)
-    rows = [(run.recipe, run.split, cost(run), records.get(run.id(digest), {}).get("seconds")) for run in runs(study)]
+    rows = [(run.recipe, run.split, cost(run), records.get(run.id(digest), {}).get("seconds")) for run in runs(study, windows)]
     table = pd.DataFrame(rows, columns=["recipe", "split", "cost", "seconds"]).astype({"seconds": float})
     done = table.seconds.notna()
     rate = table.seconds.sum() / table.cost[done].sum() if done.any() else math.nan  # seconds for a unit of cost
