@@ -139,3 +139,12 @@ def test_same_numbers_again(tmp_path):
 def test_a_single_column_has_no_interval():
     value, low, high = bootstrap.interval(np.array([[1.0], [2.0]]))
     assert value.tolist() == [1, 2] and np.isnan(low).all() and np.isnan(high).all()
+
+
+def test_limits_of_an_error_are_no_less_than_0_and_those_of_too_few_people_say_nothing():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([[3.0], 3 + 4 * rng.standard_normal(1000)])
+    found, low, high = bootstrap.interval(values)
+    assert low < 0
+    assert bootstrap.error_interval(values) == (found, 0, high)
+    assert bootstrap.error_interval(np.array([3.0, np.nan, np.nan]))[1:] == (-np.inf, np.inf)

@@ -7,7 +7,6 @@ from ppglib import tracking
 from ppglib.models.predict import calibrate, describe
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.results import agreement
-from ppglib.results.bootstrap import interval, resample
 from ppglib.task import decode
 from ppglib.tracking import HOW
 
@@ -35,14 +34,11 @@ def held_out(probabilities: np.ndarray, table: pd.DataFrame, moves: tracking.Mod
 
 
 def _error(errors: pd.DataFrame) -> dict:
-    by_person = errors.groupby(["dataset", "person"]).error.agg(["sum", "size"])
-    counts = resample(np.zeros(len(by_person)))
-    mae, low, high = interval((by_person["sum"].to_numpy() @ counts) / (by_person["size"].to_numpy() @ counts))
-    numbers = {"mae": mae, "low": low, "high": high}
     told = agreement.summary(errors, "hr", True)
-    beside = "bias", "limits_low", "limits_high", "within_5", "mae_surer_half", "in_band"
-    numbers |= {name: told[name] for name in beside}
-    return {"people": len(by_person), "windows": len(errors)} | {k: round(float(v), 4) for k, v in numbers.items()}
+    names = {"mae": "mae", "low": "mae_low", "high": "mae_high"}
+    names |= {name: name for name in ("bias", "limits_low", "limits_high", "within_5", "mae_surer_half", "in_band")}
+    numbers = {name: round(float(told[column]), 4) for name, column in names.items()}
+    return {"people": told["people"], "windows": len(errors)} | numbers
 
 
 def card(name: str, about: dict) -> str:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ppglib.results import bootstrap
 from ppglib.results import evidence as ev
-from ppglib.results.bootstrap import interval
+from ppglib.results.bootstrap import error_interval, interval
 from ppglib.results.controls import compare, frame
 from ppglib.results.tables import BASELINES, Results, main_split
 
@@ -34,7 +34,7 @@ def table(results: Results, recipe: str) -> pd.DataFrame:
         for key in (k for k in every.index if k[1] == PREFIX + dataset and k[4] in (0, own.teacher.max())):
             inside = both.reindex([(recipe, main, *key[2:])]).iloc[0]  # NaN if it was not run
             values = every.loc[key], both.loc[key], inside, both.loc[key] - inside
-            limits = [limit for value in values for limit in interval(value)]
+            limits = [limit for value in values[:3] for limit in error_interval(value)] + [*interval(values[3])]
             rows.append((dataset, *key[2:], people.person.nunique(), len(known), *limits))
     columns = ["dataset", "strategy", "student", "teacher", "people", "both"]
     values = ("everyone", "held_out", "in_domain", "gap")

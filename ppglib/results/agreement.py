@@ -6,7 +6,7 @@ NaN = no label), a column per method (BPM, NaN = none), and low, high and p_with
 import numpy as np
 import pandas as pd
 
-from ppglib.results.bootstrap import FEWEST, interval, resample, widened
+from ppglib.results.bootstrap import FEWEST, error_interval, resample, widened
 
 WITHIN = 5.0  # BPM
 SHARES = np.arange(1, 21) / 20  # of the windows with a heart rate that are kept, the surest first
@@ -49,7 +49,7 @@ def summary(rows: pd.DataFrame, method: str, model: bool) -> dict:
 
 
 def over_people(values: np.ndarray, people: pd.Series) -> tuple[float, float, float]:
-    """Mean of values (n,) of windows, with a 95 % interval over the people that they belong to (NaN for a few)."""
+    """Mean of errors (n,) of windows, with a 95 % interval over the people that they belong to (NaN for a few)."""
     if not len(values):
         return np.nan, np.nan, np.nan
     by_person = pd.Series(np.asarray(values)).groupby(np.asarray(people)).agg(["sum", "size"])
@@ -57,7 +57,7 @@ def over_people(values: np.ndarray, people: pd.Series) -> tuple[float, float, fl
         return float(np.mean(values)), np.nan, np.nan
     counts = resample(np.zeros(len(by_person)))
     draws = (by_person["sum"].to_numpy() @ counts) / (by_person["size"].to_numpy() @ counts)
-    return interval(widened(draws[None], [len(by_person)])[0])
+    return error_interval(widened(draws[None], [len(by_person)])[0])
 
 
 def limits(off: np.ndarray, people) -> tuple[float, float, float]:

@@ -90,6 +90,12 @@ def interval(values) -> tuple:
     return observed[()], *(np.where(np.isnan(observed), np.nan, limit)[()] for limit in limits)
 
 
+def error_interval(values) -> tuple:
+    """As `interval`, of an error, which is no less than 0 however few people widen its limits."""
+    estimate, low, high = interval(values)
+    return estimate, np.where(np.isinf(low), low, np.maximum(low, 0))[()], high
+
+
 def spread(runs: pd.DataFrame, people: pd.DataFrame, column: str = "mae") -> pd.DataFrame:
     """Standard deviation between seeds of the MAE pooled over folds, and the number of seeds (index KEY).
 

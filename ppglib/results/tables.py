@@ -166,7 +166,7 @@ def conditions(results: Results, decoder: str = "argmax", dataset: str = "") -> 
     people = results.people[results.people.dataset == dataset] if dataset else results.people
     given = results.runs, people, DECODERS[decoder]
     mae = bootstrap.draws(*given)
-    table = pd.DataFrame(dict(zip(("mae", "low", "high"), bootstrap.interval(mae))), index=mae.index)
+    table = pd.DataFrame(dict(zip(("mae", "low", "high"), bootstrap.error_interval(mae))), index=mae.index)
     table["low"] = table.low.clip(lower=0)  # of few people: an error is not below 0
     table.loc[np.isinf(table.high), ["low", "high"]] = np.nan
     n = bootstrap.by_person(*given)[1].loc[mae.index]

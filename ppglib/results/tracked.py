@@ -39,7 +39,7 @@ def authors(folder: Path, kind: str = "person") -> dict[str, float]:
     runs = rows[["run_id", "split", "fold"]].drop_duplicates().assign(seed=0, strategy="authors")
     runs = runs.assign(**dict.fromkeys(set(KEY) - {"split", "strategy"}, ""))
     mae = bootstrap.draws(runs, rows[["run_id", "dataset", "person", "n", "mae"]])
-    ends = dict(zip(("mae", "low", "high"), map(float, bootstrap.interval(mae.to_numpy()[0]))))
+    ends = dict(zip(("mae", "low", "high"), map(float, bootstrap.error_interval(mae.to_numpy()[0]))))
     return ends | {"people": len(rows), "windows": int(rows.n.sum())}
 
 
