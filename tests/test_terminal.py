@@ -108,7 +108,7 @@ def test_the_command_is_installed_with_the_library():
     ("arguments", "sentence"),
     [
         ("swep", "There is no command 'swep': do you mean 'sweep'?"),
-        ("zebra", "There is no command 'zebra': choose from predict, reproduce, "),
+        ("zebra", "There is no command 'zebra': choose from "),
         ("sweep --stduy smoke", "sweep has no option '--stduy': do you mean '--study'?"),
         ("check --dta=x", "check has no option '--dta': do you mean '--data'?"),
         ("sweep --study opne", "There is no study 'opne', built in or as a .toml file: do you mean 'open'?"),
