@@ -19,7 +19,7 @@ _FACE = {
     "evaluate": "metrics", "fit_exponential": "scaling", "heart_rate": "models.predict", "Stream": "models.predict",
 }  # fmt: skip
 _MODULES = "beyond fast files losses metrics resnet1d scaling splits strategies task tracking training windows".split()
-_FOLDERS = "bench models recordings results simulate study".split()
+_FOLDERS = "bench edge models recordings results simulate study".split()
 __all__ = [*_FACE, "losses", "results", "plots"]
 
 

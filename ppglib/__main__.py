@@ -141,15 +141,23 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     add("--out", type=Path, default=Path("out/models"), help="folder to write to (out/models)")
     add("--look", action="store_true", help="instead, write external.csv: their errors on sets that nothing was chosen on")
     add("--jobs", type=int, help="processes of one thread each (as many as cores)")
+    add = command(export).add_argument
+    add("model", help="name or path of a model")
+    add("--to", required=True, choices=["onnx", "onnx-int8", "tflite-int8", "c", "c-int8"])
+    add("--out", type=Path, help="new folder to write to (out/export/MODEL-TO)")
+    add("--data", type=Path, help="for int8: recordings of the training people, to calibrate by")
+    add("--rate", type=float, default=25, help="for c: samples of the sensor a second (25)")
     measure = command(bench)
     add = measure.add_mutually_exclusive_group(required=True).add_argument
     add("--inference", action="store_true", help="time and memory of nine sizes (Table 3)")
     add("--train", action="store_true", help="windows per second, plain loop beside ours")
+    add("--edge", action="store_true", help="what networks cost on microcontrollers, and int8; needs --data")
     add("--predict", action="store_true", help="windows per second of a heart rate, beside neurokit2")
     add = measure.add_argument
     add("--device", choices=["cpu", "cuda"], default="cpu")
-    add("--data", type=Path, help="with --train: recordings, to compare what both loops learn")
-    add("--out", type=Path, help="folder for the CSVs (out/compute, out/training, out/models)")
+    add("--data", type=Path, help="with --train: recordings, to compare what both loops learn; with --edge: to train")
+    add("--out", type=Path, help="folder for the CSVs (out/compute, out/training, out/models, out/edge/results)")
+    add("--jobs", type=int, help="with --edge: processes of one thread each (as many as cores)")
     return top, commands.choices
 
 
@@ -305,11 +313,27 @@ def ship(options: argparse.Namespace) -> None:
     shipped.make([r for name in names for r in recordings.load(name, options.data)], options.out, options.jobs)
 
 
+def export(options: argparse.Namespace) -> None:
+    """write a model as ONNX, TFLite or C, for a microcontroller"""
+    from ppglib import models, recordings
+    from ppglib.edge.export import export
+
+    found = None
+    if options.to.endswith("int8") and options.data:
+        found = [r for name in models.load(options.model).about["datasets"] for r in recordings.load(name, options.data)]
+    folder = options.out or Path("out/export") / f"{Path(options.model).stem}-{options.to}"
+    print(*export(options.model, options.to, folder, found, options.rate), sep="\n")
+
+
 def bench(options: argparse.Namespace) -> None:
     """measure what networks cost"""
     from ppglib.bench import gpu_training, inference, predicting, training
 
-    if options.inference:
+    if options.edge:
+        from ppglib.edge import bench as edge
+
+        edge.main(options.out or Path("out/edge/results"), options.data, Path("out/edge"), options.jobs)
+    elif options.inference:
         inference.main(options.out or Path("out/compute"), options.device)
     elif options.predict:
         predicting.main(options.out or Path("out/models"))

@@ -25,8 +25,8 @@ from ppglib.study.engine import sweep
 from ppglib.study.prepare import study_windows
 from ppglib.study.workers import AGAIN
 
-READING = ("02", "04", "05", "06", "08", "09", "10", "12")  # need no recordings and train nothing
-OWN = ("02", "10", "12")  # of these, do not read the results of the study
+READING = ("02", "04", "05", "06", "08", "09", "10", "11", "12")  # need no recordings and train nothing
+OWN = ("02", "10", "11", "12")  # of these, do not read the results of the study
 MEASURING = ("07",)
 KINDS = {"str": str, "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__}
 
@@ -46,7 +46,8 @@ def reproduce(
     parsed = studies.read(study)
     notebooks = select(only, READING if results else None)
     if not (results or only):
-        notebooks.pop("10", None)  # it shows the committed designs, which are none of the study's
+        for number in ("10", "11"):  # they show the committed designs and devices, which are none of the study's
+            notebooks.pop(number, None)
     tables, numbers = results or out / "results", set(notebooks)
     if "03" not in numbers and numbers & {*READING} - {*OWN} and not (tables / "runs.csv").is_file():
         raise InputError(f"There are no results in {tables}: run notebook 03 too, or name them by --results.")

@@ -1,6 +1,11 @@
 """The strategies, one row each: the total loss that a student minimizes, and what it needs for that.
 
-A new strategy is a loss and one row, from anywhere: `ppglib.STRATEGIES["mine"] = Strategy(...)`."""
+A new strategy is a loss and one row, from anywhere; `ppglib.train` then knows it, and a sweep that starts there:
+
+    loss = lambda b, c: torch.nn.functional.cross_entropy(b.logits.float(), b.target, label_smoothing=0.1)
+    ppglib.STRATEGIES["smoothed"] = ppglib.Strategy("cross-entropy with smoothed labels", loss)
+
+A batch `b` has the student's `logits` and `map`, `teacher`, `teacher_map`, `target` (true bin) and `hr`; `c` the constants."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import matplotlib
 import nbformat
 import pytest
 
@@ -162,7 +163,7 @@ def lab(tmp_path_factory):
         port = free.getsockname()[1]
     options = ["--config", "tools/jupyter_lab_config.py", "--no-browser", f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token="]
     options += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    environment = os.environ | {"HOME": str(home), "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1"}
+    environment = os.environ | {"HOME": str(home), "PYTHONPATH": str(ROOT), "JUPYTER_PLATFORM_DIRS": "1", "MPLCONFIGDIR": matplotlib.get_configdir()}
     server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], cwd=root, env=environment,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     url = f"http://127.0.0.1:{port}"
@@ -182,11 +183,12 @@ def lab(tmp_path_factory):
 def test_a_notebook_runs_in_jupyterlab(browser, lab, name):
     context = browser.new_context(viewport={"width": 1280, "height": 2600})
     page = context.new_page()
+    page.set_default_timeout(WAIT)
     page.size, page.wrong = "screen", []
     page.on("request", lambda r: None if _own(r.url) else page.wrong.append(f"asks {r.url}"))
     page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset", timeout=WAIT)
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=WAIT)
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=WAIT)
+    page.wait_for_function("document.body.innerText.includes('| Idle')", timeout=WAIT)  # the kernel, in the status bar
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     cells = sum(cell.cell_type == "code" for cell in nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells)

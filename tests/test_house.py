@@ -34,7 +34,7 @@ def folder_of(name):
 
 
 def test_the_folders_are_those_of_the_plan():
-    assert FOLDERS == {"recordings", "study", "results", "bench", "simulate", "models"}
+    assert FOLDERS == {"recordings", "study", "results", "bench", "simulate", "models", "edge"}
 
 
 def test_the_core_knows_no_reader_no_sweep_and_no_verdict():

@@ -25,6 +25,7 @@ NAMES = [
     "08_claims",
     "09_generalization",
     "10_receptive_field",
+    "11_edge",
     "12_explore",
 ]
 NO_TABLE = {"00_start_here"}  # its numbers come from training, and vary from machine to machine

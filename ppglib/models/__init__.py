@@ -119,7 +119,7 @@ def _has(value, keys) -> bool:
 
 
 def _numbers(values) -> bool:
-    return all(type(value) in (int, float) and abs(value) < 1e300 for value in values)
+    return all(isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < 1e300 for v in values)
 
 
 def _alike(*lists) -> bool:

@@ -100,7 +100,7 @@ def saving(evidence: Evidence, column: str, number: float) -> Outcome:
     percent = 100 * (1 - wide[1] / wide[12]).dropna().astype(float).sort_index(level="gpu", ascending=False)
     memory, effect = column == "memory_mb", float(percent.iloc[0])
     told = {False: " (the network's memory alone)", True: " (the peak, with all that the framework holds)"}
-    why = " and ".join(f"{p:.1f} % on {device}{told[gpu] if memory else ''}" for (device, gpu), p in percent.items())
+    why = " and ".join(f"{p:.2f} % on {device}{told[gpu] if memory else ''}" for (device, gpu), p in percent.items())
     why = f"Of the {'memory' if memory else 'time'} of 12 blocks, 1 block saves {why}."
     if memory and not percent.index.get_level_values("gpu")[0]:
         why += " The paper's number is the peak of a GPU, and none was measured."

@@ -1,0 +1,30 @@
+"""`python -m ppglib bench --edge`: from recordings to every table of the folder."""
+
+from pathlib import Path
+
+from ppglib.edge import streaming, table
+from ppglib.edge.extra import needed, program
+from ppglib.files import InputError
+from ppglib.study import engine, studies
+from ppglib.study.prepare import study_windows
+
+TOOLS = ("onnx", "onnxruntime", "litert_torch", "ai_edge_quantizer", "ai_edge_litert", "tflite_micro", "ethosu.vela")
+PROGRAMS = ("cc", "arm-none-eabi-gcc", "qemu-system-arm")
+
+
+def main(out: Path, data: Path | None, work: Path, jobs: int) -> None:
+    """Train what is not trained yet (into `work`), measure, and write the tables to `out`.
+
+    Raises InputError, before anything is trained, for missing recordings, tools and programs."""
+    if data is None:
+        raise InputError("The edge table is of networks that have not seen some people: name their recordings with --data.")
+    for name in TOOLS:
+        needed(name)
+    for name in PROGRAMS:
+        program(name)
+    study = studies.read(table.STUDY)
+    windows = study_windows(study, data, work)
+    engine.sweep(study, windows, work, jobs)
+    table.price(out, study)
+    table.tables(out, study, windows, work)
+    streaming.main(out, data)

@@ -1,0 +1,181 @@
+"""The edge table: what the paper's sizes and the family cost on a microcontroller, and how they err in int8.
+
+Networks are trained anew, two folds by person each, so that nobody of those whom they err on has been seen."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ppglib import files
+from ppglib.edge import boards, c_code, export, host, onnx_file, signal, tflite
+from ppglib.edge.graph import Op, graph
+from ppglib.files import InputError
+from ppglib.metrics import people_rows
+from ppglib.resnet1d import Design, ResNet1D
+from ppglib.results.students import FAMILY
+from ppglib.splits import split
+from ppglib.study import grid, studies
+from ppglib.study.studies import Study
+from ppglib.study.teachers import kept_path, load_network
+from ppglib.task import BAND, DECODERS, LENGTH, RATE, decode
+from ppglib.windows import Windows, gather
+
+STUDY = "open_edge"
+COMPARED = 500  # windows, of the test people of a fold, on which all runtimes are compared
+RATES = (25.0, 50.0, 100.0)  # Hz, of sensors
+log = logging.getLogger(__name__)
+
+
+class Student(NamedTuple):
+    """A trained network of a fold: who it is, in float32 as operations, its C code, and what int8 made of it."""
+
+    name: str
+    fold: int
+    network: ResNet1D
+    ops: list[Op]
+    onnx: dict[str, bytes]
+    c: dict[str, dict[str, str]]
+    drawn: np.ndarray
+
+
+def tables(out: Path, study: Study, windows: Windows, work: Path) -> None:
+    """Write to `out` how the networks of a study err whose weights lie in `work`, and how runtimes agree on them."""
+    students = [made(run, windows, work) for run in sorted(grid.runs(study), key=lambda run: run.network.macs)]
+    files.write_table(out / "people.csv", pd.DataFrame([row for s in students for row in errors(s, windows)]))
+    first = [s for s in students if s.fold == study.folds[0]]
+    files.write_table(out / "agreement.csv", pd.DataFrame([row for s in first for row in agree(s, windows)]))
+
+
+def price(out: Path, study: Study) -> None:
+    """Write to `out` what the networks of a study cost, and what surrounds them. Nothing is trained for it."""
+    designs = sorted(studies.networks(study.students, study.designs), key=lambda design: design.macs)
+    files.write_table(out / "signal.csv", pd.DataFrame(around()))
+    files.write_table(out / "networks.csv", pd.DataFrame([row for design in designs for row in costs(design)]))
+
+
+def made(run: grid.Run, windows: Windows, work: Path) -> Student:
+    """A trained run, exported. InputError where its weights are missing."""
+    path = kept_path(run, windows.digest(), work)
+    if not path.is_file():
+        raise InputError(f"There are no weights {path}: let bench --edge train them.")
+    network = load_network(run.network, path).eval()
+    drawn = export.calibration(windows, split(windows, run.fold, run.split)[0])
+    ops, name = graph(network), name_of(run.network)
+    single = onnx_file.float32(ops, {})
+    models = {"float32": single, "int8": onnx_file.int8(single, drawn)}
+    quantized = {"float32": None, "int8": onnx_file.scales(models["int8"])}
+    return Student(name, run.fold, network, ops, models, {k: c_code.files_of(ops, {}, q) for k, q in quantized.items()}, drawn)
+
+
+def name_of(design: Design) -> str:
+    """Its name in the family, or its blocks."""
+    text = f"{design.blocks} {design.name}".strip()
+    return {own: name for name, own in FAMILY.items()}.get(text, text)
+
+
+def errors(student: Student, windows: Windows) -> list[dict]:
+    """Mean errors of a person whom it was not trained on, in float32 (PyTorch) and int8 (C on this machine)."""
+    rows, found = split(windows, student.fold)[1], []
+    table = windows.table.iloc[rows]
+    x, hr = gather(windows.signal, table.start.to_numpy()), table.hr.to_numpy()
+    for kind, logits in (("float32", by_torch(student.network, x)), ("int8", host.predict(student.c["int8"], x))):
+        by = {DECODERS[how]: np.abs(decode(shares(logits), how) - hr) for how in DECODERS}
+        about = {"network": student.name, "fold": student.fold, "kind": kind}
+        found += [about | {k: v for k, v in row.items() if k != "activity"} for row in people_rows(by, table.assign(activity=""))]
+    log.info("%s, fold %d: errors", student.name, student.fold)
+    return found
+
+
+def agree(student: Student, windows: Windows) -> Iterable[dict]:
+    """How far each runtime is from PyTorch on the same windows of test people."""
+    table, lite = windows.table.iloc[split(windows, student.fold)[1]], tflite.int8(student.ops, student.drawn)
+    x = gather(windows.signal, table.start.to_numpy()[np.linspace(0, len(table) - 1, COMPARED).astype(int)])
+    said = {("float32", "PyTorch"): by_torch(student.network, x)}
+    for kind in student.c:
+        said[kind, "ONNX Runtime"] = onnx_file.predict(student.onnx[kind], x)
+        said[kind, "C"] = host.predict(student.c[kind], x)
+    said["int8", "LiteRT"] = tflite.predict(lite, x)
+    said["int8", "TFLite Micro"] = tflite.micro(lite, x)[1]
+    truth = said["float32", "PyTorch"]
+    for (kind, runtime), logits in said.items():
+        row = {"network": student.name, "fold": student.fold, "kind": kind, "runtime": runtime, "windows": len(x)}
+        row["same_argmax"] = int((logits.argmax(1) == truth.argmax(1)).sum())
+        row["logit"] = np.abs(logits - truth).max()
+        for how in DECODERS:
+            far = np.abs(decode(shares(logits), how) - decode(shares(truth), how))
+            row |= {f"{how}_mean": far.mean(), f"{how}_largest": far.max()}
+        yield row
+    log.info("%s: runtimes compared", student.name)
+
+
+def costs(design: Design) -> Iterable[dict]:
+    """Bytes and instructions of a network in C, of both kinds; for int8 also TFLite's bytes, arena and NPU.
+
+    Weights change none of it but by what a ReLU cuts off, so they are those before training, on windows of sines."""
+    torch.manual_seed(0)
+    network, x = ResNet1D(**vars(design)).eval(), sines(64)
+    ops = graph(network)
+    single = onnx_file.float32(ops, {})
+    quantized = {"float32": None, "int8": onnx_file.scales(onnx_file.int8(single, x))}
+    size = sum(p.numel() for p in network.parameters())
+    for kind, numbers in quantized.items():
+        code = c_code.files_of(ops, {}, numbers)
+        row = {"network": name_of(design), "blocks": design.blocks, "design": design.name, "parameters": size}
+        row |= {"macs": design.macs, "kind": kind} | boards.size(code, "ppg_network.c")._asdict()
+        expected = host.predict(code, x[:2])
+        for board in boards.BOARDS:
+            row[board] = np.nan
+            if not boards.fits(row["flash"], board):
+                continue
+            counts, logits = boards.network(code, x[:2], board)
+            if not np.allclose(logits, expected, atol=1e-3):
+                raise InputError(f"{row['network']} in {kind} says on the {board} what it does not say here: look into its C code.")
+            row[board] = counts.max()
+        if kind == "int8":
+            lite = tflite.int8(ops, x)
+            row |= {"tflite": len(lite), "arena": tflite.micro(lite, x[:1])[0]} | tflite.npu(lite)
+        log.info("%s in %s: %s", row["network"], kind, row)
+        yield row
+
+
+def sines(n: int) -> np.ndarray:
+    """Windows (n, 200) of sines of 0.5 to 4 Hz, z-scored."""
+    rng, time = np.random.default_rng(0), np.arange(LENGTH) / RATE
+    x = np.sin(2 * np.pi * (rng.uniform(*BAND, (n, 1)) * time + rng.uniform(0, 1, (n, 1))))
+    return ((x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)).astype(np.float32)
+
+
+def around() -> Iterable[dict]:
+    """What surrounds a network: instructions every 2 s, flash and RAM of both filters, for sensors of RATES."""
+    network = c_code.files_of(graph(ResNet1D(1, width=4)), {})
+    for rate in RATES:
+        samples = 1e5 + 1e3 * np.sin(2 * np.pi * 1.5 * np.arange(round(8 * rate)) / rate)
+        for causal in (False, True):
+            code = signal.files_of(rate)
+            if causal:
+                code["ppg_signal.h"] = code["ppg_signal.h"].replace("#define PPG_CAUSAL 0", "#define PPG_CAUSAL 1")
+            size = boards.size(network | code, "ppg_signal.c")
+            row = {"rate": rate, "filter": "causal" if causal else "each window", "flash": size.flash}
+            row["ram"] = size.ram + boards.stream_size(network | code)
+            for board in boards.BOARDS:
+                counts = boards.signal(network | code, samples, round(2 * rate), board)
+                row |= {f"{board} {name}": count for name, count in counts.items()}
+            yield row
+
+
+@torch.no_grad()
+def by_torch(network: ResNet1D, x: np.ndarray) -> np.ndarray:
+    """Logits (N, 180) of windows (N, 200), in pieces."""
+    parts = [network(part[:, None]) for part in torch.from_numpy(x).split(512)]
+    return torch.cat(parts).numpy()
+
+
+def shares(logits: np.ndarray) -> np.ndarray:
+    """Probabilities, float64."""
+    raised = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
+    return raised / raised.sum(1, keepdims=True)
