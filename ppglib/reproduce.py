@@ -116,7 +116,7 @@ def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
     cells = sum(map(code_cells, plan)) + sum(map(bool, plan.values()))  # parameters are a cell of their own
     shown = "{percentage:3.0f}% |{bar}| cell {n} of {total}, {elapsed} < {remaining}{postfix}"
-    bar = tqdm(total=cells, bar_format=shown, mininterval=0, disable=not sys.stderr.isatty())
+    bar = tqdm(total=cells, bar_format=shown, mininterval=0, disable=not sys.stderr.isatty())  # before a slow cell too
 
     def run(path: Path) -> None:
         begun = time.perf_counter()

@@ -209,7 +209,7 @@ def test_ctrl_c_is_one_sentence_and_the_workers_end(here):
 def test_the_bar_of_reproduce_moves_by_cells_and_ctrl_c_ends_the_kernels(here, monkeypatch):
     import nbformat
 
-    cells = [nbformat.v4.new_code_cell(source) for source in ("1", "", "2", "import time; time.sleep(300)")]
+    cells = [nbformat.v4.new_code_cell(source) for source in ("1", "", "2", "import time; time.sleep(60)")]
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("text"), *cells]), "slow.ipynb")
     Path("run.py").write_text(
         "import sys\nfrom pathlib import Path\nfrom ppglib import __main__ as cli, reproduce\n"
