@@ -245,9 +245,9 @@ def tune(options: argparse.Namespace) -> None:
     from ppglib import files
     from ppglib.study import tuning
 
-    study, *where = prepared(options)
-    table = (tuning.check if study.designs else tuning.tune)(study, *where)
-    files.write_table(out_of(options) / "results/tuning.csv", table)
+    study, windows, out, *workers = prepared(options)
+    table = (tuning.check if study.designs else tuning.tune)(study, windows, out, *workers)
+    files.write_table(out / "results/tuning.csv", table)
     print(table[table.chosen].to_string(index=False))
 
 

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import BinaryIO
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -75,7 +75,7 @@ def read(path: str | Path, most: float) -> bytes:
 
 
 def largest(default: float) -> float:
-    """Bytes that one file may take when it is read: `default`, or what the user allows by PPGLIB_LARGEST_GB."""
+    """Bytes that one file may take when it is read: `default`, or more where the user allows it by PPGLIB_LARGEST_GB."""
     given = os.environ.get(LARGEST_GB)
     try:
         number = float(given or default / 1e9)
@@ -83,7 +83,7 @@ def largest(default: float) -> float:
         number = math.nan
     if not 0 < number < math.inf:
         raise InputError(f"{LARGEST_GB} is {given!r}: set it to a number of GB, such as 8.")
-    return number * 1e9
+    return max(default, number * 1e9)
 
 
 def from_json(text: str | bytes):
@@ -173,12 +173,16 @@ def write_table(path: str | Path, table, alone: bool = False) -> None:
 
 
 @contextmanager
-def locked(path: str | Path):
-    """Hold the lock at `path`, which the system takes back from a process that dies; InputError if it cannot be made."""
+def locked(path: str | Path, blocking: bool = True):
+    """Hold the lock at `path`, which the system takes back from a process that dies; InputError if it cannot be made.
+
+    blocking: wait for it; else `filelock.Timeout` says that another holds it."""
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
-        lock.acquire()
+        lock.acquire(blocking=blocking)
+    except Timeout:  # which is an OSError
+        raise
     except OSError as error:
         raise InputError(f"Cannot write {path} ({error.strerror}): choose another folder.") from error
     try:

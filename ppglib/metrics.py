@@ -58,6 +58,13 @@ def people_rows(measured: dict[str, np.ndarray], table: pd.DataFrame) -> list[di
     return frame.groupby(keys).agg(how).reset_index().to_dict("records")
 
 
+def errors_of_people(probabilities: np.ndarray, table: pd.DataFrame) -> list[dict]:
+    """A row a person: dataset, person, n and the mean error (BPM) of each decoder, of (N, 180) and the windows' table."""
+    errors = {DECODERS[how]: np.abs(decode(probabilities, how) - table.hr.to_numpy()) for how in DECODERS}
+    rows = people_rows(errors, table.assign(activity=""))
+    return [{name: value for name, value in row.items() if name != "activity"} for row in rows]
+
+
 def reliability_rows(probabilities: np.ndarray, truth: np.ndarray) -> list[dict]:
     """Per tenth of the confidence (the largest probability): n, mean confidence, share of hits."""
     confidence = probabilities.max(axis=1).astype(np.float64)
@@ -91,10 +98,8 @@ def permuted(network, windows: Windows, rows: np.ndarray) -> list[dict]:
         order[same] = np.roll(order[same], 1, axis=1)  # every window in another order: of two pieces, half are not
         signal = np.take_along_axis(pieces, order[..., None], axis=1).ravel()
         moved = replace(windows, signal=signal, table=table.assign(start=np.arange(len(whole)) * LENGTH))
-        probabilities = predict(network, moved, np.arange(len(whole)))
-        errors = {DECODERS[how]: np.abs(decode(probabilities, how) - table.hr.to_numpy()) for how in DECODERS}
-        rows_ = people_rows(errors, table.assign(activity=""))
-        found += [{"seconds": seconds} | {k: v for k, v in row.items() if k != "activity"} for row in rows_]
+        rows_ = errors_of_people(predict(network, moved, np.arange(len(whole))), table)
+        found += [{"seconds": seconds} | row for row in rows_]
     return found
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import psutil
+from jupyter_client import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 from traitlets.config import Config
@@ -178,13 +179,20 @@ def local_kernel() -> Iterator[Config]:
         yield config
 
 
+class Unheard(AsyncKernelManager):
+    """Its kernels are ended, never interrupted: one that still writes its last answer would tell the terminal of it."""
+
+    async def _async_interrupt_kernel(self) -> None:
+        pass
+
+
 def execute_one(path: Path, given: dict, folder: Path, config: Config, done: Callable) -> None:
     """Run one notebook into `folder`, whole or as NAME.failed.ipynb with NotebookError, or not if its kernel dies.
 
     `done` hears of each cell."""
     beside, failed = folder / f".{path.name}", folder / f"{path.stem}.failed.ipynb"
-    # A kernel whose work is done is ended at once: asked politely, it is interrupted, and says so in the terminal.
-    how = {"kernel_name": "python3", "progress_bar": False, "config": config, "shutdown_kernel": "immediate"}
+    how = {"kernel_name": "python3", "progress_bar": False, "config": config}
+    how |= {"kernel_manager_class": Unheard, "shutdown_kernel": "immediate"}
     try:
         papermill.execute_notebook(path, beside, given, **how, on_cell_complete=done)
         os.replace(beside, folder / path.name)

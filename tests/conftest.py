@@ -6,7 +6,7 @@ import pytest
 from formats.body import add_spc_test
 
 from ppglib.simulate import open_formats
-from ppglib.study import studies
+from ppglib.study import engine, studies
 from ppglib.study.prepare import study_windows
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,3 +44,29 @@ def simulated_root(tmp_path_factory) -> Path:
 def simulated_windows(tmp_path_factory):
     """Windows of the smoke study; not to be changed by a test."""
     return study_windows(studies.read("smoke"), None, tmp_path_factory.mktemp("smoke"))
+
+
+@pytest.fixture(scope="module")
+def study_file(request, tmp_path_factory) -> Path:
+    """The study that the module names STUDY, as a file."""
+    path = tmp_path_factory.mktemp("study") / "tiny.toml"
+    path.write_text(request.module.STUDY, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def study(study_file):
+    return studies.read(str(study_file))
+
+
+@pytest.fixture(scope="module")
+def windows(study, tmp_path_factory):
+    return study_windows(study, None, tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(study, windows, tmp_path_factory) -> Path:
+    """The folder of a sweep that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    engine.sweep(study, windows, folder)
+    return folder

@@ -1,10 +1,10 @@
 """Small studies without their training: windows of noise, made-up predictions, and notebooks run in this process."""
 
 import ast
-import json
 
 import nbformat
 import numpy as np
+import tiny_study
 
 from ppglib import metrics, windows
 from ppglib.files import NOTEBOOKS
@@ -23,15 +23,8 @@ DEFAULTS = {
 
 def write(folder, **keys) -> str:
     """The path of a study file: DEFAULTS with these keys; a key that is None is left out."""
-    spelled = lambda v: json.dumps(v) if not isinstance(v, dict) else ", ".join(f"{k} = {json.dumps(x)}" for k, x in v.items())  # noqa: E731
-    tables = lambda v: "[" + ", ".join(f"{{{spelled(x)}}}" for x in v) + "]"  # noqa: E731
-    lines = [
-        f"{key} = {tables(v) if key.endswith('designs') else spelled(v)}"
-        for key, v in (DEFAULTS | keys).items()
-        if v is not None
-    ]
     path = folder / "mine.toml"
-    path.write_text("\n".join(lines), encoding="utf-8")
+    path.write_text(tiny_study.text(DEFAULTS, **keys), encoding="utf-8")
     return str(path)
 
 

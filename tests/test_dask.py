@@ -2,23 +2,25 @@
 
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
+import test_killed
 from distributed import Client
-from test_killed import STUDY
-from test_sweep import runs_csv
+from test_sweep import runs_csv, wait_for_records
 
 from ppglib.files import ROOT, InputError
-from ppglib.study import cluster, engine, studies
-from ppglib.study.prepare import study_windows
+from ppglib.study import cluster, engine
 
-MOMENTS = 20
+STUDY, MOMENTS = test_killed.STUDY, 20
 
 
 class Cluster:
@@ -45,25 +47,10 @@ class Cluster:
             while len(client.nthreads()) != len(self.workers):  # dead ones are forgotten too
                 time.sleep(0.05)
 
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    path = tmp_path_factory.mktemp("study") / "tiny.toml"
-    path.write_text(STUDY, encoding="utf-8")
-    return studies.read(str(path))
-
-
-@pytest.fixture(scope="module")
-def windows(study, tmp_path_factory):
-    return study_windows(study, None, tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(study, windows, tmp_path_factory):
-    """The folder of a sweep that nothing happened to."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    engine.sweep(study, windows, folder)
-    return folder
+    def stop(self):
+        for process in (self.scheduler, *self.workers):
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture
@@ -72,9 +59,7 @@ def dask(tmp_path):
     try:
         yield made
     finally:
-        for process in (made.scheduler, *made.workers):
-            process.kill()
-            process.wait()
+        made.stop()
 
 
 def killing(process, seconds):
@@ -88,8 +73,7 @@ def after(count, folder, then):
     """A thread that does something when so many runs are done."""
 
     def wait():
-        while len(list(folder.glob("runs/*.json"))) < count:
-            time.sleep(0.02)
+        wait_for_records(folder, count)
         then()
 
     waiter = threading.Thread(target=wait, daemon=True)
@@ -132,6 +116,34 @@ def test_a_scheduler_without_workers_is_one_sentence(dask, study, windows, tmp_p
         engine.sweep(study, windows, tmp_path / "shared", dask=dask.address)
 
 
+def test_patience_begins_with_each_result(monkeypatch):
+    """All workers went, while the first result was written, and a new one brings the second."""
+    monkeypatch.setattr(cluster, "PATIENCE", 1.0)
+    monkeypatch.setattr(cluster, "LOOK", 0.1)
+    first, second = Future(), Future()
+    first.set_result(1)
+    found = cluster._finished(SimpleNamespace(nthreads=dict), "tcp://here", [first, second])
+    assert next(found) is first
+    time.sleep(1.2)
+    threading.Timer(0.4, second.set_result, [2]).start()
+    assert next(found) is second
+
+
+def test_a_folder_that_a_worker_cannot_use_is_one_sentence(dask, study, windows, tmp_path):
+    dask.add(1)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    (folder / "locks").write_text("no folder")
+    with pytest.raises(InputError, match="Cannot write .*locks.*: choose another folder"):
+        engine.sweep(study, windows, folder, dask=dask.address)
+
+
+def test_an_error_of_a_workers_system_is_not_taken_for_the_end_of_the_scheduler(dask, tmp_path):
+    dask.add(1)
+    with pytest.raises(InputError, match="failed in a run .*/there.*see the folder"):
+        list(cluster.results(dask.address, shutil.copy, (str(tmp_path),), [("/there",)]))
+
+
 def test_no_scheduler_is_one_sentence(study, windows, tmp_path):
     with pytest.raises(InputError, match="No Dask scheduler answers"):
         engine.sweep(study, windows, tmp_path, dask="tcp://127.0.0.1:9")
@@ -171,6 +183,4 @@ def test_the_scheduler_killed_at_random_moments(study, windows, tmp_path, capfd)
                 engine.sweep(study, windows, tmp_path / str(moment) / "out", dask=dask.address)
             assert "Traceback" not in capfd.readouterr().err
         finally:
-            for process in (dask.scheduler, *dask.workers):
-                process.kill()
-                process.wait()
+            dask.stop()

@@ -40,7 +40,7 @@ def test_conda_and_pip_have_the_same_packages_with_the_same_bounds():
 
 def test_the_bounds_that_matter():
     assert {"pytest>=8,<10", "nbval>=0.11"} <= set(project()["dependencies"])
-    assert {"hypothesis>=6.100", "pytest-xdist>=3.6"} <= set(project()["optional-dependencies"]["dev"])
+    assert {"packaging>=23", "hypothesis>=6.100", "pytest-xdist>=3.6"} == set(project()["optional-dependencies"]["dev"])
     assert "torch==2.13.0" in (ROOT / "requirements.lock").read_text().splitlines()
 
 

@@ -304,7 +304,7 @@ def test_reliability_leaves_out_what_few_windows_say(results):
 
 def test_across_shows_both_numbers_of_the_same_people(results):
     runs = results.runs[(results.runs.recipe == "public") & results.runs.strategy.isin(["scratch", "soft"])]
-    away = runs[(runs.split == "person") & (runs.fold == 0)].assign(split="without-set1")
+    away = runs[runs.split == "person"].assign(split="without-set1")
     away["run_id"] += "-away"
     people = results.people[results.people.run_id.isin(runs.run_id)]
     moved = people.assign(run_id=people.run_id + "-away", mae=people.mae + 1)
@@ -317,8 +317,7 @@ def test_across_shows_both_numbers_of_the_same_people(results):
         for (points, ends), column in zip(shown[2 * i : 2 * i + 2], ("held_out", "in_domain")):
             assert np.allclose(points[:, 1], rows[column])
             assert np.allclose(ends, rows[[f"{column}_low", f"{column}_high"]])
-    significant = f"{(plot.data.gap_low > 0).sum()} of {len(plot.data)}"  # of four people even 1 BPM for all is not
-    assert f"{plot.data.gap.median():.1f} BPM" in plot.title and significant in plot.title
+    assert f"{plot.data.gap.median():.1f} BPM" in plot.title and "0 of" not in plot.title
 
 
 def test_figures_of_windows_say_what_they_show():

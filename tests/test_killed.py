@@ -10,23 +10,13 @@ import uuid
 
 import psutil
 import pytest
+import tiny_study
 
 KILLS = 100
 LEFT = 10.0  # seconds in which everything must have ended with a killed sweep
-STUDY = """
-recipe = "test"
-datasets = ["spc2015"]
-simulate_people = [3]
-simulate_minutes = 1.0
-students = [1]
-teachers = [2]
-strategies = ["scratch", "hard", "soft", "feature", "dense_soft"]
-folds = [0]
-seeds = 4
-epochs = 1
-batch = 32
-precision = "float32"
-"""
+STUDY = tiny_study.text(
+    simulate_people=[5], simulate_minutes=1.0, strategies=["scratch", "hard", "soft", "soft_oof", "feature", "dense_soft"], seeds=4
+)
 
 
 class Sweep:

@@ -185,7 +185,7 @@ def test_tracking_goes_over_unbroken_runs(best, track):
         ({"time": np.zeros(1000), "rate": 50}, "fall, repeat or jump"),
         ({"time": np.append(np.arange(999) / 50, 1e9)}, "jump by more than a day at sample 999"),
         ({"time": np.arange(10)}, "not finite: give seconds"),
-        ({"model": "huge"}, "no model 'huge', by name or as a file"),
+        ({"model": "huge"}, "no model 'huge', by name or as a file: choose from large, largest"),
         ({"track": "back"}, "no tracking 'back'"),
         ({"ppg": np.zeros((2, 3, 4))}, "shape"),
         ({"ppg": ["a", "b"]}, "not made of numbers"),

@@ -81,6 +81,7 @@ def of_bytes(form, count, seed, folder, run, seen):
         outcome = run(*use(folder))
         check(form, f"bytes {seed} {case}", outcome)
         assert outcome.kind == "refused" or outcome.said == expected.said or not checked, f"{path.name} changed unseen"
+        assert outcome.kind != "refused" or str(folder) in outcome.said, f"{form}, {case}: which file? {outcome.said}"
         path.write_bytes(whole[path])
         seen.append(outcome)
 

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import tiny_study
 import torch
 from scipy.special import softmax
 
@@ -27,55 +28,16 @@ from ppglib.files import InputError
 from ppglib.resnet1d import Design
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES
-from ppglib.study import engine, grid, predictions, records, studies, teachers
+from ppglib.study import engine, grid, predictions, records, teachers
 from ppglib.training import outputs
 
-STUDY = """
-recipe = "test"
-datasets = ["spc2015"]
-simulate_people = [5]
-simulate_minutes = 1.2
-students = [1]
-teachers = [2]
-strategies = ["scratch", "hard", "soft", "dkd", "feature", "soft8", "gaussian", "dense_scratch",
-  "soft_t1", "cdf", "wasserstein", "window_dkd", "dist", "soft_oof", "dense_soft"]
-swept = []
-folds = [0]
-seeds = 1
-more_seeds = 2
-more_seeds_at = [1]
-epochs = 2
-batch = 32
-rate = 1e-2
-precision = "float32"
-"""
-
-
-@pytest.fixture(scope="module")
-def study_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("study") / "tiny.toml"
-    path.write_text(STUDY, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def study(study_file):
-    return studies.read(str(study_file))
-
-
-@pytest.fixture(scope="module")
-def windows(study, tmp_path_factory):
-    from ppglib.study.prepare import study_windows
-
-    return study_windows(study, None, tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(study, windows, tmp_path_factory):
-    """The folder of a sweep that nothing happened to."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    engine.sweep(study, windows, folder)
-    return folder
+STUDY = tiny_study.text(
+    strategies=[
+        "scratch", "hard", "soft", "dkd", "feature", "soft8", "gaussian", "dense_scratch", "soft_t1", "cdf", "wasserstein",
+        "window_dkd", "dist", "soft_oof", "dense_soft",
+    ],
+    more_seeds=2, more_seeds_at=[1], epochs=2,
+)  # fmt: skip
 
 
 def runs_csv(study, windows, folder):

@@ -1,5 +1,6 @@
 """What a person sees in a terminal: help, hints, how far a study is, Ctrl-C; and that nothing is lost by make."""
 
+import dataclasses
 import fcntl
 import os
 import pty
@@ -14,27 +15,14 @@ import time
 from pathlib import Path
 
 import pytest
+import tiny_study
 
 from ppglib import __main__ as cli
 from ppglib import files, reproduce
 from ppglib.files import ROOT, InputError
-from ppglib.study import records, status, studies
+from ppglib.study import status, studies
 
-STUDY = """
-recipe = "test"
-datasets = ["spc2015"]
-simulate_people = [5]
-simulate_minutes = 1.2
-students = [1]
-teachers = [2]
-strategies = ["scratch", "soft", "gaussian"]
-folds = [0]
-seeds = 2
-epochs = 1
-batch = 32
-rate = 1e-2
-precision = "float32"
-"""
+STUDY = tiny_study.text(strategies=["scratch", "soft", "gaussian"], seeds=2)
 
 
 @pytest.fixture
@@ -155,7 +143,10 @@ def test_the_best_are_not_those_that_lack_a_fold():
     runs = pd.DataFrame([*rows, ("mean", 0, 0, 1, 8.0)], columns=names).assign(
         recipe="demo", split="person", seed=0, design="", teacher_design="", simulated=False
     )
-    assert status.best(runs, study).splitlines()[1:] == ["  demo        4.50  scratch, 1 block", "  baseline    8.50  mean"]
+    said = ["  demo        4.50  scratch, 1 block", "  baseline    8.50  mean"]
+    assert status.best(runs, study).splitlines()[1:] == said
+    more = dataclasses.replace(study, folds=range(12))  # of which few people fill two
+    assert status.best(runs, more).splitlines()[1:] == said
 
 
 def test_status_counts_what_is_trained_and_missing_and_what_it_takes(swept, tmp_path, monkeypatch):
@@ -173,7 +164,7 @@ def test_status_counts_what_is_trained_and_missing_and_what_it_takes(swept, tmp_
     assert "5 of 8 networks trained" in part and "3 are missing: " in part and " of one job.\n" in part
     assert part.endswith("Go on: ppglib sweep --study tiny.toml")
     table = status.progress(study, out)
-    seconds = [record["seconds"] for record in status.trained(out)[0].values()]
+    seconds = [*status.trained(out).values()]
     assert len(seconds) == 5 and table.hours.sum() == pytest.approx(sum(seconds) / 3600)
     assert 0 < table.left.sum() < sum(seconds) / 3600
     Path("out/smoke/runs").mkdir(parents=True)
@@ -191,7 +182,7 @@ def test_status_without_anything(here, capsys):
 
 
 def test_ctrl_c_is_one_sentence_and_the_workers_end(here):
-    many = STUDY.replace("epochs = 1", "epochs = 2000").replace("seeds = 2", "seeds = 20")
+    many = tiny_study.text(strategies=["scratch", "soft", "gaussian"], seeds=20, epochs=2000)
     Path("tiny.toml").write_text(many, encoding="utf-8")
 
     def interrupt(process):
@@ -283,7 +274,7 @@ def test_clean_keeps_what_took_hours(made):
 
 def test_distclean_says_what_goes_and_asks_first(made):
     first = make(made, "distclean")
-    seconds = sum(record["seconds"] for record in status.trained(made / "out/tiny")[0].values())
+    seconds = sum(status.trained(made / "out/tiny").values())
     assert first.returncode and f"out/tiny: 8 networks, which took {status.duration(seconds / 3600)} to train" in first.stdout
     assert "CONFIRM=yes" in first.stdout and (made / "out/tiny/runs").is_dir() and (made / ".venv").is_dir()
     assert make(made, "distclean", "CONFIRM=yes").returncode == 0

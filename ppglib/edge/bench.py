@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from ppglib.edge import streaming, table
-from ppglib.edge.extra import needed, program
+from ppglib.edge.extra import PROGRAMS, needed, program
 from ppglib.files import InputError
 from ppglib.study import engine, studies
 from ppglib.study.prepare import study_windows
 
 TOOLS = ("onnx", "onnxruntime", "litert_torch", "ai_edge_quantizer", "ai_edge_litert", "tflite_micro", "ethosu.vela")
-PROGRAMS = ("cc", "arm-none-eabi-gcc", "qemu-system-arm")
 
 
 def main(out: Path, data: Path | None, work: Path, jobs: int) -> None:

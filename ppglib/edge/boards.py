@@ -41,11 +41,10 @@ BOARDS = {
 
 
 class Count(NamedTuple):
-    """instructions: of each task. words: 32-bit numbers that the program told at its end. unit: instructions a tick."""
+    """instructions: of each task. words: 32-bit numbers that the program told at its end."""
 
     instructions: list[int]
     words: np.ndarray
-    unit: float
 
 
 def network(files: dict[str, str], windows: np.ndarray, board: str) -> tuple[np.ndarray, np.ndarray]:
@@ -85,8 +84,7 @@ def counted(files: dict[str, str], task: str, tasks: int, board: str) -> Count:
     if len(said) < 2 or "fault" in "".join(said):
         raise InputError(f"The program fails on the emulated {board}: it says {' '.join(said)[:100]!r}.")
     (length, ticks, *each), words = ([int(word, 16) for word in line.split()] for line in said[:2])
-    unit = length / ticks
-    return Count([round(n * unit) for n in each], np.array(words, np.uint32), unit)
+    return Count([round(n * length / ticks) for n in each], np.array(words, np.uint32))
 
 
 def fits(flash: int, board: str) -> bool:
@@ -95,10 +93,10 @@ def fits(flash: int, board: str) -> bool:
     return flash + 2**16 < int(count) * {"K": 2**10, "M": 2**20}[unit]
 
 
-def stream_size(files: dict[str, str], board: str = "Cortex-M4F") -> int:
-    """Bytes of a struct ppg_stream, which its user provides."""
+def stream_size(files: dict[str, str]) -> int:
+    """Bytes of a struct ppg_stream, which its user provides, on a Cortex-M4F."""
     main = '#include "ppg_signal.h"\nchar size[sizeof(struct ppg_stream)];\n'
-    return size(files | {"stream.c": main}, "stream.c", board).ram
+    return size(files | {"stream.c": main}, "stream.c").ram
 
 
 class Size(NamedTuple):
@@ -109,11 +107,11 @@ class Size(NamedTuple):
     stack: int
 
 
-def size(files: dict[str, str], name: str, board: str = "Cortex-M4F") -> Size:
-    """What one of the C files needs, without the libraries that it calls (memcpy, and for a median expf)."""
+def size(files: dict[str, str], name: str) -> Size:
+    """What one of the C files needs on a Cortex-M4F, without the libraries that it calls (memcpy, and for a median expf)."""
     with _folder(files) as folder:
         out = folder / "object.o"
-        flags = (*FLAGS, *BOARDS[board].core, "-fstack-usage")
+        flags = (*FLAGS, *BOARDS["Cortex-M4F"].core, "-fstack-usage")
         _run([program("arm-none-eabi-gcc"), *flags, "-c", "-o", str(out), str(folder / name)])
         text, data, bss = map(int, _run([program("arm-none-eabi-size"), str(out)]).splitlines()[1].split()[:3])
         stack = sum(int(line.split("\t")[1]) for line in out.with_suffix(".su").read_text().splitlines())

@@ -11,17 +11,17 @@ import pandas as pd
 from ppglib.edge import streaming
 from ppglib.files import InputError
 from ppglib.results import kit
-from ppglib.results.bootstrap import interval, resample
+from ppglib.results.bootstrap import error_interval, interval, resample, widened
 from ppglib.results.frames import Table, captioned
 from ppglib.results.students import FAMILY
 from ppglib.task import DECODERS, LENGTH
 
-NAMES = ("people", "networks", "agreement", "signal", "streaming")
 CORES = ("Cortex-M4F", "Cortex-M33", "Cortex-M55")
 # Cycles of an instruction of a Cortex-M4 from memory without wait states (its manual: a fused multiplication and addition
 # takes 3, most others 1, loads 2 or, one after the other, 1): in int8 and in float32. Flash with wait states costs more.
 CYCLES = {"int8": (1.0, 1.5), "float32": (1.5, 2.5)}
 BUDGET = 64e6 * 2  # cycles of an M4 at 64 MHz in the 2 s between two estimates
+GOOD = 3.0  # BPM
 COLUMN = {name: column for name, column in DECODERS.items() if name != "expectation"}
 
 
@@ -37,7 +37,7 @@ class Measured(NamedTuple):
 
 def load(folder: Path) -> Measured:
     """The tables that `python -m ppglib bench --edge` wrote. InputError where one is missing."""
-    paths = [Path(folder) / f"{name}.csv" for name in NAMES]
+    paths = [Path(folder) / f"{name}.csv" for name in Measured._fields]
     for path in paths:
         if not path.is_file():
             raise InputError(f"There is no {path}: make it with python -m ppglib bench --edge.")
@@ -54,8 +54,10 @@ def errors(people: pd.DataFrame, by: list[str]) -> dict[str, pd.DataFrame]:
         wide = sums.unstack(["dataset", "person"])
         if wide.isna().any(axis=None):
             raise InputError("Some networks were not tested on all people: run bench --edge to its end.")
-        counts = resample(np.zeros(wide.shape[1] // 2))
-        found[how] = pd.DataFrame((wide.error.to_numpy() @ counts) / (wide.n.to_numpy() @ counts), index=wide.index)
+        people_tested = wide.shape[1] // 2
+        counts = resample(np.zeros(people_tested))
+        mae = (wide.error.to_numpy() @ counts) / (wide.n.to_numpy() @ counts)
+        found[how] = pd.DataFrame(widened(mae, [people_tested] * len(mae)), index=wide.index)
     return found
 
 
@@ -66,8 +68,8 @@ def costs(measured: Measured) -> pd.DataFrame:
     rows = measured.networks
     for how, draws in errors(measured.people, ["network", "kind"]).items():
         exact = draws.xs("float32", level="kind").reindex(draws.index, level=0)
-        for name, values in ((how, draws), (f"{how} cost", draws - exact)):
-            ends = pd.DataFrame(interval(values.to_numpy()), [name, f"{name}_low", f"{name}_high"], values.index).T
+        for name, values, limits in ((how, draws, error_interval), (f"{how} cost", draws - exact, interval)):
+            ends = pd.DataFrame(limits(values.to_numpy()), [name, f"{name}_low", f"{name}_high"], values.index).T
             rows = rows.join(ends, on=["network", "kind"])
     rows.loc[rows.kind == "float32", [c for c in rows if " cost" in c]] = np.nan
     low, high = (rows.kind.map({kind: ends[i] for kind, ends in CYCLES.items()}) for i in (0, 1))
@@ -146,8 +148,8 @@ def causality_table(measured: Measured) -> Table:
     draws = errors(measured.streaming, keys)["median"].sort_index(ascending=[False, False, False, False])
     base = draws.loc[("ResNet1D", "each window", "each window", "windows")]
     rows = draws.index.to_frame(index=False)
-    for name, values in (("mae", draws), ("difference", draws - base)):
-        rows[[name, f"{name}_low", f"{name}_high"]] = np.transpose(interval(values.to_numpy()))
+    for name, values, limits in (("mae", draws, error_interval), ("difference", draws - base, interval)):
+        rows[[name, f"{name}_low", f"{name}_high"]] = np.transpose(limits(values.to_numpy()))
     rows = rows.rename(columns={"mae_low": "low", "mae_high": "high"})
     return captioned(rows.assign(tested=_tested(measured.streaming)), causality_table.__doc__, rows)
 
@@ -209,11 +211,11 @@ def _kinds(looks: dict) -> Iterable[tuple]:
             yield (own, kind), (names[look], looks[look])
 
 
-def smallest(rows: pd.DataFrame, bpm: float = 3.0) -> pd.Series:
-    """The network of the least arithmetic that errs by `bpm` or less in int8 (median). InputError where none does."""
-    good = rows[(rows.kind == "int8") & (rows["median"] <= bpm)].sort_values("macs")
+def smallest(rows: pd.DataFrame) -> pd.Series:
+    """The network of the least arithmetic that errs by GOOD or less in int8 (median). InputError where none does."""
+    good = rows[(rows.kind == "int8") & (rows["median"] <= GOOD)].sort_values("macs")
     if good.empty:
-        raise InputError(f"No network that was measured errs by {bpm} BPM or less.")
+        raise InputError(f"No network that was measured errs by {GOOD} BPM or less.")
     return good.iloc[0]
 
 

@@ -4,8 +4,6 @@ A window can be filtered forwards and backwards once it is complete, which is wh
 learned from; or each sample as it comes, by the same band-pass in one direction (`PPG_CAUSAL`), which delays and bends
 the pulse, and needs less memory."""
 
-from pathlib import Path
-
 import numpy as np
 import scipy  # its parts are loaded when they are first used
 
@@ -14,14 +12,9 @@ from ppglib.files import InputError
 from ppglib.models.cut import finer
 from ppglib.models.predict import LOWEST_RATE
 from ppglib.task import BAND, LENGTH, RATE, STEP_SECONDS
-from ppglib.windows import _settled
+from ppglib.windows import _filter
 
 HIGHEST_RATE = 1000.0  # Hz
-
-
-def sections(rate: float) -> np.ndarray:
-    """The band-pass of the task at `rate` Hz: second-order sections (4, 6), Butterworth."""
-    return scipy.signal.butter(4, BAND, "bandpass", fs=rate, output="sos")
 
 
 def files_of(rate: float) -> dict[str, str]:
@@ -29,8 +22,8 @@ def files_of(rate: float) -> dict[str, str]:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise InputError(f"A sensor of {rate:g} Hz is not provided for: choose from {LOWEST_RATE:g} to {HIGHEST_RATE:g} Hz.")
     fine = finer(rate)
-    sos = sections(RATE * fine)
-    settled = ",\n    ".join(f"{{{', '.join(map(number, row))}}}" for row in _settled(sos))
+    sos, state = _filter(RATE * fine)
+    settled = ",\n    ".join(f"{{{', '.join(map(number, row))}}}" for row in state)
     rows = ",\n    ".join(f"{{{', '.join(map(number, row))}}}" for row in sos[:, [0, 1, 2, 4, 5]])
     header = f"""/* Samples of {rate:g} Hz to windows for ppg_network.h, and logits to a heart rate: made by ppglib.
 
@@ -87,7 +80,7 @@ def causal(ppg: np.ndarray, rate: float, numbers: np.ndarray) -> np.ndarray:
     As the C code does it with PPG_CAUSAL, in float64."""
     fine = finer(rate)
     grid = np.arange(int((len(ppg) - 1) / rate * RATE * fine + 1e-6) + 1) / (RATE * fine)
-    x, sos = np.interp(grid, np.arange(len(ppg)) / rate, ppg - ppg[0]), sections(RATE * fine)
-    filtered = scipy.signal.sosfilt(sos, x, zi=_settled(sos) * x[0])[0][::fine]
+    x, (sos, settled) = np.interp(grid, np.arange(len(ppg)) / rate, ppg - ppg[0]), _filter(RATE * fine)
+    filtered = scipy.signal.sosfilt(sos, x, zi=settled * x[0])[0][::fine]
     first = np.asarray(numbers)[:, None] * round(STEP_SECONDS * RATE)
     return filtered[first + np.arange(LENGTH)].astype(np.float32)

@@ -19,14 +19,14 @@ from ppglib import files, recordings
 from ppglib.edge import signal
 from ppglib.edge.table import STUDY, by_torch, shares
 from ppglib.fast import keep_memory
-from ppglib.metrics import people_rows
+from ppglib.metrics import errors_of_people
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.results.students import FAMILY
 from ppglib.splits import split
 from ppglib.study import studies
 from ppglib.study.shipped import windows_of
 from ppglib.study.studies import Study
-from ppglib.task import DECODERS, LENGTH, RATE, STEP_SECONDS, decode
+from ppglib.task import LENGTH, RATE, STEP_SECONDS
 from ppglib.training import train
 from ppglib.windows import Recording, Windows, gather
 
@@ -135,7 +135,7 @@ def rows_of(study: Study, given: list[Recording]) -> Iterable[dict]:
         for make, design, filters in ((ResNet1D, designs()["small"], ("each window", "causal")), (Causal, DESIGN, ("causal",))):
             for trained in filters:
                 network = fitted(make, design, both[trained], study, fold)
-                about = {"network": make.__name__, "design": f"{design.blocks} {design.name}", "fold": fold, "trained_on": trained}
+                about = {"network": make.__name__, "fold": fold, "trained_on": trained}
                 for tested, windows in both.items() if make is ResNet1D else [("causal", both["causal"])]:
                     rows = split(windows, fold)[1]
                     x = gather(windows.signal, windows.table.start.to_numpy()[rows])
@@ -157,6 +157,4 @@ def fitted(make: type[ResNet1D], design: Design, windows: Windows, study: Study,
 
 def person(about: dict, logits: np.ndarray, windows: Windows, rows: np.ndarray) -> list[dict]:
     """Rows of the table for one network and way of running."""
-    table = windows.table.iloc[rows]
-    by = {DECODERS[how]: np.abs(decode(shares(logits), how) - table.hr.to_numpy()) for how in DECODERS}
-    return [about | {k: v for k, v in row.items() if k != "activity"} for row in people_rows(by, table.assign(activity=""))]
+    return [about | row for row in errors_of_people(shares(logits), windows.table.iloc[rows])]

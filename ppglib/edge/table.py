@@ -10,19 +10,20 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from scipy.special import softmax
 
 from ppglib import files
 from ppglib.edge import boards, c_code, export, host, onnx_file, signal, tflite
 from ppglib.edge.graph import Op, graph
 from ppglib.files import InputError
-from ppglib.metrics import people_rows
+from ppglib.metrics import errors_of_people
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.results.students import FAMILY
 from ppglib.splits import split
 from ppglib.study import grid, studies
 from ppglib.study.studies import Study
 from ppglib.study.teachers import kept_path, load_network
-from ppglib.task import BAND, DECODERS, LENGTH, RATE, decode
+from ppglib.task import BAND, LENGTH, RATE, decode
 from ppglib.windows import Windows, gather
 
 STUDY = "open_edge"
@@ -81,13 +82,11 @@ def name_of(design: Design) -> str:
 
 def errors(student: Student, windows: Windows) -> list[dict]:
     """Mean errors of a person whom it was not trained on, in float32 (PyTorch) and int8 (C on this machine)."""
-    rows, found = split(windows, student.fold)[1], []
-    table = windows.table.iloc[rows]
-    x, hr = gather(windows.signal, table.start.to_numpy()), table.hr.to_numpy()
+    table, found = windows.table.iloc[split(windows, student.fold)[1]], []
+    x = gather(windows.signal, table.start.to_numpy())
     for kind, logits in (("float32", by_torch(student.network, x)), ("int8", host.predict(student.c["int8"], x))):
-        by = {DECODERS[how]: np.abs(decode(shares(logits), how) - hr) for how in DECODERS}
         about = {"network": student.name, "fold": student.fold, "kind": kind}
-        found += [about | {k: v for k, v in row.items() if k != "activity"} for row in people_rows(by, table.assign(activity=""))]
+        found += [about | row for row in errors_of_people(shares(logits), table)]
     log.info("%s, fold %d: errors", student.name, student.fold)
     return found
 
@@ -178,5 +177,4 @@ def by_torch(network: ResNet1D, x: np.ndarray) -> np.ndarray:
 
 def shares(logits: np.ndarray) -> np.ndarray:
     """Probabilities, float64."""
-    raised = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
-    return raised / raised.sum(1, keepdims=True)
+    return softmax(logits.astype(np.float64), axis=1)

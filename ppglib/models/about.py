@@ -7,7 +7,6 @@ from ppglib import tracking
 from ppglib.models.predict import calibrate, describe
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.results import agreement
-from ppglib.task import decode
 from ppglib.tracking import HOW
 
 
@@ -22,8 +21,7 @@ def held_out(probabilities: np.ndarray, table: pd.DataFrame, moves: tracking.Mod
     for how in HOW:
         found = tracking.track(probabilities, runs, moves, how)
         bands[how] = calibrate(found, hr)
-        errors = table[["dataset", "person"]].assign(error=np.abs(decode(found, "median") - hr), truth=hr)
-        errors = errors.assign(**describe(found, bands[how]))
+        errors = table[["dataset", "person"]].assign(truth=hr, **describe(found, bands[how]))
         groups = [*errors.groupby("dataset"), *([("all", errors)] if errors.dataset.nunique() > 1 else [])]
         rows += [{"dataset": name, "track": how} | _error(group) for name, group in groups]
     seen = np.round(np.quantile(hr, [0.005, 0.995])).tolist()

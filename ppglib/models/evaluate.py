@@ -79,13 +79,13 @@ def of_recording(recording: Recording, network: ResNet1D, name: str, track: str 
     activity = np.full(len(label), "") if recording.activity is None else recording.activity
     about = {"dataset": recording.dataset, "person": recording.person, "recording": recording.name}
     about |= {"activity": activity[inside], "truth": np.where(usable, label, np.nan)[inside]}
-    begins, peak = starts[row[inside]], np.full(inside.sum(), np.nan)
+    mean, begins, peak = ppg.mean(axis=0), starts[row[inside]], np.full(inside.sum(), np.nan)
     for part in np.array_split(np.arange(len(peak)), -(-len(peak) // PIECE) if len(peak) else 1):
-        windows, reasons = cut(time, ppg.mean(axis=0), row[inside][part], recording.rate)
+        windows, reasons = cut(time, mean, row[inside][part], recording.rate)
         peak[part] = np.where(reasons == "", spectral_peak(windows), np.nan)
     found = found.assign(start=at[inside], end=at[inside] + WINDOW_SECONDS, **about, spectral=peak)
     for method, sign in zip(BASELINES[1:], (1, -1)):
-        rates = _neurokit2(time, sign * ppg.mean(axis=0), recording.rate, begins)
+        rates = _neurokit2(time, sign * mean, recording.rate, begins)
         found[method] = np.where(found.reason == "", rates, np.nan)
     return found[[*KEYS, *COLUMNS[:3], name, *COLUMNS[3:], *BASELINES]]
 
@@ -145,9 +145,9 @@ def _same_people(predictions: pd.DataFrame, people: int) -> list[dict]:
     rows = np.concatenate([split(windows, fold)[1] for fold in FOLDS]) if len(who) > 2 else []
     if len(rows) != people:
         return []
-    table = _everyone(agreement.table(predictions[predictions.person.isin(who.person[rows])], BASELINES))
-    unknown = {"mae_surer_half": np.nan, "in_band": np.nan}  # a baseline has no band
-    return table.assign(method=table.method + ", same people", **unknown).to_dict("records")
+    known = predictions[predictions.person.isin(who.person[rows]) & predictions.truth.notna()]
+    about = {"dataset": who.dataset[0]}
+    return [about | {"method": f"{m}, same people"} | agreement.summary(known, m, False) for m in BASELINES]
 
 
 def _everyone(table: pd.DataFrame) -> pd.DataFrame:

@@ -78,9 +78,8 @@ def family() -> Table:
     intervals) on people whom they were not trained on, each window alone and tracked."""
     rows = []
     for name in models.names():
-        about = models.load(name).about
-        design = Design(**about["design"])
-        size = sum(p.numel() for p in models.load(name).parameters())
+        network = models.load(name)
+        about, design, size = network.about, network.design, sum(p.numel() for p in network.parameters())
         row = {"name": name, "parameters": size, "mmacs": design.macs / 1e6, "field": min(design.field, LENGTH) / RATE}
         whole = [r for r in about["error"]["rows"] if r["dataset"] == "all"] or about["error"]["rows"]
         rows.append(row | {f"{r['track']}{end}": r[key] for r in whole for end, key in (("", "mae"), ("_low", "low"), ("_high", "high"))})
@@ -93,8 +92,7 @@ def designs() -> pd.DataFrame:
     """name and field (s) of the paper's smallest and largest networks, of some between, and of a model that comes along."""
     sizes = [n for n in SIZES if n in (1, 2, 4, 6, 12)]
     rows = [{"name": f"{n} block{'s' * (n > 1)}", "field": min(Design(n).field, LENGTH) / RATE} for n in sizes]
-    tiny = models.names()[-1]
-    return pd.DataFrame([*rows, {"name": tiny, "field": min(Design(**models.load(tiny).about["design"]).field, LENGTH) / RATE}])
+    return pd.DataFrame([*rows, {"name": "tiny", "field": min(models.load("tiny").design.field, LENGTH) / RATE}])
 
 
 def controls(windows: Windows, model: str = "largest", person: str = "", minute: float = -1.0, track: str = "none", label: str = ""):

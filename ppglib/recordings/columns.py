@@ -178,7 +178,7 @@ def _once(member: Member, names: list[str]) -> None:
 
 
 def _too_large(member: Member, what: str) -> None:
-    limits = f"at most {LARGEST / 1e9:g} GB and {MOST_COLUMNS} columns are read"
+    limits = f"at most {largest(LARGEST) / 1e9:g} GB, which {LARGEST_GB} raises, and {MOST_COLUMNS} columns are read"
     raise InputError(f"{member.name} has {what}, out of proportion ({limits}): keep the columns that are needed.")
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ppglib.recordings.base import constant_runs
-from ppglib.windows import BRIDGED, LARGEST
+from ppglib.windows import LARGEST
 
 FLAT = 0.5  # seconds of one value
 ZEROS = 0.2  # seconds of zeros

@@ -14,7 +14,7 @@ from ppglib.files import InputError
 from ppglib.recordings import archives, columns, holes, labels, stamps
 from ppglib.recordings.base import in_windows, window_count
 from ppglib.task import STEP_SECONDS
-from ppglib.windows import Recording
+from ppglib.windows import BRIDGED, Recording
 
 DATASET = "own"
 KINDS = ("hr", "beats", "rr", "ecg")  # of tables with labels
@@ -109,9 +109,9 @@ def _recordings(person: str, name: str, ppg_file, hr_file, kind: str, notes: tup
         span = slice(piece[0], piece[-1] + 1)
         origin = time[span.start]
         while phase is not None and span.stop - span.start > 1:  # windows begin where the labelled ones do
-            origin = phase + STEP_SECONDS * np.ceil((time[span.start] - phase - holes.BRIDGED) / STEP_SECONDS)
+            origin = phase + STEP_SECONDS * np.ceil((time[span.start] - phase - BRIDGED) / STEP_SECONDS)
             span = slice(span.start + int(np.searchsorted(time[span], origin)), span.stop)
-            if span.stop == span.start or time[span.start] - origin <= holes.BRIDGED:
+            if span.stop == span.start or time[span.start] - origin <= BRIDGED:
                 break  # else a hole is there
         if span.stop - span.start < 2:
             continue
@@ -135,7 +135,7 @@ def _placed(name: str, time, ppg, good, rate: float) -> tuple[np.ndarray, dict]:
     if time[-1] * rate > SPARSE * len(time):
         raise InputError(f"{name} has {len(time)} samples over {time[-1]:.0f} s at {rate:.3g} Hz: that is no signal.")
     at = np.flatnonzero(good)
-    longest = holes.BRIDGED + 1.25 / rate
+    longest = BRIDGED + 1.25 / rate
     if np.abs(time - np.arange(len(time)) / mean_rate).max() * mean_rate >= EVEN:
         return ppg[None, at], {"rate": rate, "time": time[at], "bridged": longest}
     ppg = np.interp(np.arange(len(ppg)), at, ppg[at])

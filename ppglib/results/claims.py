@@ -179,11 +179,14 @@ def verdicts(evidence: Evidence, claims: pd.DataFrame, others: Seen | None = Non
     return table.assign(notebook=[f"{number:02d}" for number in claims.notebook], how=how)
 
 
-def judge(results: Results, paper: Paper, measured: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
+def judge(
+    results: Results, paper: Paper, measured: pd.DataFrame | None = None, decoder: str = "argmax"
+) -> dict[str, pd.DataFrame]:
     """`verdicts` of "paper's tables" and of every recipe; measured: cost of one window, see `costs.one_window`."""
     every = {"paper's tables": verdicts(printed(paper), paper.claims).assign(simulated=False)}
     for recipe in recipes(results.runs):
-        own = verdicts(ours(results, recipe, measured=measured), paper.claims, seen(results, recipe))
+        own = ours(results, recipe, measured=measured, decoder=decoder)
+        own = verdicts(own, paper.claims, seen(results, recipe, decoder))
         every[recipe] = own.assign(simulated=bool(results.name), tested=tested(results, recipe))
     return every
 

@@ -1,19 +1,19 @@
 """explore.html: every network of a study by what it costs and how it errs, and the claims, in one file without a server."""
 
 import json
-from html import escape
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from ppglib import files
-from ppglib.results import claims, claims_of_field, evidence, networks, tables
+from ppglib.results import claims, networks
 from ppglib.results.kit import VERDICTS, look, ordered
 from ppglib.results.outcome import effect_text
+from ppglib.results.render import PAGE, render
 from ppglib.results.tables import BASELINES, Paper, Results
 from ppglib.task import DECODERS
 
-PAGE = Path(__file__).with_name("page")
 AXES = {"macs": "Multiply-accumulates a window", "parameters": "Parameters", "bytes": "Bytes of weights (float32)"}
 AXES |= {"instructions": "Instructions a window", "field": "What it sees of a window (s)"}
 SHAPES = {"o": "circle", "v": "down", "s": "square", "^": "up", "D": "diamond", "P": "plus", "<": "left", "*": "star", "X": "cross"}
@@ -22,27 +22,19 @@ SHAPES = {"o": "circle", "v": "down", "s": "square", "^": "up", "D": "diamond", 
 def judged(results: Results, paper: Paper, measured: pd.DataFrame | None = None) -> pd.DataFrame:
     """Verdicts on the claims by the paper's tables, and by every recipe and decoder: "judged on", decoder, and columns
     of `claims.verdicts`."""
-    own = claims.verdicts(evidence.printed(paper), paper.claims)
-    parts = [own.assign(**{"judged on": "paper's tables", "decoder": next(iter(DECODERS))})]
-    for recipe in tables.recipes(results.runs):
-        for decoder in DECODERS:
-            seen = claims_of_field.seen(results, recipe, decoder)
-            ours = evidence.ours(results, recipe, measured=measured, decoder=decoder)
-            parts.append(claims.verdicts(ours, paper.claims, seen).assign(**{"judged on": recipe, "decoder": decoder}))
-    return pd.concat(parts, ignore_index=True)
+    by = {decoder: claims.judge(results, paper, measured, decoder) for decoder in DECODERS}
+    first, *recipes = by["argmax"]
+    keys = [(first, "argmax"), *product(recipes, DECODERS)]  # the paper's tables are decoded in one way
+    return pd.concat([by[how][on].assign(**{"judged on": on, "decoder": how}) for on, how in keys], ignore_index=True)
 
 
 def write(path: Path, study: str, catalogue: pd.DataFrame, verdicts: pd.DataFrame) -> Path:
     """Write the page, whole or not at all. catalogue: of `networks`, with a column `instructions` if they were counted;
     verdicts: of `judged`."""
     content = json.dumps(data(study, catalogue, verdicts), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    page = (PAGE / "explore.html").read_text(encoding="utf-8")
-    for name, text in {
-        "TITLE": escape(f"{study}: explorer"), "STYLE": (PAGE / "style.css").read_text(encoding="utf-8"),
-        "DATA": content.replace("<", "\\u003c"), "SCRIPT": (PAGE / "explore.js").read_text(encoding="utf-8"),
-    }.items():  # fmt: skip
-        page = page.replace(f"/*{name}*/", text)
-    files.write(path, page.encode())
+    script = (PAGE / "explore.js").read_text(encoding="utf-8")
+    title, content = f"{study}: explorer", content.replace("<", "\\u003c")
+    files.write(path, render("explore", title=title, data=content, script=script))
     return path
 
 

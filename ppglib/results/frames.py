@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ppglib import files, scaling
-from ppglib.results import across, claims, claims_of_field, controls, evidence, fields, laws, outcome, tables
+from ppglib.results import across, claims, controls, evidence, fields, laws, outcome, tables
 from ppglib.results.bootstrap import KEY
 from ppglib.results.outcome import effect_text
 from ppglib.results.tables import Paper, Results
@@ -293,10 +293,10 @@ def other_decoders(results: Results, paper: Paper) -> Table:
     """Verdicts that change when another decoder is used."""
     first, before = next(iter(DECODERS)), f"verdict by {next(iter(DECODERS))}"
 
+    by = {decoder: claims.judge(results, paper, decoder=decoder) for decoder in DECODERS}
+
     def table(recipe):
-        own = {decoder: evidence.ours(results, recipe, decoder=decoder) for decoder in DECODERS}
-        others = {decoder: claims_of_field.seen(results, recipe, decoder) for decoder in DECODERS}
-        judged = {decoder: claims.verdicts(own[decoder], paper.claims, others[decoder]) for decoder in DECODERS}
+        judged = {decoder: found[recipe] for decoder, found in by.items()}
         was = judged.pop(first).verdict
         changed = stacked({d: t.assign(**{before: was}) for d, t in judged.items()}, "decoded by")
         return changed[(changed.verdict != changed[before]) & (changed.kind != "cost")]

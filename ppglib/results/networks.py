@@ -109,9 +109,9 @@ def counted(data: pd.DataFrame) -> int:
     return len(data[~data.strategy.isin(BASELINES)][IS].drop_duplicates())
 
 
-def best(data: pd.DataFrame, decoder: str = "argmax") -> tuple[pd.Series, pd.Series]:
-    """The network and the baseline with the lowest MAE over all sets. data: of `catalogue`, with a network in it."""
-    rows = data[(data.dataset == "") & (data.decoder == decoder)].sort_values("mae")
+def best(data: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The network and the baseline with the lowest MAE over all sets, by argmax. data: of `catalogue`, with a network in it."""
+    rows = data[(data.dataset == "") & (data.decoder == "argmax")].sort_values("mae")
     is_baseline = rows.strategy.isin(BASELINES)
     return tuple(part.iloc[0] for part in (rows[~is_baseline], rows[is_baseline]))
 
@@ -121,7 +121,9 @@ def sets(folder: Path, results: Results) -> pd.DataFrame:
 
     From windows.csv; without it, people and windows of those who were tested, and no hours."""
     tested = results.people.merge(tables.judged(results.runs)[["run_id"]])
-    tested = tested.drop_duplicates(["dataset", "person"]).groupby("dataset").agg(tested=("person", "size"), kept=("n", "sum"))
+    who = ["dataset", "person", *tested.columns.intersection(["activity"])]
+    once = tested.drop_duplicates(who)  # of all runs
+    tested = once.groupby("dataset").agg(tested=("person", "nunique"), kept=("n", "sum"))
     path = Path(folder) / "windows.csv"
     if not path.exists():
         return tested.assign(people=tested.tested).reset_index()

@@ -11,7 +11,6 @@ from datetime import date
 from html import unescape
 from pathlib import Path
 
-import jinja2
 import nbformat
 import pandas as pd
 from nbconvert import HTMLExporter
@@ -22,8 +21,8 @@ from ppglib import files
 from ppglib.results import explore, networks, overview, plots_of_people, tables
 from ppglib.results.kit import VERDICTS
 from ppglib.results.outcome import YES
+from ppglib.results.render import PAGE, render
 
-PAGE = Path(__file__).with_name("page")
 COMMITTED = files.ROOT / "data" / "results" / "open"  # what the notebooks' words were written about
 OTHER = ("00", "02", "07", "10", "11", "12")  # their words are about something else than the study that is shown
 FOREIGN = "The words of the notebooks are about the study open, of real recordings. Tables and figures are of {}."
@@ -67,14 +66,6 @@ def family(out: Path) -> Path:
         title = f"{about[folder]['name']}, {about[folder]['whose']}: heart-rate networks and what teaches them"
         files.write(folder / "index.html", render("index", title=title, studies=known, **about[folder]))
     return out / "index.html"
-
-
-def render(template: str, **values) -> bytes:
-    """A page of the folder `page`, everything in it escaped that is not marked as HTML."""
-    loader = jinja2.FileSystemLoader(PAGE)
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.ChainableUndefined)
-    style = (PAGE / "style.css").read_text(encoding="utf-8")
-    return environment.get_template(f"{template}.html.j2").render(style=style, **values).encode()
 
 
 def study(out: Path, folder: Path, measured) -> dict:

@@ -167,7 +167,6 @@ def conditions(results: Results, decoder: str = "argmax", dataset: str = "") -> 
     given = results.runs, people, DECODERS[decoder]
     mae = bootstrap.draws(*given)
     table = pd.DataFrame(dict(zip(("mae", "low", "high"), bootstrap.error_interval(mae))), index=mae.index)
-    table["low"] = table.low.clip(lower=0)  # of few people: an error is not below 0
     table.loc[np.isinf(table.high), ["low", "high"]] = np.nan
     n = bootstrap.by_person(*given)[1].loc[mae.index]
     table["people"], table["windows"] = n.notna().sum(axis=1), n.sum(axis=1).round().astype(int)

@@ -8,25 +8,20 @@ from ppglib.files import InputError
 from ppglib.results import bootstrap, tables
 from ppglib.results.bootstrap import KEY
 from ppglib.results.tables import Results
-from ppglib.task import DECODERS
 from ppglib.tracking import HOW
 
 
 def conditions(results: Results, folder: Path, decoder: str = "median", dataset: str = "") -> pd.DataFrame:
     """`tables.conditions` of each way of tracking (column `track`), from tracked.csv in `folder`.
 
-    results: of the same folder. gain, gain_low, gain_high: MAE less that of "none", paired by person. A condition
-    whose networks are tracked in some folds only is left out. Raises InputError if the table is missing or foreign."""
+    results: of the same folder. A condition whose networks are tracked in some folds only is left out. Raises
+    InputError if the table is missing or foreign."""
     every = _read(Path(folder) / "tracked.csv", "python -m ppglib track")
     if not set(every.run_id) & set(results.runs.run_id):
         raise InputError(f"{folder}/tracked.csv is not of the runs of runs.csv: run python -m ppglib track again.")
-    every, found, plain = every[every.dataset == dataset] if dataset else every, [], None
-    for how in HOW:
-        own = results._replace(people=every[every.track == how])
-        mae = bootstrap.draws(own.runs, own.people, DECODERS[decoder])
-        plain = mae if plain is None else plain
-        gain = dict(zip(("gain", "gain_low", "gain_high"), bootstrap.interval(mae - plain)))
-        found.append(tables.conditions(own, decoder).assign(track=how, **gain))
+    every = every[every.dataset == dataset] if dataset else every
+    each = {how: results._replace(people=every[every.track == how]) for how in HOW}
+    found = [tables.conditions(own, decoder).assign(track=how) for how, own in each.items()]
     return pd.concat(found, ignore_index=True)
 
 

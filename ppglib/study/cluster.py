@@ -65,10 +65,11 @@ def _lacking(address: str, error: ImportError):
 
 def _finished(client, address: str, futures: list) -> Iterator:
     """The futures as they are done, in whatever way; InputError where there are no workers for long."""
-    done, seen = queue.SimpleQueue(), time.monotonic()
+    done = queue.SimpleQueue()
     for future in futures:
         future.add_done_callback(done.put)
     for _ in futures:
+        seen = time.monotonic()  # whoever asks may have taken long over what came before
         while True:
             try:
                 yield done.get(timeout=LOOK)
@@ -90,6 +91,9 @@ def _result(future, address: str):
         return Lost("Dask workers died of a run; it starts again.")
     if isinstance(error, ImportError):  # of a worker that came later
         _lacking(address, error)
+    if isinstance(error, OSError):  # else it would be taken for the end of the scheduler
+        said = f"A Dask worker of {address} failed in a run ({error}): let the workers see the folder and write there"
+        raise InputError(f"{said}; {AGAIN}.")
     raise error
 
 

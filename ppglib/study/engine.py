@@ -14,10 +14,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from tqdm import tqdm
 
-from ppglib import losses
+from ppglib import files, losses
 from ppglib.fast import device, keep_memory, precision_of
 from ppglib.files import InputError
 from ppglib.gpu import ALONE, TOGETHER
@@ -112,10 +112,8 @@ def work(run: Run, row: Strategy, windows: Windows, digest: str, folder: Path) -
     torch.set_num_threads(1)  # also makes a result independent of the number of jobs
     keep_memory()
     run_id = run.id(digest)
-    (folder / "locks").mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "locks" / f"{run_id}.lock")
     try:
-        with lock.acquire(blocking=False):
+        with files.locked(folder / "locks" / f"{run_id}.lock", blocking=False):
             if records.path_of(folder, run_id).exists():
                 return run, None
             taught = outputs(run, windows, digest, folder) if run.teacher else None

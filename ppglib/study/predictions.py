@@ -23,7 +23,7 @@ def write(study: Study, windows: Windows, folder: Path) -> None:
     Columns: dataset, person, recording, activity, start, end (s), truth, argmax (BPM; its mean error is in people.csv),
     hr (median), low, high, p_within_5: as `ppglib.heart_rate`, but not calibrated, as nobody was left out for that."""
     digest, lacking = windows.digest(), 0
-    finished = [run for run in grid.runs(study) if records.path_of(folder, run.id(digest)).exists()]
+    finished = [run for run in grid.runs(study, windows) if records.path_of(folder, run.id(digest)).exists()]
     for run in finished:
         path, weights = folder / "predictions" / f"{run.id(digest)}.parquet", kept_path(run, digest, folder)
         if not (path.exists() or weights.exists()):

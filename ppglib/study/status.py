@@ -10,16 +10,16 @@ from pathlib import Path
 BEST = 3  # networks of a recipe that are shown
 
 
-def trained(folder: Path) -> tuple[dict[str, dict], float]:
-    """The records in `folder`/runs by run id, without those that are damaged, and the hours that they took."""
+def trained(folder: Path) -> dict[str, float]:
+    """Seconds that each record in `folder`/runs took, by run id, without records that are damaged."""
     found = {}
     for path in sorted((folder / "runs").glob("*.json")):
         try:
             record = json.loads(json.loads(path.read_text(encoding="utf-8"))["record"])
-            found[path.stem] = {"seconds": float(record["seconds"]), "study": record["study"]}
+            found[path.stem] = float(record["seconds"])
         except (ValueError, KeyError, TypeError):  # a sweep says so and makes it again
             continue
-    return found, sum(record["seconds"] for record in found.values()) / 3600
+    return found
 
 
 def folders(root: Path) -> list[Path]:
@@ -31,8 +31,9 @@ def lost(root: Path) -> str:
     """What goes if `root` is deleted; needs nothing but Python, because the environment goes too."""
     lines, hours = [], 0.0
     for folder in folders(root):
-        records, took = trained(folder)
-        lines.append(f"  {folder}: {len(records)} networks, which took {duration(took)} to train")
+        seconds = trained(folder)
+        took = sum(seconds.values()) / 3600
+        lines.append(f"  {folder}: {len(seconds)} networks, which took {duration(took)} to train")
         hours += took
     files = [path for path in Path(root).rglob("*") if path.is_file()]
     lines.append(f"  {root} in all: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:,.0f} MB")
@@ -59,8 +60,8 @@ def progress(study, out: Path):
     windows = prepare.kept(study.datasets, out / "windows")
     if windows is None:
         return None
-    digest, (records, _) = windows.digest(), trained(out)
-    rows = [(run.recipe, run.split, cost(run), records.get(run.id(digest), {}).get("seconds")) for run in runs(study, windows)]
+    digest, seconds = windows.digest(), trained(out)
+    rows = [(run.recipe, run.split, cost(run), seconds.get(run.id(digest))) for run in runs(study, windows)]
     table = pd.DataFrame(rows, columns=["recipe", "split", "cost", "seconds"]).astype({"seconds": float})
     done = table.seconds.notna()
     rate = table.seconds.sum() / table.cost[done].sum() if done.any() else math.nan  # seconds for a unit of cost
@@ -74,8 +75,8 @@ def one(study, out: Path, given: str) -> str:
     """How far a study is, and what to type to go on; given: its name as typed."""
     table, go_on = progress(study, out), f"Go on: ppglib sweep --study {given}{'' if study.simulate_people else ' --data FOLDER'}"
     if table is None:
-        records, _ = trained(out)
-        why = f"{out} has {len(records)} records but no windows to tell whose" if records else f"nothing is in {out}"
+        records = len(trained(out))
+        why = f"{out} has {records} records but no windows to tell whose" if records else f"nothing is in {out}"
         return f"{study.name} is not begun: {why}.\n{go_on}"
     total, left = table[["networks", "trained", "missing"]].sum(), table.left.sum(skipna=False)
     lines = [f"{study.name}: {total.trained} of {total.networks} networks trained, in {duration(table.hours.sum())}."]
@@ -98,13 +99,13 @@ def every(root: Path) -> str:
     rows, names = [], {path.stem for path in studies.BUILT_IN.glob("*.toml")}
     parts = {other for name in names for other in studies.read(name).also}
     for folder in folders(root):
-        records, hours = trained(folder)
+        seconds = trained(folder)
         try:
             table = progress(studies.read(folder.name), folder)
         except InputError:  # a study file of the user's, or a folder of another name
             table = None
         if table is None:
-            counts = [len(records), "?", f"{hours:.2f}", "?"]
+            counts = [len(seconds), "?", f"{sum(seconds.values()) / 3600:.2f}", "?"]
         else:
             total = table.drop(columns=["recipe", "split"]).sum(skipna=False)
             counts = [int(total.trained), int(total.missing), f"{total.hours:.2f}", f"{total.left:.2f}".replace("nan", "?")]
@@ -122,7 +123,7 @@ def best(runs, study) -> str:
     names = ["recipe", "strategy", "student", "teacher", "design", "teacher_design"]
     means = held_out.fillna({"design": "", "teacher_design": ""}).groupby(names, sort=False)
     table = means.agg(mae=("mae", "mean"), folds=("fold", "nunique"), of=("seed", "size")).reset_index()
-    table = table[table.folds == len(study.folds)].sort_values("mae", kind="stable")
+    table = table[table.folds == held_out.fold.nunique()].sort_values("mae", kind="stable")
     table["network"] = [
         r.strategy if not r.student else f"{r.strategy}, {r.student} block{'s' * (r.student > 1)}{r.design and ' ' + r.design}" + (
             f", from {r.teacher}{r.teacher_design and ' ' + r.teacher_design}" if r.teacher else ""

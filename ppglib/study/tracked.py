@@ -20,7 +20,6 @@ from ppglib.splits import TUNING, split
 from ppglib.study import grid, records
 from ppglib.study.studies import Study
 from ppglib.study.teachers import kept_path, load_network
-from ppglib.task import DECODERS, decode
 from ppglib.tracking import Model
 from ppglib.training import predict
 from ppglib.windows import Windows, gather
@@ -37,13 +36,12 @@ def table(study: Study, windows: Windows, folder: Path) -> pd.DataFrame:
     no weights are kept or some are damaged."""
     fitted, found = models(), []
     for run_id, what, kind, fold, probabilities in predictions(study, windows, folder):
-        tested = windows.table.iloc[split(windows, fold, kind)[1]].assign(activity="")  # nobody asks for it here
-        segments, hr = tracking.segments(tested), tested.hr.to_numpy()
+        tested = windows.table.iloc[split(windows, fold, kind)[1]]
+        segments = tracking.segments(tested)
         for how in tracking.HOW:
             tracked = tracking.track(probabilities, segments, fitted[what], how)
-            errors = {column: np.abs(decode(tracked, name) - hr) for name, column in DECODERS.items()}
-            rows = metrics.people_rows(errors, tested)
-            found.append(pd.DataFrame(rows).drop(columns="activity").assign(run_id=run_id, track=how))
+            rows = metrics.errors_of_people(tracked, tested)
+            found.append(pd.DataFrame(rows).assign(run_id=run_id, track=how))
     every = pd.concat(found, ignore_index=True)
     return every[["run_id", "track", *every.columns.drop(["run_id", "track"])]]
 

@@ -12,7 +12,7 @@ const SHAPES = {
   star: "M0,-6.6L1.7,-2.2L6.3,-2.1L2.7,0.8L4,5.2L0,2.6L-4,5.2L-2.7,0.8L-6.3,-2.1L-1.7,-2.2Z",
 };
 // Strategies that look alike in figures, which do not show them side by side, have marks of their own here.
-const OTHERS = ["cross", "M-5.5,-1.6H5.5V1.6H-5.5Z", "M-1.6,-5.5H1.6V5.5H-1.6Z", "M-5,-5H5L-5,5H5Z", "M5.8,0L-4.6,-5.6V5.6Z", "M0,-5.8L5.5,-1.8L3.4,4.7H-3.4L-5.5,-1.8Z", "M-3,-5.2H3L6,0L3,5.2H-3L-6,0Z"];
+const OTHERS = [SHAPES.cross, "M-5.5,-1.6H5.5V1.6H-5.5Z", "M-1.6,-5.5H1.6V5.5H-1.6Z", "M-5,-5H5L-5,5H5Z", "M5.8,0L-4.6,-5.6V5.6Z", "M0,-5.8L5.5,-1.8L3.4,4.7H-3.4L-5.5,-1.8Z", "M-3,-5.2H3L6,0L3,5.2H-3L-6,0Z"];
 const FIELDS = { "": "anything", whole: "the whole window (8 s)", most: "4 s to less than 8 s", some: "1 s to less than 4 s", little: "less than 1 s" };
 const inField = (v, f) => !f || (v !== null && v !== undefined
   && { whole: v >= 8, most: v >= 4 && v < 8, some: v >= 1 && v < 4, little: v < 1 }[f]);
@@ -22,7 +22,7 @@ const strategies = Object.keys(D.style).filter((s) => nets.some((n) => n.strateg
 const state = { x: Object.keys(D.axes)[0], decoder: D.decoder[0], dataset: "", recipe: "", teacher: "", field: "", strategies: new Set(strategies), all: false };
 let points = [], active = -1;
 const gray = strategies.filter((s) => D.style[s].shape === "cross");
-const shape = (s) => SHAPES[gray.includes(s) ? OTHERS[gray.indexOf(s) % OTHERS.length] : D.style[s].shape] ?? OTHERS[gray.indexOf(s) % OTHERS.length];
+const shape = (s) => (gray.includes(s) ? OTHERS[gray.indexOf(s) % OTHERS.length] : SHAPES[D.style[s].shape]);
 
 function make(parent, name, attributes = {}, text) {
   const svg = parent instanceof SVGElement;
@@ -103,7 +103,7 @@ function draw() {
     if (v <= y1 && v >= y0) make(plot, "line", { x1: left, x2: width - right, y1: Y(v), y2: Y(v), stroke: "#444", "stroke-dasharray": "2 4" });
   }
   $("baselines").textContent = above.length ? `Baselines that need no network: ${above.join("; ")}.` : "";
-  const interval = make(plot, "path", { id: "interval", fill: "none", stroke: "#1b1f24", "stroke-width": 2 });
+  make(plot, "path", { id: "interval", fill: "none", stroke: "#1b1f24", "stroke-width": 2 });
   points = rows.map((n) => ({ n, x: X(n[state.x]) + aside(n), y: Y(error(n)[0]) })).sort((a, b) => a.x - b.x || a.y - b.y);
   for (const p of points) {
     p.mark = sign(plot, p.n.strategy, !(p.n.field >= 8));
