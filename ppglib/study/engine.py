@@ -60,7 +60,7 @@ def complete(
         split(windows, fold, kind)  # too few people: better now than after hours
     report_damaged(every, digest, folder)
     missing = to_do(every, digest, folder)
-    announce(name, every, missing, windows, 0 if dask else min(jobs, len(missing)))
+    announce(name, every, missing, windows, 0 if dask or torch.cuda.is_available() else min(jobs, len(missing)))
     with backend(dask, jobs if missing else 1, (windows, digest, folder)) as workers, bar_of(missing) as bar:
         for phase in ([r for r in missing if not r.teacher], [r for r in missing if r.teacher]):
             work_through(phase, *workers, digest, folder, bar)
@@ -201,10 +201,10 @@ def bar_of(missing: list[Run]) -> tqdm:
     return tqdm(total=sum(map(cost, missing)), bar_format=shown, disable=not (missing and sys.stderr.isatty()))
 
 
-def report(run: Run, seconds: float | None, bar: tqdm) -> None:
-    """Move the bar, or without one print a line; `seconds` is None if another sweep did the run."""
-    bar.update(0 if seconds is None else cost(run))
-    if bar.disable and seconds is not None:
+def report(run: Run, seconds: float, bar: tqdm) -> None:
+    """Move the bar, or without one print a line."""
+    bar.update(cost(run))
+    if bar.disable:
         teacher = f" from {run.teacher}" if run.teacher else ""
         design = f" {run.design.name}" if run.design else ""
         name = f"{run.strategy} {run.student} blocks{design}{teacher}, fold {run.fold}, seed {run.seed}"
