@@ -13,7 +13,8 @@ OTHER_NAME = {"pytorch": "torch"}  # conda's name for it
 
 
 def name_of(requirement):
-    return re.match(r"[\w-]+", requirement)[0]
+    """The name of a package as it is compared: pip takes jupyter_client for jupyter-client, conda does not."""
+    return re.match(r"[\w-]+", requirement)[0].lower().replace("_", "-")
 
 
 def project():
@@ -49,8 +50,8 @@ def test_the_lock_is_exact_and_covers_every_requirement():
         line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")
     ]
     assert all(re.fullmatch(r"[\w.\[\]-]+==[\w.]+", line) for line in lines)
-    locked = {name_of(line).lower().replace("_", "-") for line in lines}
-    assert {name_of(line).lower() for line in requirements()} <= locked
+    locked = {name_of(line) for line in lines}
+    assert {name_of(line) for line in requirements()} <= locked
 
 
 def imported(folder):
@@ -67,10 +68,10 @@ def test_what_is_imported_is_declared_and_comes_not_only_through_others():
     of = packages_distributions()
     ours = {"ppglib", *sys.stdlib_module_names, *(path.stem for path in (ROOT / "tests").iterdir())}
     extras = [line for lines in project()["optional-dependencies"].values() for line in lines]
-    needed = {name_of(line).lower() for line in project()["dependencies"]}
-    for folder, declared in (("ppglib", needed), ("tests", needed | {name_of(line).lower() for line in extras})):
+    needed = {name_of(line) for line in project()["dependencies"]}
+    for folder, declared in (("ppglib", needed), ("tests", needed | {name_of(line) for line in extras})):
         others = {name for name in imported(folder) if name not in ours}
-        lacking = {name for name in others if not declared & {one.lower() for one in of.get(name, [name])}}
+        lacking = {name for name in others if not declared & {*map(name_of, of.get(name, [name]))}}
         assert not lacking, f"{folder} imports {lacking}"
 
 

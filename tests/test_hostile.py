@@ -378,9 +378,9 @@ STUDIES = {
     "long": ("a = [" + "1," * 5_000_000 + "]", "more than 100000 bytes"),
     "a name that matches in 2^50 ways": (uses.STUDY.replace('"test"', '"' + "a" * 50 + '!"'), "cannot be"),
     "digits": (uses.STUDY.replace("seeds = 1", "seeds = 0x" + "f" * 20_000), "seeds must lie between"),
-    "infinite": (uses.STUDY.replace("rate = 1e-2", "rate = inf"), "rate must lie between"),
-    "no number": (uses.STUDY.replace("rate = 1e-2", "rate = nan"), "rate must lie between"),
-    "too large for a float": (uses.STUDY.replace("rate = 1e-2", "rate = 1" + "0" * 400), "rate must be of type float"),
+    "infinite": (uses.STUDY.replace("rate = 0.01", "rate = inf"), "rate must lie between"),
+    "no number": (uses.STUDY.replace("rate = 0.01", "rate = nan"), "rate must lie between"),
+    "too large for a float": (uses.STUDY.replace("rate = 0.01", "rate = 1" + "0" * 400), "rate must be of type float"),
 }
 
 

@@ -179,14 +179,21 @@ def verdicts(evidence: Evidence, claims: pd.DataFrame, others: Seen | None = Non
     return table.assign(notebook=[f"{number:02d}" for number in claims.notebook], how=how)
 
 
+def of_recipe(
+    results: Results, paper: Paper, recipe: str, measured: pd.DataFrame | None = None, decoder: str = "argmax"
+) -> pd.DataFrame:
+    """`verdicts` of the networks of a recipe; measured: see `judge`."""
+    own = ours(results, recipe, measured=measured, decoder=decoder)
+    return verdicts(own, paper.claims, seen(results, recipe, decoder))
+
+
 def judge(
     results: Results, paper: Paper, measured: pd.DataFrame | None = None, decoder: str = "argmax"
 ) -> dict[str, pd.DataFrame]:
     """`verdicts` of "paper's tables" and of every recipe; measured: cost of one window, see `costs.one_window`."""
     every = {"paper's tables": verdicts(printed(paper), paper.claims).assign(simulated=False)}
     for recipe in recipes(results.runs):
-        own = ours(results, recipe, measured=measured, decoder=decoder)
-        own = verdicts(own, paper.claims, seen(results, recipe, decoder))
+        own = of_recipe(results, paper, recipe, measured, decoder)
         every[recipe] = own.assign(simulated=bool(results.name), tested=tested(results, recipe))
     return every
 

@@ -293,10 +293,8 @@ def other_decoders(results: Results, paper: Paper) -> Table:
     """Verdicts that change when another decoder is used."""
     first, before = next(iter(DECODERS)), f"verdict by {next(iter(DECODERS))}"
 
-    by = {decoder: claims.judge(results, paper, decoder=decoder) for decoder in DECODERS}
-
     def table(recipe):
-        judged = {decoder: found[recipe] for decoder, found in by.items()}
+        judged = {decoder: claims.of_recipe(results, paper, recipe, decoder=decoder) for decoder in DECODERS}
         was = judged.pop(first).verdict
         changed = stacked({d: t.assign(**{before: was}) for d, t in judged.items()}, "decoded by")
         return changed[(changed.verdict != changed[before]) & (changed.kind != "cost")]
