@@ -24,6 +24,9 @@ EXAMPLES = """examples:
   ppglib predict mine.csv --plot                heart rate from a file"""
 
 
+TRACK = "over consecutive windows: online as a watch can, smooth with the whole recording, for fewer jumps (none)"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 if all went well, 2 with one sentence for wrong input, 1 for a failed notebook."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -104,15 +107,17 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     add = command(predict).add_argument
     add("path", type=Path, help="CSV or Parquet file with columns ppg and time, or a folder of them")
     add("--model", default="largest", help="name or path of a model (largest)")
-    add("--track", choices=["none", "online", "smooth"], default="none", help="over consecutive windows")
+    add("--track", choices=["none", "online", "smooth"], default="none", help=TRACK)
     add("--rate", type=float, help="samples a second, for files without the column time")
-    add("--out", type=Path, default=Path("hr.csv"), help="table to write (hr.csv)")
+    add("--ppg", default="", metavar="COLUMN", help="its name, if it is not ppg")
+    add("--time", default="", metavar="COLUMN", help="its name, if it is not time")
+    add("--out", type=Path, help="table to write (NAME.heart_rate.csv here)")
     add("--plot", action="store_true", help="a figure beside it")
     add = command(evaluate).add_argument
     add("--data", type=Path, nargs="+", required=True, help="folders that hold one folder per dataset")
     add("--dataset", nargs="+", default=["own"], help="sets with known heart rates (own)")
     add("--model", default="largest", help="name or path of a model (largest)")
-    add("--track", choices=["none", "online", "smooth"], default="none", help="over consecutive windows")
+    add("--track", choices=["none", "online", "smooth"], default="none", help=TRACK)
     add("--out", type=Path, default=Path("out/evaluate"), help="folder to write to (out/evaluate)")
     add = command(reproduce, study).add_argument
     add("--only", metavar="04,05", help="only these notebooks, by number (04 or 4)")
@@ -165,7 +170,8 @@ def predict(options: argparse.Namespace) -> None:
     """heart rate from recordings of your own"""
     from ppglib.models import program
 
-    program.main(options.path, options.model, options.track, options.rate, options.out, options.plot)
+    o = options
+    program.main(o.path, o.model, o.track, o.rate, o.ppg, o.time, o.out, o.plot)
 
 
 def evaluate(options: argparse.Namespace) -> None:

@@ -24,11 +24,11 @@ def predict(*arguments):
 
 def test_a_csv_and_the_same_as_parquet(walk, tmp_path, capsys):
     assert predict("walk.csv", "--track", "smooth", "--plot") == 0
-    found = pd.read_csv("hr.csv")
+    found = pd.read_csv("walk.heart_rate.csv")
     assert list(found) == ["start", "end", "hr", "low", "high", "p_within_5", "reason"] and len(found) == 12
     assert found.start[0] == 100 and (found.hr - 90).abs().max() < 10
-    assert f"walk.csv: 12 windows, median {found.hr.median():.0f} BPM\n" in capsys.readouterr().out
-    assert (tmp_path / "hr.png").read_bytes()[:4] == b"\x89PNG"
+    assert f"walk.csv: 12 windows, median {found.hr.median():.0f} BPM.\n" in capsys.readouterr().out
+    assert (tmp_path / "walk.heart_rate.png").read_bytes()[:4] == b"\x89PNG"
     walk.rename(columns={"ppg": "ppg1"}).assign(ppg2=walk.ppg, other="x").to_parquet("walk.parquet")
     assert predict("walk.parquet", "--track", "smooth", "--out", "again.csv") == 0
     pd.testing.assert_frame_equal(found, pd.read_csv("again.csv"))
@@ -36,7 +36,7 @@ def test_a_csv_and_the_same_as_parquet(walk, tmp_path, capsys):
 
 def test_dates_capitals_packed_files_and_spreadsheets(walk, tmp_path):
     assert predict("walk.csv") == 0
-    expected = pd.read_csv("hr.csv")
+    expected = pd.read_csv("walk.heart_rate.csv")
     date = pd.Timestamp("2025-03-30T00:58") + pd.to_timedelta(walk.time, unit="s")
     rows = "".join(f"{t:.2f};{p!r};;\r\n".replace(".", ",") for t, p in zip(walk.time, walk.ppg.tolist()))
     epoch = walk.assign(time=1.7e9 + walk.time)
@@ -54,7 +54,7 @@ def test_dates_capitals_packed_files_and_spreadsheets(walk, tmp_path):
     (folder / "._epoch.csv").write_bytes(b"\0")
     walk.assign(time=date.dt.tz_localize("UTC")).to_parquet(folder / "table.Parquet")
     assert predict(folder) == 0
-    found = {name: own.reset_index() for name, own in pd.read_csv("hr.csv").groupby("file")}
+    found = {name: own.reset_index() for name, own in pd.read_csv("all.heart_rate.csv").groupby("file")}
     assert set(found) == {*files, "table.Parquet"}
     for name, own in found.items():
         if name != "packets.csv":  # spread over their packets, which moves each by some milliseconds
@@ -66,12 +66,27 @@ def test_dates_capitals_packed_files_and_spreadsheets(walk, tmp_path):
     assert starts["sheet.csv"] == "102"
 
 
+@pytest.mark.parametrize(("unit", "many"), [("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9)])
+def test_columns_of_other_names_and_clocks_that_count_in_other_units(walk, capsys, unit, many):
+    assert predict("walk.csv") == 0
+    expected = pd.read_csv("walk.heart_rate.csv")
+    stamp = ((1.7e9 + walk.time) * many).round().astype(np.int64)
+    pd.DataFrame({"Stamp": stamp, "Green": walk.ppg, "ppg": 7}).to_csv("device.csv", index=False)
+    assert predict("device.csv", "--time", "stamp", "--ppg", "green") == 0
+    assert f"`time` is read as {unit} since 1970." in capsys.readouterr().out
+    found = pd.read_csv("device.heart_rate.csv")
+    np.testing.assert_allclose(found.start, 1.7e9 + expected.start, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(found.hr, expected.hr, rtol=1e-3)
+    assert predict("device.csv", "--ppg", "red") == 2
+    assert "has no column 'red': it has stamp, green, ppg." in capsys.readouterr().err
+
+
 def test_what_is_no_signal_gives_no_heart_rate_and_is_said(walk, capsys):
     walk.loc[walk.time.between(110, 112), "ppg"] = 0
     walk.loc[walk.time > 120, "ppg"] += 1000  # the sensor took another gain
     walk.to_csv("walk.csv", index=False)
     assert predict("walk.csv") == 0
-    found, said = pd.read_csv("hr.csv"), capsys.readouterr().out
+    found, said = pd.read_csv("walk.heart_rate.csv"), capsys.readouterr().out
     zeros = (found.end > 110) & (found.start <= 112)
     step = (found.end > 119.9) & (found.start <= 120.1)  # 0.15 s on either side
     assert (found.reason == "gap").equals(zeros | step) and found.reason.isna().sum() == (~(zeros | step)).sum() > 0
@@ -81,10 +96,10 @@ def test_what_is_no_signal_gives_no_heart_rate_and_is_said(walk, capsys):
 def test_holes_are_counted_and_files_without_time_take_a_rate(walk, capsys):
     walk.loc[700:719, "ppg"] = np.nan
     walk[["ppg"]].astype("Float64").to_csv("walk.csv", index=False)
-    assert predict("walk.csv") == 2 and "--rate" in capsys.readouterr().err
+    assert predict("walk.csv") == 2 and "name it with --time, or give the samples a second with --rate" in capsys.readouterr().err
     assert predict("walk.csv", "--rate", 50) == 0
     assert "33% without a value (4 x not finite)" in capsys.readouterr().out
-    assert (pd.read_csv("hr.csv").reason == "not finite").sum() == 4
+    assert (pd.read_csv("walk.heart_rate.csv").reason == "not finite").sum() == 4
 
 
 def test_a_folder_is_one_table_and_can_be_done_again(walk, tmp_path):
@@ -110,7 +125,8 @@ def test_a_folder_is_one_table_and_can_be_done_again(walk, tmp_path):
         (b"time,ppg\nsoon,1\n", "'time' holds text 'soon' in row 2, expected seconds or dates"),
         (b"time;ppg\n0;1\n", "holds 1 rows, too few"),
         (b"time,ppg\n0,1\n1,2\n2,3\n", "1 samples a second"),
-        (b"time,ppg\n0,1\n20,2\n40,3\n", "`time` must be in seconds"),
+        (b"time,ppg\n0,1\n90,2\n180,3\n", "`time` must be in seconds"),
+        (b"time,ppg\n0,1\n20,2\n40,3\n", "must be in seconds, not in milliseconds, which would make it 50."),
         (b"time,ppg\n0.00,1\n0.04,2\n0.02,3\n0.06,3\n0.1,5\n", "does not at row 4"),
         (b"time,ppg\n" + b"".join(b"%.2f,7\n" % (i / 25) for i in range(500)), "holds no signal (one value)"),
         (b"time,ppg\n", "has no rows"),
@@ -119,7 +135,7 @@ def test_a_folder_is_one_table_and_can_be_done_again(walk, tmp_path):
 def test_odd_files_are_refused_in_a_sentence_and_nothing_is_written(walk, tmp_path, capsys, content, message):
     (tmp_path / "walk.csv").write_bytes(content)
     assert predict("walk.csv") == 2 and message in (said := capsys.readouterr().err) and said.count("\n") == 1
-    assert not (tmp_path / "hr.csv").exists()
+    assert not (tmp_path / "walk.heart_rate.csv").exists()
 
 
 def test_no_file_a_damaged_parquet_and_no_model(walk, tmp_path, capsys):

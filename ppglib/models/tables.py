@@ -13,8 +13,8 @@ from ppglib.models.predict import HIGHEST_RATE, LOWEST_RATE
 from ppglib.recordings import archives, columns, holes, stamps
 from ppglib.recordings.archives import hidden
 
-TABLE = re.compile(r".*\.(csv|csv\.gz|parquet)", re.I)
-LABELS = re.compile(r"(.*\.)?(hr|beats|rr|ecg)\.\w+(\.gz)?", re.I)
+ENDING = re.compile(r"\.(csv|csv\.gz|parquet)$", re.I)
+NO_PPG = re.compile(r"(.*\.)?(hr|beats|rr|ecg|heart_rate)\.\w+(\.gz)?", re.I)  # labels, and what `predict` writes
 CHANNELS = ["ppg", *(f"ppg{number}" for number in range(100))]
 
 
@@ -31,31 +31,35 @@ class Signal(NamedTuple):
 
 
 def files_in(path: Path) -> list[Path]:
-    """The file itself, or the tables in a folder but for those of labels (NAME.hr.csv and so on)."""
+    """The file itself, or the tables in a folder but for labels (NAME.hr.csv and so on) and what was predicted."""
     if path.is_file():
         return [path]
-    tables = [p for p in sorted(path.glob("*")) if TABLE.fullmatch(p.name) and p.is_file() and not hidden(Path(p.name))]
-    found = [p for p in tables if not LABELS.fullmatch(p.name)]
+    tables = [p for p in sorted(path.glob("*")) if ENDING.search(p.name) and p.is_file() and not hidden(Path(p.name))]
+    found = [p for p in tables if not NO_PPG.fullmatch(p.name)]
     if not found:
         raise InputError(f"There is no file {path} and no folder of that name with CSV or Parquet files: name one.")
     return found
 
 
-def read(path: Path, rate: float | None = None) -> Signal:
-    """The PPG of a file; rate: Hz, for one without a column `time`.
+def read(path: Path, rate: float | None = None, ppg: str = "", time: str = "") -> Signal:
+    """The PPG of a file; rate: Hz, for one without a column `time`. ppg, time: columns that have other names there.
 
     Raises InputError for what is no table, lacks a column or holds text, and for times that place no samples."""
     file = archives.file(path, damage=archives.OWN)
-    table = columns.read(file, *CHANNELS, "time")
+    others = ({ppg: "ppg"} if ppg else {}) | ({time: "time"} if time else {})
+    table = columns.read(file, *(["ppg"] if ppg else CHANNELS), "time", others=others)
+    if lacking := [given for given, name in others.items() if name not in table]:
+        columns.need(file, table, *lacking)
     channels = [name for name in table if name in CHANNELS]
     if not channels:
-        columns.need(file, table, "ppg")
-    notes = []
+        has = ", ".join(table.attrs["all"][:20])
+        raise InputError(f"{path} has no column 'ppg': name the one that is, with --ppg; it has {has}.")
+    notes = table.attrs["notes"]
     if "time" in table:
         time, rate, told = stamps.of_samples(str(path), table.time.to_numpy(), LOWEST_RATE, HIGHEST_RATE)
         notes += [told] * bool(told)
     elif rate is None:
-        raise InputError(f"{path} has no column 'time': give its samples a second with --rate.")
+        raise InputError(f"{path} has no column 'time': name it with --time, or give the samples a second with --rate.")
     else:
         table = table.reindex(range(2, table.index[-1] + 1))  # rows that hold nothing are samples too
         time = np.arange(len(table)) / rate

@@ -18,26 +18,32 @@ LONGEST_TEXT = 100  # characters of a date or an activity
 BLOCK = 100_000  # dates that are read together
 FIRST_LINE, FOOTER = 1 << 16, 1 << 24  # bytes of a CSV's header and of a Parquet file's description
 ZONE = r"[T ].*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"  # the end of a date that states its time zone
+EPOCHS = {"nanoseconds": 1e9, "microseconds": 1e6, "milliseconds": 1e3}  # since 1970, in which loggers count
+EARLIEST = 1e8  # seconds: such a clock stands after March 1973, and its milliseconds as seconds after the year 5000
 DATES = "seconds or dates such as 2025-01-31T12:00:00.25+01:00"
 
 
-def read(member: Member, *known: str) -> pd.DataFrame:
+def read(member: Member, *known: str, others: dict[str, str] | None = None) -> pd.DataFrame:
     """Those columns of `known` that the table has, as float64 (`activity` as text), without rows that hold nothing.
 
-    `time`, `start` and `stop` become seconds and are finite; `attrs["clock"]` says what they were: seconds, or
-    dates with or without a time zone; `attrs["all"]` names all columns. The index counts rows from the header's 1.
+    others: the known name of columns that have another in the file. `time`, `start` and `stop` become seconds and are
+    finite; `attrs["clock"]` says what they were: seconds, or dates with or without a time zone; `attrs["notes"]` what
+    was made of them; `attrs["all"]` names all columns. The index counts rows from the header's 1.
     Raises InputError for a table that is none, has no rows, is too large or holds a text that is no number."""
-    table = raw(member, known, ("activity",))
+    table = raw(member, known, ("activity",), others)
     everything = table.attrs["all"]
     table.index = pd.RangeIndex(2, 2 + len(table))
     table = table.dropna(how="all")
-    if table.empty:
-        raise InputError(f"{member.name} has no rows." if len(table.columns) else _lacks(member, known[:1], everything))
-    columns, clocks = {}, set()
+    if table.empty and len(table.columns):
+        raise InputError(f"{member.name} has no rows.")
+    columns, clocks, notes = {}, set(), []
     for column in table:
         if column in CLOCKS:
             columns[column], clock = _seconds(member.name, column, table[column])
             clocks.add(clock)
+            if clock == "seconds" and (unit := _unit(columns[column])):
+                columns[column] = columns[column] / EPOCHS[unit]
+                notes.append(f"`{column}` is read as {unit} since 1970.")
         elif column == "activity":
             columns[column] = table[column].fillna("").astype(str)
         else:
@@ -45,15 +51,22 @@ def read(member: Member, *known: str) -> pd.DataFrame:
     if len(clocks) > 1:
         raise InputError(f"{member.name} counts time in {' and in '.join(sorted(clocks))}: choose one.")
     table = pd.DataFrame(columns)
-    table.attrs = {"all": everything, "clock": next(iter(clocks), "seconds")}
+    table.attrs = {"all": everything, "clock": next(iter(clocks), "seconds"), "notes": notes}
     return table
 
 
-def raw(member: Member, known: tuple[str, ...], texts: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Those columns of `known` that the table has, named as there, however the file spells them; `texts` as text."""
+def raw(
+    member: Member, known: tuple[str, ...], texts: tuple[str, ...] = (), others: dict[str, str] | None = None
+) -> pd.DataFrame:
+    """Those columns of `known` that the table has, named as there, however the file spells them; `texts` as text.
+
+    others: as in `read`."""
     with member.open() as stream:
         parquet = member.path.lower().endswith(".parquet")
         spelled = {name.lower(): name for name in known}
+        for given, name in (others or {}).items():
+            spelled.pop(name, None)  # the file may have both
+            spelled[given.strip().lower()] = name
         read_table = _parquet if parquet else _csv
         return read_table(member, stream, spelled, {name.lower() for name in texts}).rename(columns=spelled)
 
@@ -206,6 +219,11 @@ def _seconds(name: str, column: str, values: pd.Series) -> tuple[pd.Series, str]
     number = number.astype(np.float64)
     _refuse(name, column, None, ~np.isfinite(number), "")
     return number, clock
+
+
+def _unit(number: pd.Series) -> str | None:
+    """What numbers count since 1970 that are too large for seconds."""
+    return next((unit for unit, in_second in EPOCHS.items() if number.iloc[0] >= EARLIEST * in_second), None)
 
 
 def _blocks(values: pd.Series) -> list[pd.Series]:

@@ -91,10 +91,11 @@ def _recordings(person: str, name: str, ppg_file, hr_file, kind: str, notes: tup
     columns.need(ppg_file, table, "time", "ppg")
     time, rate, told = stamps.of_samples(ppg_file.name, table.time.to_numpy(), *RATES)
     ppg, good, lost = holes.find(table.ppg.to_numpy(), rate)
-    said = [told] * bool(told) + [f"{seconds:.1f} s left out ({cause})." for cause, seconds in lost.items()]
+    said = table.attrs["notes"] + [told] * bool(told) + [f"{seconds:.1f} s left out ({cause})." for cause, seconds in lost.items()]
     if not good.any():
         raise InputError(f"{ppg_file.name} holds no signal ({' '.join(said)}): check the column `ppg`.")
     rows, label, phase, more = labels.read(hr_file, kind == "beats", time[0])
+    said += rows.attrs["notes"]
     if "start" in rows or "time" in rows:
         clocks = table.attrs["clock"], rows.attrs["clock"]
         if clocks[0] != clocks[1]:

@@ -51,6 +51,8 @@ def of_samples(name: str, stamp: np.ndarray, lowest: float, highest: float) -> t
 def _check(name: str, rate: float, hours: float, lowest: float, highest: float) -> None:
     if not lowest <= rate <= highest or hours > LONGEST:
         needed = f"{lowest:g} to {highest:g} are needed, over at most {LONGEST:g} h, and `time` must be in seconds"
+        if lowest <= 1000 * rate <= highest:
+            needed += f", not in milliseconds, which would make it {1000 * rate:.3g}"
         raise InputError(f"{name} has {rate:.3g} samples a second over {hours:.3g} h: {needed}.")
 
 
