@@ -187,6 +187,13 @@ def test_a_hole_in_the_time_stamps_is_a_gap():
     assert reasons(windows) == {"gap": 5}
 
 
+@pytest.mark.parametrize(("lost", "dropped"), [(np.arange(7, 1500, 20), set()), ([500, 501], {14, 16, 18, 20})])
+def test_stamps_two_periods_apart_are_bridged_and_three_are_a_gap(lost, dropped):
+    keep = np.delete(np.arange(1500), lost)
+    windows = build([recording(noise(60, 25.0)[keep], 25.0, hr=np.full(27, 80.0), time=keep / 25)])
+    assert set(np.arange(0, 54, 2.0)) - set(windows.table.second) == dropped
+
+
 def test_a_person_without_a_window_is_an_error_another_recording_saves_them():
     silent = recording(noise(60), hr=np.full(27, np.nan), person="7")
     fine = recording(noise(60), person="7")
