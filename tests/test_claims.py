@@ -573,3 +573,9 @@ def test_a_difference_of_decays_has_the_interval_of_two_independent_fits():
 
 def test_the_largest_teacher_is_no_student():
     assert evidence.top(by_rows({("scratch", 12, 0): 4.0, ("soft", 10, 8): 5.0, ("soft", 1, 4): 6.0}).mae) == 8
+
+
+def test_a_gain_that_may_be_chance_is_not_reproduced():
+    rows = {("dkd", 1, 12): 5.0, ("feature", 1, 12): 5.1}
+    outcome = claims.always(by_rows(rows, 5 + np.random.default_rng(0).normal(0, 1, (2, 500))), "dkd", "feature")
+    assert outcome.verdict == NO and "not significant" in outcome.why
