@@ -82,7 +82,7 @@ def test_labels_of_windows_are_taken_as_they_are(tmp_path):
 
 
 def test_of_labels_of_windows_the_nearest_counts_and_none_that_lies_between_two(tmp_path):
-    start, value = np.array([0, 2, 2.4, 4, 6, 9, 10, 12]), np.array([60.0, 70, 150, 80, 90, 160, 100, 110])
+    start, value = np.array([0, 2, 2.4, 4, 5.8, 9, 10, 12]), np.array([60.0, 70, 150, 80, 90, 160, 100, 110])
     found = load(tmp_path, hr={"start": start, "hr": value})
     np.testing.assert_array_equal(found.hr[:7], [60, 70, 80, 90, np.nan, 100, 110])
     assert "1 of 8 labels start between" in found.notes[0]
