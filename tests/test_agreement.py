@@ -51,6 +51,21 @@ def test_limits_are_as_wide_as_a_new_person_strays_however_the_windows_are_share
     assert np.mean(variances) == pytest.approx(26, rel=0.1)  # 5^2 + 1^2
 
 
+def test_people_who_are_alike_take_nothing_from_the_variance_of_their_windows():
+    off, who = np.tile([-2.0, 2.0], 6), np.repeat(np.arange(3), 4)  # all with a mean of 0
+    _, low, high = agreement.limits(off, who)
+    assert (low, high) == pytest.approx(1.96 * np.sqrt(12 * 4 / (12 - 3)) * np.array([-1, 1]))
+
+
+def test_an_error_of_exactly_5_bpm_is_within_5():
+    rows = pd.DataFrame({"dataset": "a", "person": "x", "activity": "", "truth": 100.0, "low": 90.0, "high": 110.0}, index=[0])
+    rows = pd.concat([rows.assign(model=model, p_within_5=0.5) for model in (95.0, 105.0, 94.9, 105.1)] * 3)
+    assert agreement.table(rows, ["model"]).within_5[0] == 0.5
+    assert agreement.coverage(rows, "model").within_5.iloc[-1] == 0.5
+    said = agreement.calibration(rows, "model")
+    assert np.average(said.within_5, weights=said.windows) == 0.5
+
+
 def test_the_table_has_everyone_each_person_and_each_activity():
     rows = made()
     rows.loc[3, "model"] = np.nan

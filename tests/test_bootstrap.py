@@ -148,3 +148,9 @@ def test_limits_of_an_error_are_no_less_than_0_and_those_of_too_few_people_say_n
     assert low < 0
     assert bootstrap.error_interval(values) == (found, 0, high)
     assert bootstrap.error_interval(np.array([3.0, np.nan, np.nan]))[1:] == (-np.inf, np.inf)
+
+
+def test_people_drawn_apart_are_drawn_independently():
+    counts = bootstrap.resample([True] * 5 + [False] * 5)[:, 1:]
+    assert (counts[:5].sum(0) == 5).all() and (counts[5:].sum(0) == 5).all()
+    assert abs(np.corrcoef(counts[0], counts[5])[0, 1]) < 0.05

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_results import OFFSETS, make, truth
+from scipy import stats
 
+from ppglib import scaling
 from ppglib.bench import costs
 from ppglib.files import ROOT, InputError
 from ppglib.results import claims, evidence, tables
@@ -409,7 +411,8 @@ def test_prior_work_needs_its_recordings_and_a_number(true):
         [[5.0, 4.8, 5.2]], pd.MultiIndex.from_tuples([("scratch", 8, 0)], names=evidence.LEVELS)
     )
     own = evidence.Evidence(mae, pd.Series(np.nan, mae.index), device(1, 1), ("wildppg",))
-    assert [claims.agrees_with_prior_work(own, n).verdict for n in (np.nan, 5.0, 9.0)] == [CANNOT, YES, NO]
+    found = [claims.agrees_with_prior_work(own, n).verdict for n in (np.nan, 5.0, 9.0, 1.0)]
+    assert found == [CANNOT, YES, NO, NO]  # better than the prior work is not the same either
 
 
 def test_the_papers_own_tables_do_not_bear_all_it_says():
@@ -505,3 +508,74 @@ def test_small_students_have_up_to_4_blocks(tmp_path, block, verdict):
         return truth(strategy, student, teacher) + (1.5 if (strategy, student) == ("dkd", block) else 0)
 
     assert verdicts(tmp_path, formula=formula).verdict["rich_labels"] == verdict
+
+
+def by_rows(rows, draws=None):
+    """Evidence by hand: {(strategy, student, teacher): MAE}, draws (rows, n) around it or alike."""
+    index = pd.MultiIndex.from_tuples(rows, names=evidence.LEVELS)
+    observed = np.array([*rows.values()], float)[:, None]
+    draws = observed + np.random.default_rng(0).normal(0, 0.01, (len(rows), 200)) if draws is None else draws
+    mae = pd.DataFrame(np.hstack([observed, draws]), index)
+    return evidence.Evidence(mae, pd.Series(np.nan, index), device(1, 1), ())
+
+
+def test_the_best_elsewhere_is_judged_below_the_largest_teacher_and_at_smaller_students():
+    own = {("dkd", 2, 8): 6.0, ("soft", 2, 8): 7.0, ("hard", 2, 8): 9.0}
+    others = {("dkd", 2, 12): 9.0, ("soft", 2, 12): 5.0, ("dkd", 8, 8): 9.0, ("soft", 8, 8): 5.0}
+    outcome = claims.best_elsewhere(by_rows(own | others))
+    assert outcome.verdict == YES and outcome.effect == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("claim", ["dkd_beats_feature", "feature_beats_soft", "soft_beats_hard"])
+def test_strategies_are_compared_at_the_largest_teacher_alone(claim):
+    order = enumerate(("dkd", "feature", "soft", "hard"))
+    rows = {(name, 1, teacher): 5.0 + (k if teacher == 12 else -k) for k, name in order for teacher in (8, 12)}
+    assert claims.CLAIMS[claim](by_rows(rows), 0).effect == pytest.approx(-1)
+
+
+def test_a_control_is_compared_where_the_teacher_is_the_largest():
+    rows = {("soft", 1, 12): 5.0, ("soft", 1, 8): 5.95, ("scratch", 1, 0): 6.0, ("gaussian", 1, 0): 5.45}
+    row = claims.always(by_rows(rows), "soft", "scratch", control="gaussian")
+    assert row.verdict == YES and "soft is -0.45" in row.why
+
+
+def test_what_the_smallest_network_costs_is_in_per_cent_of_the_largest():
+    own = by_rows({("dkd", 1, 12): 6.0, ("scratch", 12, 0): 4.0})
+    found = [claims.costs_little(own, number) for number in (51.0, 46.0, 44.0)]
+    assert [one.verdict for one in found] == [YES, YES, NO] and found[0].effect == pytest.approx(50)
+
+
+def test_a_student_as_large_as_its_teacher_says_nothing_of_size():
+    rows = {("scratch", 1, 0): 6.0, ("scratch", 2, 0): 5.0, ("scratch", 4, 0): 4.0}
+    rows |= {("soft", 1, 4): 5.5, ("soft", 2, 4): 4.5, ("soft", 4, 4): 50.0}
+    assert claims.size_helps(by_rows(rows)).effect == pytest.approx(-1)
+
+
+def test_a_teacher_is_too_large_only_where_smaller_ones_surely_got_better():
+    """A parabola through three teachers: it surely rises at the largest, and may fall or rise at the smallest."""
+    x, rng = np.log2([2, 4, 8]) - 1, np.random.default_rng(0)
+    for spread, verdict in ((0.01, YES), (0.2, NO)):
+        falls = -0.05 + rng.normal(0, spread, 500)
+        curves = 5 + 0.5 * x[:, None] ** 2 + x[:, None] * np.r_[-0.05, falls]
+        own = by_rows({("soft", 1, t): mae for t, mae in zip((2, 4, 8), curves[:, 0])}, curves[:, 1:])
+        assert claims.too_large_teachers_harm(own).verdict == verdict
+
+
+def test_a_difference_of_decays_has_the_interval_of_two_independent_fits():
+    rng, blocks = np.random.default_rng(1), (1, 2, 3, 4, 5, 6, 8, 10)
+    rows = {(k, s, 12): 3 + 6 * np.exp(-b * s) + rng.normal(0, 0.05) for k, b in (("dkd", 0.7), ("soft", 0.6)) for s in blocks}
+    own = by_rows(rows, np.zeros((16, 0)))
+    fits = [scaling.fit_exponential(blocks, [rows[k, s, 12] for s in blocks]) for k in ("dkd", "soft")]
+    gap, error = fits[0].b - fits[1].b, np.sqrt(fits[0].b_se ** 2 + fits[1].b_se ** 2)
+    row = claims.decay(own, "dkd")
+    assert (row.effect, row.low, row.high) == pytest.approx((gap, *stats.t.interval(0.95, 8 - 3, gap, error)))
+
+
+def test_the_largest_teacher_is_no_student():
+    assert evidence.top(by_rows({("scratch", 12, 0): 4.0, ("soft", 10, 8): 5.0, ("soft", 1, 4): 6.0}).mae) == 8
+
+
+def test_a_gain_that_may_be_chance_is_not_reproduced():
+    rows = {("dkd", 1, 12): 5.0, ("feature", 1, 12): 5.1}
+    outcome = claims.always(by_rows(rows, 5 + np.random.default_rng(0).normal(0, 1, (2, 500))), "dkd", "feature")
+    assert outcome.verdict == NO and "not significant" in outcome.why

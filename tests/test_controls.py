@@ -11,11 +11,11 @@ from ppglib.results import bootstrap, controls, evidence, tables
 def test_shared_people_are_compared_over_those_whom_both_splits_test(tmp_path):
     results = tables.load(make(tmp_path, seeds={}))
     shuffled = results.runs.run_id[results.runs.split == "shuffled"]
-    others = results.people[results.people.run_id.isin(shuffled)]
-    others = others.assign(person="only here " + others.person, mae=50.0)
-    more = results._replace(people=pd.concat([results.people, others]))
-    rows = [controls.table(r, "public").query("control == @controls.LEAK") for r in (results, more)]
-    pd.testing.assert_frame_equal(*rows)
+    others = results.people[results.people.run_id.isin(shuffled)].assign(mae=50.0)
+    rows = controls.table(results, "public").query("control == @controls.LEAK")
+    for others in (others.assign(person="only here " + others.person), others.assign(dataset="only here")):
+        more = results._replace(people=pd.concat([results.people, others]))
+        pd.testing.assert_frame_equal(rows, controls.table(more, "public").query("control == @controls.LEAK"))
 
 
 def with_luck(results, chosen, spread, column="mae"):
@@ -82,6 +82,7 @@ def test_controls_find_what_was_put_in(tmp_path):
     effects = {
         "dkd - soft8": OFFSETS["dkd"] - OFFSETS["soft8"],
         "soft - gaussian": OFFSETS["soft"] - OFFSETS["gaussian"],
+        "dkd - gaussian": OFFSETS["dkd"] - OFFSETS["gaussian"],
         "gaussian - scratch": OFFSETS["gaussian"] - OFFSETS["scratch"],
         "dkd - soft8, median": OFFSETS["dkd"] - OFFSETS["soft8"],
         "dkd - scratch, median": OFFSETS["dkd"] - OFFSETS["scratch"],
@@ -94,6 +95,31 @@ def test_controls_find_what_was_put_in(tmp_path):
         assert table.effect[compared] == pytest.approx(expected, abs=0.1), compared
     assert table.reading["dkd - soft8"] == "better" and table.reading["expectation - argmax"] == "worse"
     assert table.reading["shuffled - person, soft"] == "not run"
+    shown = results.runs.query("recipe == 'public' and split == 'person' and student > 0 and teacher in (0, 12)")
+    assert table.n["median - argmax"] == shown.groupby(bootstrap.KEY).ngroups
+
+
+def test_each_decoder_has_effects_of_its_own(tmp_path):
+    results = tables.load(make(tmp_path, seeds={}))
+    dkd = results.people.run_id.isin(results.runs.run_id[results.runs.strategy == "dkd"])
+    other = results._replace(people=results.people.assign(mae_median=results.people.mae_median + dkd))
+    table = controls.table(other, "public").set_index("compared").effect
+    assert table["dkd - scratch, median"] == pytest.approx(table["dkd - scratch"] + 1)
+    table = controls.beyond(other, "public").set_index(["compared", "decoder"]).effect
+    assert table["gaussian - dkd", "median"] == pytest.approx(table["gaussian - dkd", "argmax"] - 1)
+
+
+def test_controls_are_at_the_largest_teacher(tmp_path):
+    results = tables.load(make(tmp_path, seeds={}))
+    runs = results.runs.query("strategy == 'soft' and teacher == 8 and student < 8").assign(strategy="dkd")
+    people = results.people[results.people.run_id.isin(runs.run_id)]
+    for table in (runs, people):
+        table.loc[:, "run_id"] = "dkd of " + table.run_id
+    more = results._replace(runs=pd.concat([results.runs, runs]), people=pd.concat([results.people, people]))
+    for made in (controls.table, controls.beyond):
+        pd.testing.assert_frame_equal(made(results, "public"), made(more, "public"))
+    sizes = controls.by_size(evidence.ours(results, "public"), [("soft", "scratch")])
+    assert sizes.student.tolist() == [1, 2, 3, 4, 5, 6, 8, 10]
 
 
 def test_what_lies_beyond_dkd_is_decoded_in_three_ways(tmp_path):

@@ -37,6 +37,14 @@ def test_a_sine_keeps_its_phase_and_gets_the_gain_of_the_filter(rate, frequency)
     assert np.angle(sine) == pytest.approx(phase, abs=0.01)
 
 
+@pytest.mark.parametrize("edge", [0.5, 4.0])
+def test_the_edges_of_the_band_are_where_both_passes_leave_half_the_amplitude(edge):
+    t = np.arange(120 * 50) / 50
+    signal, *_ = even_signal(recording(np.sin(2 * np.pi * edge * t), 50.0))
+    middle = signal[30 * RATE : 90 * RATE]  # a Butterworth filter lets half the power through there, in each pass
+    assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(0.5, rel=0.01)
+
+
 @pytest.mark.parametrize("rate", RATES)
 def test_a_beat_stays_where_it_was(rate):
     t = np.arange(round(60 * rate)) / rate

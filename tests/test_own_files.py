@@ -81,6 +81,19 @@ def test_labels_of_windows_are_taken_as_they_are(tmp_path):
     refused(tmp_path, "window of 60 s in row 2", hr={"start": start, "stop": start + 60, "hr": value})
 
 
+def test_of_labels_of_windows_the_nearest_counts_and_none_that_lies_between_two(tmp_path):
+    start, value = np.array([0, 2, 2.4, 4, 5.8, 9, 10, 12]), np.array([60.0, 70, 150, 80, 90, 160, 100, 110])
+    found = load(tmp_path, hr={"start": start, "hr": value})
+    np.testing.assert_array_equal(found.hr[:7], [60, 70, 80, 90, np.nan, 100, 110])
+    assert "1 of 8 labels start between" in found.notes[0]
+
+
+@pytest.mark.parametrize("bpm", [26.0, 249.0])
+def test_slow_and_fast_hearts_are_hearts(tmp_path, bpm):
+    found = load(tmp_path, hr={"time": MIDDLE, "hr": np.full(len(MIDDLE), bpm)})
+    assert set(found.hr) == {bpm} and not found.notes
+
+
 def test_beats_and_intervals(tmp_path):
     close = dict(atol=3, rtol=0)  # intervals that are not plausible are left out
     for labels, table in {
@@ -127,7 +140,7 @@ def without(first, last):
 
 
 @pytest.mark.parametrize("rate", [25, 250])
-@pytest.mark.parametrize(("seconds", "kept"), [(0.2, True), (0.4, False)])
+@pytest.mark.parametrize(("seconds", "kept"), [(0.2, True), (0.3, False)])
 @pytest.mark.parametrize("how", ["rows", "cells", "zeros"])
 def test_holes_are_judged_in_seconds(tmp_path, rate, seconds, kept, how):
     time, ppg = np.arange(120 * rate) / rate, simulate.ppg(PERSON, rate)[0] + 100
@@ -162,6 +175,13 @@ def test_a_spike_is_bridged(tmp_path):
     found = load(tmp_path, ppg={"time": TIME, "ppg": np.where(TIME == 50, 65535, PPG)})
     assert len(kept_seconds(found)) == 57
     np.testing.assert_allclose(found.ppg[0, 2500], (PPG[2499] + PPG[2501]) / 2)
+
+
+def test_what_lies_between_two_steps_for_less_than_half_a_second_is_no_signal():
+    for seconds, kept in ((0.44, False), (3.0, True)):
+        burst = (TIME >= 50) & (TIME < 50 + seconds)
+        _, good, _ = holes.find(np.where(burst, PPG + 1e6, PPG), RATE)
+        assert good[burst].any() == kept
 
 
 PACKETS = {
@@ -219,7 +239,7 @@ def test_any_signal_gives_finite_good_samples(values):
 
 def test_hours_are_those_of_signal_and_a_pause_starts_another_recording(tmp_path):
     keep = (TIME < 40) | (TIME >= 50)
-    for shift, parts in ((0, 1), (1e6, 2)):
+    for shift, parts in ((0, 1), (580, 1), (600, 2), (1e6, 2)):  # a hole of 10 s, and so much longer
         later = np.where(TIME >= 50, shift, 0)
         hr_time = MIDDLE + np.where(MIDDLE >= 50, shift, 0)
         write(tmp_path / "own/ann.ppg.csv", time=(TIME + later)[keep], ppg=PPG[keep])

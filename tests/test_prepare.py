@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -15,8 +16,9 @@ from ppglib import windows as windows_module
 from ppglib.files import InputError
 from ppglib.recordings import SIMULATED, load
 from ppglib.study import prepare as prepare_module
+from ppglib.study import studies
 from ppglib.study.prepare import prepare, summary
-from ppglib.windows import REASONS, build
+from ppglib.windows import REASONS, Recording, build
 
 SETS = ("bami2", "spc2015")
 
@@ -68,7 +70,7 @@ def test_the_manifest_says_what_went_in(copy, tmp_path):
     manifest = json.loads((tmp_path / "bami2.json").read_text())
     assert set(manifest["inputs"]) == {f"BAMI2_{n}.mat" for n in range(1, 6)}
     assert manifest["parameters"]["band"] == [0.5, 4.0] and manifest["parameters"]["rate"] == 25
-    assert manifest["parameters"]["simulated"] is True
+    assert manifest["parameters"]["simulated"] is True and manifest["parameters"]["max_stamp_gap"] == 2.5
     with np.load(tmp_path / "bami2.npz", allow_pickle=False) as archive:
         assert archive["signal"].dtype == np.float32
 
@@ -157,6 +159,19 @@ def test_summary_counts_people_hours_and_windows(copy, tmp_path):
     assert list(table.columns) == ["people", "recordings", "hours", "kept", *REASONS]
     assert table.loc["spc2015"].tolist() == [5, 5, 5 * 90 / 3600, 5 * 42, 0, 0, 0, 0, 0]
     assert table.loc["bami2"].tolist() == [5, 5, 5 * 90 / 3600, 5 * 40, 10, 0, 0, 0, 0]
+
+
+def test_hours_are_those_of_signal_without_gaps():
+    ppg = np.random.default_rng(0).normal(size=(1, 60 * 25))
+    made = build([Recording("own", "1", "r1", ppg, 25.0, np.full(27, 80.0), gaps=((20 * 25, 30 * 25),))])
+    assert summary(made).hours[0] * 3600 == pytest.approx(50, abs=0.1)
+
+
+def test_people_simulated_for_another_study_lie_in_another_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare_module.open_formats, "write", lambda root, *_: root.mkdir())
+    smoke, own = studies.read("smoke"), [4] * len(studies.read("smoke").datasets)
+    others = [replace(smoke, **change) for change in ({}, {"simulate_minutes": 0.5}, {"simulate_people": own})]
+    assert len({prepare_module.recordings_folder(study, None, tmp_path) for study in others}) == 3
 
 
 def test_summary_of_the_published_sets(shared, tmp_path):

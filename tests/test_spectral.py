@@ -47,7 +47,7 @@ def test_spectral_shares_of_no_signal():
 def test_a_slow_drift_does_not_hide_the_pulse():
     """Without a taper the side lobes of what lies below the range would be the highest peak in it."""
     second = np.arange(200) / 25
-    waves = np.sin(2 * np.pi * 100 / 60 * second) + 8 * np.sin(2 * np.pi * 0.17 * second + 1)
+    waves = np.sin(2 * np.pi * 100 / 60 * second) + 20 * np.sin(2 * np.pi * 0.17 * second + 1)
     assert abs(spectral_peak(waves[None])[0] - 100) < 1
 
 

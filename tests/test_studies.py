@@ -62,6 +62,33 @@ def test_the_grid_of_a_study(tmp_path):
     assert len(runs) == 2 * len(networks)
 
 
+def test_a_teacher_is_the_one_asked_for_of_the_first_seed_and_has_not_seen_the_test_people(tmp_path):
+    more = "teacher_designs = [{blocks = 4, dilations = 2}]\nmore_seeds = 3\nmore_seeds_at = [1]\n"
+    runs = grid.runs(studies.read(write(tmp_path, GOOD + more)))
+    taught = [run for run in runs if run.teacher]
+    assert {run.seed for run in taught} == {0, 1, 2} and {run.fold for run in taught} == {0, 1}
+    for run in taught:
+        (teacher,) = grid.teachers_of(run)
+        assert (teacher.student, teacher.design) == (run.teacher, run.teacher_design)
+        assert (teacher.strategy, teacher.seed, teacher.split, teacher.fold) == ("scratch", 0, run.split, run.fold)
+
+
+def test_every_network_has_the_seeds_of_the_study_and_costly_ones_come_first(tmp_path):
+    runs = grid.runs(studies.read(write(tmp_path, GOOD.replace("seeds = 1", "seeds = 2"))))
+    seeds = pd.DataFrame(runs).groupby(["strategy", "student", "teacher", "fold"]).seed.agg(sorted)
+    assert {*map(tuple, seeds)} == {(0, 1)}
+    teaching = {teacher for run in runs for teacher in grid.teachers_of(run)}
+    assert len(teaching) == 4 and {*runs[:4]} == teaching
+    for chosen in (runs[:4], [run for run in runs[4:] if not run.teacher], [run for run in runs if run.teacher]):
+        sizes = [run.student for run in chosen]
+        assert len(set(sizes)) > 1 and sizes == sorted(sizes, reverse=True)
+
+
+def test_a_whole_number_may_stand_for_a_fraction(tmp_path):
+    study = studies.read(write(tmp_path, GOOD + "sigma = 4\n"))
+    assert study == studies.read(write(tmp_path, GOOD + "sigma = 4.0\n")) and type(study.sigma) is float
+
+
 def test_the_papers_grid_has_the_papers_sizes():
     runs = grid.runs(studies.read("paper"))
     swept = {(r.student, r.teacher) for r in runs if r.strategy == "soft"}
@@ -204,6 +231,7 @@ def test_a_design_that_is_no_network_is_refused(tmp_path, design, message):
         (("epochs = 3", "epochs = 3\ndropout = 1.0"), "dropout must lie between"),
         (("epochs = 3", 'epochs = 3\nschedule = "cosine"'), "schedule has 'cosine'"),
         (("epochs = 3", "epochs ="), "no valid TOML"),
+        (('["bami1"]', '["bami1", "bami2"]\nsimulate_people = [4]'), "one number for each of the datasets"),
     ],
 )
 def test_a_wrong_study_file_is_refused_in_one_sentence(tmp_path, change, message):
@@ -272,8 +300,9 @@ def test_a_study_that_would_take_years_is_refused_at_once_with_its_count(tmp_pat
     sizes = [*range(1, 41)]
     many = GOOD.replace("students = [1, 2]", f"students = {sizes}").replace("teachers = [2, 4]", f"teachers = {sizes}")
     began = time.perf_counter()
-    with pytest.raises(InputError, match="up to 3,440,000 networks"):
-        studies.read(write(tmp_path, many.replace("seeds = 1", "seeds = 1000")))
+    for seeds, count in ((1000, "3,440,000"), (30, "103,200")):
+        with pytest.raises(InputError, match=f"up to {count} networks"):
+            studies.read(write(tmp_path, many.replace("seeds = 1", f"seeds = {seeds}")))
     assert time.perf_counter() - began < 1
 
 
@@ -282,6 +311,18 @@ def test_members_of_one_split_have_the_same_folds(tmp_path):
     (tmp_path / "other.toml").write_text(other.replace("[0, 1]", "[0]"), encoding="utf-8")
     with pytest.raises(InputError, match="folds"):
         studies.read(write(tmp_path, GOOD + 'also = ["other.toml"]\n'))
+
+
+@pytest.mark.parametrize("more", ["epochs = 4", "epochs = 3\ndropout = 0.1", "epochs = 3\nsoft_temperature = 2.0"])
+def test_members_of_one_recipe_have_the_same_constants(tmp_path, more):
+    other = GOOD.replace("students = [1, 2]", "students = [3]").replace("teachers = [2, 4]", "teachers = [5]")
+    for text, same in ((other, True), (other.replace("epochs = 3", more), False)):
+        (tmp_path / "other.toml").write_text(text, encoding="utf-8")
+        if same:
+            assert len(studies.members(studies.read(write(tmp_path, GOOD + 'also = ["other.toml"]\n')))) == 2
+        else:
+            with pytest.raises(InputError, match="the same constants"):
+                studies.read(write(tmp_path, GOOD + 'also = ["other.toml"]\n'))
 
 
 def test_the_larger_set_has_the_tuned_recipe_and_moves_nobody(simulated_root):

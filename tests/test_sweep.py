@@ -25,11 +25,12 @@ from scipy.special import softmax
 from ppglib import metrics
 from ppglib.fast import Dropout
 from ppglib.files import InputError
-from ppglib.resnet1d import Design
+from ppglib.resnet1d import Design, ResNet1D
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES
 from ppglib.study import engine, grid, predictions, records, teachers
 from ppglib.training import outputs
+from ppglib.windows import gather
 
 STUDY = tiny_study.text(
     strategies=[
@@ -311,6 +312,50 @@ def test_a_record_is_of_the_kept_network_on_the_test_people(study, windows, undi
     truth = np.floor(windows.table.hr.to_numpy()[rows]).astype(int) - 30
     at_truth = softmax(np.array(said, float), axis=1)[np.arange(len(rows)), truth]
     assert record["teacher_py"] == pytest.approx(at_truth.mean(), rel=1e-5)
+
+
+def test_baselines_err_by_the_training_mean_and_the_spectral_peak_once_in_each_fold(study, windows, monkeypatch):
+    monkeypatch.setattr(records, "members", lambda study: [study, replace(study, name="other")])
+    rows = records.baselines(replace(study, folds=[0, 1]), windows)
+    assert [(row["strategy"], row["fold"]) for row in rows] == [(k, fold) for fold in (0, 1) for k in ("mean", "spectral")]
+    for row in rows:
+        train, test = split(windows, row["fold"])
+        hr = windows.table.hr.to_numpy()
+        peak = metrics.spectral_peak(gather(windows.signal, windows.table.start.to_numpy()[test]))
+        said = peak if row["strategy"] == "spectral" else hr[train].sum() / len(train)
+        assert row["mae"] == pytest.approx(np.abs(said - hr[test]).mean())
+        assert row["people_test"] == windows.table.person.iloc[test].nunique()
+
+
+def test_a_record_counts_the_people_of_the_test(study, windows, monkeypatch):
+    for name, value in {"train": None, "evaluate": {}, "permuted": []}.items():
+        monkeypatch.setattr(engine, name, lambda *_, value=value, **__: value)
+    for fold in (0, 1):
+        run = grid.make_run(study, "person", "scratch", Design(1), None, fold, 0)
+        (rows, test), record = split(windows, fold), engine.train_run(run, windows, None)[1]
+        assert record["people_test"] == windows.table.person.iloc[test].nunique() < windows.table.person.iloc[rows].nunique()
+
+
+def test_a_record_says_how_many_samples_a_network_sees_and_what_it_costs(study):
+    for design in (Design(1), Design(1, dilations=(2, 9, 39))):
+        run = grid.make_run(study, "person", "scratch", design, None, 0, 0)
+        found = records.identity(run)
+        assert (found["field"], found["macs"], found["design"]) == (design.field, design.macs, design.name)
+
+
+def test_weights_of_another_network_are_one_sentence(tmp_path):
+    path = tmp_path / "scratch.safetensors"
+    teachers.save_network(ResNet1D(1), path)
+    with pytest.raises(InputError, match="scratch.safetensors is damaged"):
+        teachers.load_network(Design(2), path)
+
+
+def test_what_an_earlier_teacher_predicted_goes_with_it(tmp_path):
+    names = ("scratch.logits.npy", "scratch.map.npy", "scratch2.logits.npy")
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    teachers.save_network(ResNet1D(1), tmp_path / "scratch.safetensors")
+    assert [name for name in names if (tmp_path / name).exists()] == ["scratch2.logits.npy"]
 
 
 def test_a_run_computes_in_one_thread(study, windows, tmp_path):

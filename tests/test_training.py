@@ -1,6 +1,7 @@
 """One run: what each strategy minimizes, that it learns, and that nothing leaks."""
 
 import functools
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -150,6 +151,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(windows, r
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
+def test_another_seed_sees_the_windows_in_another_order(windows, rows, monkeypatch):
+    seen = {}
+    for seed in (0, 1, (0, 1)):
+        starts = seen[seed] = []
+        monkeypatch.setattr(training, "gather", lambda signal, start, starts=starts: starts.append(start) or gather(signal, start))
+        torch.manual_seed(0)
+        train(ResNet1D(1, 0.0), windows, rows, seed=seed, progress=lambda loss: None, **SHORT)
+    orders = [np.concatenate(starts) for starts in seen.values()]
+    assert not any(np.array_equal(*pair) for pair in itertools.combinations(orders, 2))
+
+
 def test_strategies_of_one_seed_see_the_same_windows(windows, rows, taught, monkeypatch):
     """With the first weights it is what pairs them: the order of windows comes from the seed alone."""
     seen = []
@@ -250,3 +262,18 @@ def test_each_epoch_sees_every_window_at_most_once_and_in_a_new_order(windows, r
     first, second = np.split(np.array(seen), 2)
     assert len(np.unique(first)) == first.size == len(rows) // 64 * 64
     assert not np.array_equal(first, second)
+
+
+def test_every_epoch_has_its_own_ramp_and_all_whole_batches(windows, rows, monkeypatch):
+    seen, ramps = [], []
+    monkeypatch.setattr(training, "gather", lambda signal, start: seen.append(len(start)) or gather(signal, start))
+    monkeypatch.setattr(training, "ramp_of", lambda strategy, c, epoch: ramps.append(epoch) or 1.0)
+    trained(windows, rows[:128], epochs=3)
+    assert ramps == [1, 2, 3] and seen == [64] * 6
+
+
+def test_rates_follow_the_schedule_and_dense_strategies_have_more_epochs():
+    c, parameters = replace(Constants(), rate=0.1, epochs=4, dense_times=3), [*ResNet1D(1).parameters()]
+    assert training.make_optimizer(c, parameters, 5)[1] == [0.1] * 5
+    assert training.make_optimizer(replace(c, schedule="one-cycle"), parameters, 5)[1] == training.one_cycle(0.1, 5)
+    assert [training.epochs_of(name, c) for name in ("scratch", "dense_scratch", "dense_soft")] == [4, 12, 12]

@@ -1,13 +1,16 @@
 """The tuned recipe: chosen on people whom no test sees, from everything that is written down."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from ppglib import splits
 from ppglib.__main__ import main
 from ppglib.files import resolve
+from ppglib.resnet1d import Design
 from ppglib.results import tables
 from ppglib.study import studies, tuning
 
@@ -39,6 +42,33 @@ def test_everything_tried_is_in_the_table_and_the_lowest_mean_is_chosen(trained)
         assert step[step.chosen].setting.unique() == [means.idxmin()]
     best = table[table.chosen].groupby("step", sort=False).first()
     assert best.dropout.nunique() == best.rate.nunique() == 1  # later steps build on the first
+
+
+def test_each_step_goes_on_from_the_lowest_mean_of_the_one_before(monkeypatch, simulated_windows, tmp_path):
+    """Without training: MAEs are lowest at a rate of 0.03 and 20 epochs; dropout helps 1 block less than it harms 8."""
+
+    def read(_, key):
+        setting, blocks = key
+        off = abs(np.log(setting.rate / 0.03)) + abs(setting.epochs - 20) / 10
+        off += setting.dropout * (-4 if blocks == 1 else 5)
+        return {"mae": 9 + off, "mae_median": 9 - off} | dict.fromkeys(("mae_expectation", "nll", "n_train", "n_test"), 1)
+
+    run_of = lambda setting, _, student: SimpleNamespace(id=lambda digest: (setting, student.blocks), teacher=0)  # noqa: E731
+    monkeypatch.setattr(tuning, "complete", lambda *_: None)
+    monkeypatch.setattr(tuning, "run_of", run_of)
+    monkeypatch.setattr(tuning.records, "read", read)
+    table = tuning.tune(studies.read("smoke"), simulated_windows, tmp_path, 1)
+    steps = [step for _, step in table.groupby("step", sort=False)]
+    assert {(row.rate, row.dropout) for row in steps[0][steps[0].chosen].itertuples()} == {(0.03, 0.0)}
+    assert all(set(step.rate) == {0.03} and set(step.dropout) == {0.0} for step in steps[1:])
+    assert set(steps[1].epochs) == {10, 20} and all(set(step.epochs) == {20} for step in steps[2:])
+
+
+def test_students_of_a_setting_are_taught_by_the_largest_teacher():
+    setting = replace(studies.read("smoke"), teachers=[2, 8, 4])
+    run = tuning.run_of(setting, "soft", Design(1))
+    assert (run.teacher, run.split, run.fold) == (8, splits.TUNING, 0)
+    assert tuning.run_of(setting, "scratch", Design(1)).teacher == 0
 
 
 def test_the_summary_has_a_row_a_setting_and_its_mean(trained, tmp_path):
@@ -77,6 +107,7 @@ def test_the_tuned_study_has_what_was_chosen():
     """ppglib/study/open_tuned.toml says what the chosen rows of the committed table say."""
     table, study = pd.read_csv(resolve("data/results/open/tuning.csv")), studies.read("open_tuned")
     chosen = table[table.chosen].groupby("step").first()
+    assert tuple(table.student.unique()) == tuning.SIZES
     assert study.recipe == "tuned" and study.more_seeds == studies.read("open").more_seeds
     for constant in ("schedule", "rate", "dropout", "epochs"):
         assert (chosen[constant] == getattr(study, constant))["epochs"], constant

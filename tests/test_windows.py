@@ -175,6 +175,8 @@ def test_no_window_spans_a_break():
     ppg = noise(60, 25.0)
     windows = build([recording(ppg, 25.0, breaks=(500,))])  # at 20 s
     assert set(np.arange(0, 54, 2.0)) - set(windows.table.second) == {14, 16, 18}
+    later = build([recording(ppg, 25.0, breaks=(501,))])  # the window at 20 s has one sample before it
+    assert set(np.arange(0, 54, 2.0)) - set(later.table.second) == {14, 16, 18, 20}
     apart = build([recording(ppg[:500], 25.0), recording(ppg[500:], 25.0)])
     np.testing.assert_array_equal(windows.signal, apart.signal)  # filtered piece by piece
 
@@ -185,6 +187,20 @@ def test_a_hole_in_the_time_stamps_is_a_gap():
     windows = build([recording(noise(57, 25.0)[: len(time)], 25.0, hr=np.full(26, 80.0), time=time)])
     assert set(np.arange(0, 52, 2.0)) - set(windows.table.second) == {14, 16, 18, 20, 22}
     assert reasons(windows) == {"gap": 5}
+
+
+@pytest.mark.parametrize(("lost", "dropped"), [(np.arange(7, 1500, 20), set()), ([500, 501], {14, 16, 18, 20})])
+def test_stamps_two_periods_apart_are_bridged_and_three_are_a_gap(lost, dropped):
+    keep = np.delete(np.arange(1500), lost)
+    windows = build([recording(noise(60, 25.0)[keep], 25.0, hr=np.full(27, 80.0), time=keep / 25)])
+    assert set(np.arange(0, 54, 2.0)) - set(windows.table.second) == dropped
+
+
+def test_a_moment_between_a_good_and_a_lost_sample_is_lost():
+    time = (np.arange(1501) + 0.5) / 25  # each moment of the even grid lies between two samples
+    ppg, hr = noise(61, 25.0)[:1501], np.full(27, 80.0)
+    windows = build([recording(ppg, 25.0, hr=hr, time=time, gaps=((499, 500),))])  # the last moment of the window at 12 s
+    assert set(np.arange(0, 54, 2.0)) - set(windows.table.second) == {0, 12, 14, 16, 18, 20}  # nothing is before 0.02 s
 
 
 def test_a_person_without_a_window_is_an_error_another_recording_saves_them():
