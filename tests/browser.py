@@ -126,7 +126,12 @@ def test_the_explorer_filters_tells_and_can_be_reached(page, pages):
             before = page.inner_html("#plot")
             page.select_option(f"#{name}", value)
             assert page.inner_html("#plot") != before, name
-    assert 0 < page.locator("#plot .point").count() < every
+    shown = page.locator("#plot .point").count()
+    assert 0 < shown < every
+    page.select_option("#x", "int8")
+    counted = page.locator("#plot .point").count()
+    assert f"Left out: {shown - counted} more" in page.inner_text("#count") and "int8" in page.inner_text("#plot")
+    page.select_option("#x", "parameters")
     page.uncheck("input[value=gaussian]")
     assert "gaussian" not in page.inner_text("#table")
     page.check("input[value=gaussian]")
