@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import scipy  # its parts are loaded when they are first used
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
 from ppglib import task
 from ppglib.results import kit, networks, tables
@@ -54,7 +54,8 @@ def per_person(results, decoder: str = "median") -> Plot:
     for ax, rows in panels:
         for name, own in rows.groupby("strategy", sort=False):
             y = order.index(name) + _beside(len(own))
-            ax.plot(own.mae, y, ls="", ms=5.5, alpha=0.75, mew=0, **look(name))
+            style = {"ms": 5.5, "mew": 0.8, "mfc": to_rgba(look(name)["color"], 0.5)} | look(name)
+            ax.plot(own.mae, y, ls="", **style)
             ax.vlines(own.mae.mean(), order.index(name) - 0.38, order.index(name) + 0.38, color="black", lw=2)
         ax.set(yticks=range(len(order)), yticklabels=order, ylim=(len(order) - 0.5, -0.5), xlim=(0, 1.04 * data.mae.max() if len(data) else 1))
         ax.set_xlabel(f"{MAE} of a person, decoded by {decoder}")
@@ -150,8 +151,8 @@ def over_time(seen: pd.DataFrame, probabilities: np.ndarray, ppg: np.ndarray, at
         above.pcolormesh(edges, np.arange(task.BINS + 1) + task.LOWEST, strength, cmap=SHADE, vmin=0, vmax=np.sqrt(probabilities.max()), rasterized=True)
         line = run if len(run) > 1 else run.repeat(2)
         own, when, first = seen.iloc[line], minutes.iloc[line], run[0] == 0
-        above.plot(when, own.low, color=MEDIAN, lw=0.8, ls=":", label="80 % band" if first else None)
-        above.plot(when, own.high, color=MEDIAN, lw=0.8, ls=":")
+        above.plot(when, own.low, color=MEDIAN, lw=1.2, ls=":", label="80 % band" if first else None)
+        above.plot(when, own.high, color=MEDIAN, lw=1.2, ls=":")
         above.plot(when, own["median"], color=MEDIAN, lw=1.8, label="median" if first else None)
         above.plot(when, own.hr, color=TRUE, lw=1.8, ls="--", label="true" if first else None)
     above.plot(minutes, seen["argmax"], ls="", marker="x", color=ARGMAX, ms=4, label="argmax")
@@ -186,7 +187,7 @@ def fields(ppg: np.ndarray, hr: float, designs: pd.DataFrame, label: str = "") -
     fig, [above, below] = kit.figure(2, 1, 8.5, 2.2, sharex=True)
     above.plot(np.arange(task.LENGTH) / task.RATE, ppg, color=INK)
     for beat in np.arange(0, task.WINDOW_SECONDS, 60 / hr):
-        above.axvline(beat, color="0.6", lw=1, zorder=0)
+        above.axvline(beat, color="0.55", lw=1, zorder=0)
     above.set(ylabel="PPG (z)", xlim=(0, task.WINDOW_SECONDS))
     below.barh(rows.index, rows.field, 0.62, left=(task.WINDOW_SECONDS - rows.field) / 2, color="#a9c3dd", edgecolor=INK)
     for y, own in rows.iterrows():
