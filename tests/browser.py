@@ -56,13 +56,18 @@ def page(request, browser):
     width, height = SIZES[request.param]
     context = browser.new_context(viewport={"width": width, "height": height})
     page = context.new_page()
-    page.size, page.wrong = request.param, []
-    page.on("console", lambda m: page.wrong.append(f"console: {m.text}") if m.type == "error" else None)
-    page.on("pageerror", lambda error: page.wrong.append(f"error: {error}"))
-    page.on("request", lambda r: None if _own(r.url) else page.wrong.append(f"asks {r.url}"))
+    page.size = request.param
+    watch(page)
     page.on("requestfailed", lambda r: page.wrong.append(f"failed: {r.url}"))
     yield page
     context.close()
+
+
+def watch(page):
+    page.wrong = []
+    page.on("console", lambda m: page.wrong.append(f"console: {m.text}") if m.type == "error" else None)
+    page.on("pageerror", lambda error: page.wrong.append(f"error: {error}"))
+    page.on("request", lambda r: None if _own(r.url) else page.wrong.append(f"asks {r.url}"))
 
 
 def _own(url):
@@ -189,8 +194,8 @@ def test_a_notebook_runs_in_jupyterlab(browser, lab, name):
     context = browser.new_context(viewport={"width": 1280, "height": 2600})
     page = context.new_page()
     page.set_default_timeout(WAIT)
-    page.size, page.wrong = "screen", []
-    page.on("request", lambda r: None if _own(r.url) else page.wrong.append(f"asks {r.url}"))
+    page.size = "screen"
+    watch(page)
     page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset", timeout=WAIT)
     page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=WAIT)
     page.wait_for_function("document.body.innerText.includes('| Idle')", timeout=WAIT)  # the kernel, in the status bar

@@ -29,7 +29,7 @@ VERDICTS = {
 }
 SIGNIFICANT = ("better", "worse")  # readings of an effect that is
 FILLS = ("auto", "white")  # of the first recipe's marker, and of the second's
-MARKS = {verdict: {"color": color, "marker": mark} for (verdict, (color, *_)), mark in zip(VERDICTS.items(), "oXd|")}  # of an effect
+MARKS = {verdict: {"color": color, "marker": mark, "ms": 8} for (verdict, (color, *_)), mark in zip(VERDICTS.items(), "oXd|")}  # of an effect
 MARKS[outcome.CANNOT]["color"] = INK
 MARKS |= {"significant": {"color": INK}, "not significant": {"color": INK, "mfc": "white"}}
 MAE, STUDENT = "MAE (BPM)", "Student (blocks)"

@@ -163,8 +163,8 @@ def front(table: pd.DataFrame) -> Plot:
             index=["kind", "network", x], columns="strategy", values="mae", sort=False
         ).reindex(columns=["scratch", "dkd"])
         for (kind, _, at), row in pairs.dropna().iterrows():
-            arrow = {"arrowstyle": "->", "color": looks[kind][1], "lw": 1.6}
-            ax.annotate("", (at / unit * 1.04, row.dkd), (at / unit * 1.04, row.scratch), arrowprops=arrow)
+            arrow = {"arrowstyle": "-|>", "color": looks[kind][1], "lw": 1.4, "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", (at / unit * 1.1, row.dkd), (at / unit * 1.1, row.scratch), arrowprops=arrow)
         ax.set(xscale="log", xlabel=name)
     axes[0].set_ylabel(MAE + "\narrows: from scratch to taught (DKD)")
     return Plot(fig, table, "10_front", _front_text(table))

@@ -1,5 +1,7 @@
 """Figures of people: how they are divided, how much they differ, and one person's heart rate as a network predicts it."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 import scipy  # its parts are loaded when they are first used
@@ -90,23 +92,25 @@ def _beside(n: int) -> np.ndarray:
 
 
 def by_set(results, decoder: str = "median") -> Plot:
-    """MAE by set of recordings of every strategy at the smallest student and the largest teacher, with intervals."""
+    """MAE of every strategy at the smallest student and the largest teacher, a panel a set of recordings, recipes side by side."""
     sets = sorted(results.people.dataset.unique())
     parts = [tables.conditions(results, decoder, name).assign(dataset=name) for name in sets]
     data = pd.concat(parts, ignore_index=True)
     data = tables.judged(data[~data.strategy.isin([*BASELINES, *tables.beyond()])])
     if len(data):
         data = data[(data.student == data.student.min()) & data.teacher.isin([0, data.teacher.max()])]
-    fig, panels = kit.panels(data, "recipe", 6.2, 4, 2, sharey=True)
-    names = kit.ordered(data.strategy)
+    fig, panels = kit.panels(data, "dataset", 4.2, 3.8, 3)  # each its own scale: intervals of few people would hide all others
+    names, recipes = kit.ordered(data.strategy), list(data.recipe.unique())
     for ax, rows in panels:
-        for i, name in enumerate(names):
-            own = rows[rows.strategy == name]
-            at = own.dataset.map(sets.index) + 0.09 * (i - (len(names) - 1) / 2)
-            kit.dots(ax, at, own, "mae", elinewidth=1.4, label=name, **look(name))
-        kit.categories(ax, sets, "Set of the test people")
-        ax.set_ylim(0, None)
-    panels[0][0].set_ylabel(f"{MAE}, decoded by {decoder}")
+        for (name, recipe), own in rows.groupby(["strategy", "recipe"], sort=False):
+            at = names.index(name) + 0.3 * (recipes.index(recipe) - (len(recipes) - 1) / 2)
+            fill = kit.FILLS[recipes.index(recipe) % 2]
+            kit.dots(ax, [at], own, "mae", elinewidth=1.4, **look(name) | {"mfc": fill})
+        ax.set(xticks=range(len(names)), ylim=(0, None))
+        ax.set_xticklabels(names, rotation=40, ha="right", rotation_mode="anchor")
+    for recipe, fill in zip(recipes, cycle(kit.FILLS)):
+        panels[0][0].plot([], [], "o", color=INK, mfc=fill, label=f"recipe {recipe}, 95 % interval over people")
+    panels[0][0].set_ylabel(f"{MAE} by {decoder}, own scale")
     means = data.groupby("dataset").mae.mean().sort_values()
     text = "Nothing to draw"
     if len(means):

@@ -54,7 +54,7 @@ function fitting() {
 function ticks(low, high) {
   const found = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
-    for (const step of high / low > 300 ? [1] : [1, 2, 5]) {
+    for (const step of high / low > 1e4 ? [1] : high / low > 100 ? [1, 3] : [1, 2, 5]) {
       const value = step * 10 ** power;
       if (value >= low && value <= high) found.push(value);
     }
@@ -113,7 +113,8 @@ function draw() {
     p.mark.setAttribute("transform", `translate(${p.x} ${p.y})`);
     p.mark.setAttribute("class", "point");
     const [, low, high] = error(p.n);
-    p.ends = low === null ? "" : `M${p.x - 5},${Y(Math.max(low, y0))}h10M${p.x},${Y(Math.max(low, y0))}V${Y(Math.min(high, y1))}M${p.x - 5},${Y(Math.min(high, y1))}h10`;
+    const end = (v) => v > y1 ? `M${p.x - 4},${top + 6}l4,-6l4,6` : v < y0 ? `M${p.x - 4},${height - bottom - 6}l4,6l4,-6` : `M${p.x - 5},${Y(v)}h10`;
+    p.ends = low === null ? "" : `${end(low)}${end(high)}M${p.x},${Y(Math.max(low, y0))}V${Y(Math.min(high, y1))}`;  // an arrow where it goes on
   }
   list();
 }
