@@ -15,7 +15,7 @@ from ppglib.results.tables import BASELINES, Paper, Results
 from ppglib.task import DECODERS
 
 AXES = {"macs": "Multiply-accumulates a window", "parameters": "Parameters", "bytes": "Bytes of weights (float32)"}
-AXES |= {kind: f"Instructions a window ({kind}, Cortex-M4F)" for kind in ("int8", "float32")} | {"field": "What it sees of a window (s)"}
+AXES |= {kind: f"Instructions in {kind} (Cortex-M4F)" for kind in ("int8", "float32")} | {"field": "What it sees of a window (s)"}
 SHAPES = {"o": "circle", "v": "down", "s": "square", "^": "up", "D": "diamond", "P": "plus", "<": "left", "*": "star", "X": "cross"}
 
 

@@ -72,9 +72,9 @@ function draw() {
   plot.replaceChildren();
   plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
   hide();
-  const without = fit.length - rows.length, what = D.axes[state.x];
+  const without = fit.length - rows.length;
   $("count").textContent = `${rows.length} of ${nets.length} networks, ${state.dataset || "all sets"}, decoded by ${state.decoder}.`
-    + (without ? ` Left out: ${without} more, of which this cost is not known (${what[0].toLowerCase()}${what.slice(1)}).` : "");
+    + (without ? ` Left out: ${without} more, of which this cost is not known.` : "");
   const xs = rows.map((n) => n[state.x]), ys = rows.map((n) => error(n)[0]);
   const x0 = Math.min(...xs) / 1.15, x1 = Math.max(...xs) * 1.15, y1 = Math.max(1, ...ys) * 1.04;
   const y0 = Math.max(0, Math.floor(Math.min(...ys) - (y1 - Math.min(...ys)) / 5)) || 0;
