@@ -29,6 +29,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium o
 OUT = ROOT / "out" / "browser"
 SIZES = {"screen": (1280, 900), "phone": (390, 844)}
 PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(p => p.textContent)"  # [*], [3] or [ ]
+FOCUS = "getComputedStyle(document.activeElement).outlineStyle !== 'none'"  # can be seen
 WAIT = 900_000  # ms for a notebook
 
 
@@ -113,9 +114,10 @@ def test_the_report_is_reached_by_the_keyboard(page, pages):
     reached = set()
     for _ in range(400):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.getAttribute('href')"))
-        if None in reached and len(reached) > 1 and page.evaluate("document.activeElement === document.body"):
+        if page.evaluate("document.activeElement === document.body"):
             break
+        reached.add(page.evaluate("document.activeElement.getAttribute('href')"))
+        assert page.evaluate(FOCUS), page.evaluate("document.activeElement.outerHTML")
     links = set(page.evaluate("[...document.querySelectorAll('main a')].map(a => a.getAttribute('href'))"))
     assert links <= reached, links - reached
 
@@ -145,7 +147,13 @@ def test_the_explorer_filters_tells_and_can_be_reached(page, pages):
     assert "MAE" in page.inner_text("#tip") and "BPM" in page.inner_text("#tip")
     shoot(page, "explorer_hover", whole=False)
     page.mouse.move(2, 2)
-    page.focus("#plot")
+    page.focus("input[value=scratch]")
+    for _ in range(40):  # from the filters to the points
+        page.keyboard.press("Tab")
+        assert page.evaluate(FOCUS)
+        if page.evaluate("document.activeElement.id") == "plot":
+            break
+    assert page.evaluate("document.activeElement.id") == "plot"
     told = []
     for _ in range(3):
         page.keyboard.press("ArrowRight")
