@@ -137,7 +137,7 @@ def test_the_explorer_filters_tells_and_can_be_reached(page, pages):
     assert 0 < shown < every
     page.select_option("#x", "int8")
     counted = page.locator("#plot .point").count()
-    assert f"Left out: {shown - counted} more" in page.inner_text("#count") and "int8" in page.inner_text("#plot")
+    assert f"Left out: {shown - counted} more" in page.inner_text("#count") and "int8" in page.text_content("#plot")
     page.select_option("#x", "parameters")
     page.uncheck("input[value=gaussian]")
     assert "gaussian" not in page.inner_text("#table")
