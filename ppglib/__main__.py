@@ -81,6 +81,15 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     return top.parse_args(arguments)
 
 
+class Parser(argparse.ArgumentParser):
+    """Of a value that is none of the choices it says which one may be meant."""
+
+    def _check_value(self, action, value):
+        if action.choices is not None and value not in action.choices:
+            name = max(action.option_strings, key=len, default=action.dest)
+            raise InputError(f"There is no {name} {value!r}: {instead_of(value, action.choices)}")
+
+
 def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     program = "python -m ppglib" if Path(sys.argv[0]).name == "__main__.py" else "ppglib"
     top = argparse.ArgumentParser(
@@ -88,7 +97,7 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
         formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=16),
     )  # fmt: skip
     top.add_argument("--version", action="version", version=f"ppglib {library_version()}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
 
     def command(function, *parents) -> argparse.ArgumentParser:
         p = commands.add_parser(function.__name__, help=function.__doc__, description=function.__doc__, parents=parents)

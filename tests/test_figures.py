@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from ppglib import files, scaling
 from ppglib.files import InputError
-from ppglib.results import bootstrap, claims, controls, evidence, frames, laws, outcome, plots, tables
+from ppglib.results import bootstrap, claims, controls, evidence, frames, kit, laws, outcome, plots, plots_of_agreement, plots_of_people, tables
 from ppglib.strategies import STRATEGIES, Strategy
 from ppglib.windows import Windows
 
@@ -120,6 +120,41 @@ def test_strategies_look_as_their_table_says_and_no_verdict_looks_like_one(resul
     assert container[0].get_color() == "#123456" and container[0].get_marker() == "h"
 
 
+def contrast(color):
+    """Of a colour on white, as WCAG counts it."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color))
+    return 1.05 / (0.05 + 0.2126 * red + 0.7152 * green + 0.0722 * blue)
+
+
+def test_every_colour_of_lines_and_marks_stands_out_on_white_and_verdicts_have_marks_of_their_own(results, gains):
+    assert contrast("white") == 1 and contrast("black") == pytest.approx(21)
+    colors = [row.color for row in STRATEGIES.values()] + [Strategy.color, kit.INK, kit.ACCENT, kit.PAPER]
+    colors += [mark["color"] for mark in kit.MARKS.values()] + [line["color"] for line in plots_of_agreement.LINES.values()]
+    colors += [color[:3] for _, color, *_ in kit.shades([(i, i) for i in range(6)])]
+    assert min(map(contrast, colors)) >= 3, [color for color in colors if contrast(color) < 3]
+    for fill, *_, ink in plots.VERDICTS.values():  # words on their fill
+        assert max(contrast(fill), contrast(ink)) / min(contrast(fill), contrast(ink)) >= 4.5
+    assert len({kit.MARKS[verdict]["marker"] for verdict in plots.VERDICTS}) == len(plots.VERDICTS)
+    shown = [gains, plots.cost(results), plots.figure2(results), plots.controls(results), plots.reliability(results), plots_of_people.per_person(results)]
+    lines = [line for plot in shown for ax in plot.fig.axes for line in ax.lines]
+    assert min(contrast(line.get_color()) for line in lines) >= 3
+    texts = [text for plot in shown for ax in plot.fig.axes for text in [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels()]]
+    assert min(contrast(text.get_color()) for text in texts) >= 4.5
+
+
+def test_teachers_of_a_law_are_told_apart_without_colour(results):
+    ax = panel(plots.figure2(results), "public")
+    teachers = {text.partition(":")[0]: line for line, text in zip(*ax.get_legend_handles_labels())}
+    assert len({(line.get_marker(), line.get_linestyle()) for line in teachers.values()}) == len(teachers) == 8
+
+
+def test_no_line_of_a_title_begins_with_a_unit():
+    text = "Pieces of 1 s in another order: 3.2 BPM at 16 % and 2 sets"
+    broken = {line.split()[0] for width in range(12, 60) for line in kit.wrapped(text, width).splitlines()[1:]}
+    assert "\u00a0" not in kit.wrapped(text, 20) and kit.wrapped(text, 99) == text
+    assert not broken & {"s", "BPM", "%"} and "sets" in broken
+
+
 def test_verdicts_have_a_colour_and_a_word_for_every_claim_and_evidence():
     plot = plots.verdicts({name: table.assign(simulated=True) for name, table in judged().items()})
     (ax,) = plot.fig.axes
@@ -189,7 +224,7 @@ def test_figure1_is_mae_by_colour_and_by_size_and_starts_with_scratch(results, f
     assert [text.get_text() for text in ax.texts] == table.mae.map("{:.2f}".format).tolist()
     scratch = dots.get_offsets()[:, 0] == 0
     assert np.allclose(dots.get_array()[scratch], table[table.strategy == "scratch"].mae)
-    assert f"{table.mae.min():.2f} by" in figure1.title and "simulated recordings" in figure1.title
+    assert f"{table.mae.min():.2f} BPM by" in figure1.title and "simulated recordings" in figure1.title
 
 
 def test_figure1_gain_is_the_difference_from_scratch_with_equals_set_apart(results):

@@ -178,6 +178,18 @@ def test_the_explorer_holds_the_tables_numbers(out):
     assert {s["shape"] for s in data["style"].values()} and data["axes"].keys() >= {"parameters", "bytes"}
     by = {n["student"]: n for n in data["networks"] if n["strategy"] == "scratch"}
     assert by["4"]["bytes"] == pytest.approx(4 * 47924, rel=1e-4) and by["4"]["parameters"] == 47924
+    table = pd.read_csv(networks.COUNTED, dtype={"network": str})
+    counted = table[table.network == "4"].set_index("kind")["Cortex-M4F"]
+    for kind in ("int8", "float32"):
+        assert by["4"][kind] == pytest.approx(counted[kind], rel=1e-5) and "Cortex-M4F" in data["axes"][kind]
+
+
+def test_instructions_are_known_of_the_family_and_of_the_papers_sizes_alone(tmp_path):
+    counted = networks.instructions()
+    assert {*networks.NAMES} <= {*counted.index} and {"1", "12"} <= {*counted.index} and counted.notna().all(axis=None)
+    costs = networks.costs(tables.load(FRONT, designs=True))
+    assert costs.int8.notna().sum() == len(networks.NAMES) < len(costs)
+    assert networks.instructions(tmp_path / "none.csv").empty
 
 
 def test_nothing_in_a_name_can_end_the_script(out):

@@ -100,6 +100,8 @@ def test_the_command_is_installed_with_the_library():
         ("sweep --stduy smoke", "sweep has no option '--stduy': do you mean '--study'?"),
         ("check --dta=x", "check has no option '--dta': do you mean '--data'?"),
         ("sweep --study opne", "There is no study 'opne', built in or as a .toml file: do you mean 'open'?"),
+        ("fetch opn", "There is no group 'opn': do you mean 'open'?"),
+        ("predict x.csv --track smoth", "There is no --track 'smoth': do you mean 'smooth'?"),
         ("fetch open --only bami3", "There is no set 'bami3' in 'open': do you mean 'bami"),
         ("predict x.csv --model tyny", "There is no model 'tyny', by name or as a file: do you mean 'tiny'?"),
     ],

@@ -15,7 +15,7 @@ from ppglib.results.tables import BASELINES, Paper, Results
 from ppglib.task import DECODERS
 
 AXES = {"macs": "Multiply-accumulates a window", "parameters": "Parameters", "bytes": "Bytes of weights (float32)"}
-AXES |= {"instructions": "Instructions a window", "field": "What it sees of a window (s)"}
+AXES |= {kind: f"Instructions in {kind} (Cortex-M4F)" for kind in ("int8", "float32")} | {"field": "What it sees of a window (s)"}
 SHAPES = {"o": "circle", "v": "down", "s": "square", "^": "up", "D": "diamond", "P": "plus", "<": "left", "*": "star", "X": "cross"}
 
 
@@ -29,8 +29,7 @@ def judged(results: Results, paper: Paper, measured: pd.DataFrame | None = None)
 
 
 def write(path: Path, study: str, catalogue: pd.DataFrame, verdicts: pd.DataFrame) -> Path:
-    """Write the page, whole or not at all. catalogue: of `networks`, with a column `instructions` if they were counted;
-    verdicts: of `judged`."""
+    """Write the page, whole or not at all. catalogue: of `networks`; verdicts: of `judged`."""
     content = json.dumps(data(study, catalogue, verdicts), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     script = (PAGE / "explore.js").read_text(encoding="utf-8")
     title, content = f"{study}: explorer", content.replace("<", "\\u003c")

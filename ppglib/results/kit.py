@@ -3,6 +3,7 @@
 Colours, markers and line styles: those of strategies belong to them alone, and no verdict has one of them."""
 
 import io
+import re
 import textwrap
 from itertools import cycle
 from pathlib import Path
@@ -28,8 +29,8 @@ VERDICTS = {
 }
 SIGNIFICANT = ("better", "worse")  # readings of an effect that is
 FILLS = ("auto", "white")  # of the first recipe's marker, and of the second's
-MARKS = {verdict: {"color": color} for verdict, (color, *_) in VERDICTS.items()}  # of an effect
-MARKS[outcome.CANNOT] = {"color": INK, "marker": "x"}
+MARKS = {verdict: {"color": color, "marker": mark, "ms": 8} for (verdict, (color, *_)), mark in zip(VERDICTS.items(), "oXd|")}  # of an effect
+MARKS[outcome.CANNOT]["color"] = INK
 MARKS |= {"significant": {"color": INK}, "not significant": {"color": INK, "mfc": "white"}}
 MAE, STUDENT = "MAE (BPM)", "Student (blocks)"
 
@@ -50,7 +51,7 @@ class Plot:
             columns = max(1, int(fig.get_figwidth() / (1 + 0.09 * max(map(len, found)))))
             style = {"ncols": columns, "fontsize": 11, "frameon": False}
             fig.legend(found.values(), found, loc="outside lower center", **style)
-        lines = textwrap.fill(self.title, int(8.4 * fig.get_figwidth()))
+        lines = wrapped(self.title, int(8.4 * fig.get_figwidth()))
         fig.suptitle(lines, x=0.01, ha="left", size=14, weight="bold")
         fig.draw_without_rendering()  # lays it out, once: every further time would move it a little
         fig.set_layout_engine("none")
@@ -75,6 +76,12 @@ class Plot:
         files.write(folder / f"{self.name}.pdf", self._repr_png_("pdf", metadata={"CreationDate": None}))
         files.write_table(folder / f"{self.name}.csv", self.data)
         return self
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text in lines, none of which begins with the unit of a number."""
+    whole = re.sub(r"(?<=\d) (?=(?:s|BPM|MMAC|kB|%)(?!\w))", "\u00a0", text)
+    return textwrap.fill(whole, width).replace("\u00a0", " ")
 
 
 def figure(rows: int, columns: int, width: float, height: float, **share) -> tuple[Figure, list]:
@@ -126,8 +133,8 @@ def shades(groups) -> zip:
 
 def lines(ax, data: pd.DataFrame, by: str, x: str, y: str, **axis) -> None:
     """y over x, a line for each group of rows; crosses are the paper's."""
-    for (name, rows), color, marker, _ in shades(data.groupby(by, sort=False)):
-        style = look(name) if by == "strategy" else {"color": color, "marker": marker}
+    for (name, rows), color, marker, ls in shades(data.groupby(by, sort=False)):
+        style = look(name) if by == "strategy" else {"color": color, "marker": marker, "ls": ls}
         style |= {"color": "black", "marker": "x", "ms": 9, "ls": "--"} if name.startswith("paper") else {}
         ax.plot(rows[x], rows[y], label=name, **style)
     ax.set(**axis)
@@ -139,9 +146,9 @@ def bar(ax, baselines: pd.DataFrame, label=True) -> None:
     baselines: `tables.baselines` of the panel's recipe."""
     for row in baselines.sort_values("mae").head(1).itertuples():
         low, high = ax.get_ylim()
-        name = {"mean": "mean of the training labels", "spectral": "spectral peak"}[row.strategy]
+        name, ls = {"mean": ("mean of the training labels", ":"), "spectral": ("spectral peak", "-.")}[row.strategy]
         if row.mae <= high + 0.5 * (high - low):
-            ax.axhline(row.mae, color=INK, ls=":", lw=1.4, label=f"better baseline: {name}" if label else None)
+            ax.axhline(row.mae, color=INK, ls=ls, lw=1.4, label=f"better baseline: {name}" if label else None)
             ax.set_ylim(low, max(high, row.mae + 0.05 * (high - low)))
         else:
             text = f"better baseline: {name}, {row.mae:.1f} BPM ↑"
@@ -151,7 +158,7 @@ def bar(ax, baselines: pd.DataFrame, label=True) -> None:
 def look(strategy: str) -> dict:
     """Colour and marker of a strategy; of one that is not in the table, those that a new row begins with."""
     row = STRATEGIES.get(strategy, Strategy)
-    return {"color": row.color, "marker": row.marker}
+    return {"color": row.color, "marker": row.marker} | ({"ms": 9} if row.marker == "*" else {})  # else it looks smaller
 
 
 def ordered(names) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ppglib import files
 from ppglib.results import evidence, tables, tracked
 from ppglib.results.students import FAMILY
 from ppglib.results.tables import BASELINES, Results
@@ -16,6 +17,7 @@ from ppglib.tracking import HOW
 
 IS = ["recipe", "strategy", "student", "teacher"]  # a network, trained in each fold
 COSTS = {"macs": "multiply-accumulates a window", "parameters": "parameters", "bytes": "bytes of float32 weights"}
+COUNTED = files.ROOT / "data" / "results" / "edge" / "networks.csv"  # what a network costs on a device, whatever it learned
 BASELINE = {"mean": "mean of the training labels", "spectral": "peak of the spectrum"}
 NAMES = {network: name for name, network in FAMILY.items()}
 
@@ -29,8 +31,8 @@ def studies(folder: Path) -> dict[Path, Results]:
 
 
 def catalogue(found: dict[Path, Results]) -> pd.DataFrame:
-    """Columns IS, blocks, design, field (s), macs, parameters, bytes (4 a parameter), decoder, dataset ("" is all), mae,
-    low, high, people, windows, seeds, simulated.
+    """Columns IS, blocks, design, field (s), macs, parameters, bytes (4 a parameter), int8 and float32 (instructions), decoder,
+    dataset ("" is all), mae, low, high, people, windows, seeds, simulated.
 
     found: as `studies` gives it. decoder: in DECODERS, or "median, online" and "median, smooth" where the study was
     tracked. What two studies have alike, a baseline say, is taken from the first."""
@@ -59,13 +61,23 @@ def decoded(results: Results, folder: Path, dataset: str):
 
 
 def costs(results: Results) -> pd.DataFrame:
-    """Of each student: blocks, design, field (s), macs, parameters, bytes; NaN where a record does not say."""
+    """Of each student: blocks, design, field (s), macs, parameters, bytes, int8, float32; NaN where that is not known."""
     rows = results.runs.drop_duplicates("student").set_index("student")
     rows = rows.reindex(columns=["field", "macs", "parameters", "design"])
     rows = rows.assign(design=rows.design.fillna("").astype(str), blocks=evidence.blocks(rows.index))
     numbers = rows[["field", "macs", "parameters"]].apply(pd.to_numeric)
     rows = rows.assign(**numbers.where(rows.blocks > 0))
-    return rows.assign(field=np.minimum(rows.field, LENGTH) / RATE, bytes=4 * rows.parameters)
+    rows = rows.assign(field=np.minimum(rows.field, LENGTH) / RATE, bytes=4 * rows.parameters)
+    return rows.join(instructions())
+
+
+def instructions(path: Path = COUNTED) -> pd.DataFrame:
+    """Instructions a window on a Cortex-M4F, in int8 and float32, of each student for which they were counted."""
+    if not path.is_file():
+        return pd.DataFrame(columns=["int8", "float32"], dtype=float)
+    table = pd.read_csv(path, dtype={"blocks": str})
+    student = (table.blocks + " " + table.design.fillna("")).str.strip()
+    return table.assign(student=student).pivot(index="student", columns="kind", values="Cortex-M4F").astype(float)
 
 
 def named(row) -> str:

@@ -38,7 +38,7 @@ def verdicts(judged: dict[str, pd.DataFrame]) -> Plot:
     fig, [ax] = kit.figure(1, 1, 1.75 * (edge + len(judged)), 0.1 + 0.47 * len(stated))
     for row, (number, claim) in enumerate(stated.items()):
         ax.text(0.19 - edge, row, number, ha="right", va="center", weight="bold", size=12)
-        ax.text(0.26 - edge, row, textwrap.fill(claim, 55), va="center", size=12, linespacing=1.0)
+        ax.text(0.26 - edge, row, kit.wrapped(claim, 55), va="center", size=12, linespacing=1.0)
     for column, (name, table) in enumerate(judged.items()):
         ax.text(column + 0.475, -0.75, name, weight="bold", **middle)
         for found in table.itertuples():
@@ -70,7 +70,7 @@ def gains(results) -> Plot:
     fig, panels = kit.panels(data, "strategy", 3.2, 3.5, sharey=True)
     for ax, rows in panels:
         ax.axhline(0, color="0.5", lw=1)
-        ax.axvline(len(students) - 1.5, color="0.85", lw=1)
+        ax.axvline(len(students) - 1.5, color="0.55", lw=0.8, ls=":")
         style = look(rows.strategy.iloc[0]) if len(rows) else {}
         parts = [(rows[rows.recipe == name], ["effect"], style | {"mfc": fills[name]}) for name in fills]
         kit.beside(ax, students, parts, 0.36)
@@ -163,8 +163,8 @@ def front(table: pd.DataFrame) -> Plot:
             index=["kind", "network", x], columns="strategy", values="mae", sort=False
         ).reindex(columns=["scratch", "dkd"])
         for (kind, _, at), row in pairs.dropna().iterrows():
-            arrow = {"arrowstyle": "->", "color": looks[kind][1], "lw": 1.6}
-            ax.annotate("", (at / unit * 1.04, row.dkd), (at / unit * 1.04, row.scratch), arrowprops=arrow)
+            arrow = {"arrowstyle": "-|>", "color": looks[kind][1], "lw": 1.4, "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", (at / unit * 1.1, row.dkd), (at / unit * 1.1, row.scratch), arrowprops=arrow)
         ax.set(xscale="log", xlabel=name)
     axes[0].set_ylabel(MAE + "\narrows: from scratch to taught (DKD)")
     return Plot(fig, table, "10_front", _front_text(table))
@@ -254,8 +254,8 @@ def figure1(results) -> Plot:
     drawn = data.assign(text=data.mae.map("{:.2f}".format), ink="black")
     fig = _grid(drawn, "mae", data.mae, (data.mae.min(), data.mae.max()), "viridis_r", MAE)
     best = data.loc[data.groupby("recipe", sort=False).mae.idxmin()].astype({"mae": object})
-    best = kit.said(best, lambda rows: "{0.mae:.2f} by {0.student} taught by {0.teacher}".format(rows.iloc[0]))
-    text = f"Lowest MAE (BPM), in blocks: {best.replace('taught by 0', 'from scratch')}"
+    best = kit.said(best, lambda rows: "{0.mae:.2f} BPM by {0.student} blocks, taught by {0.teacher}".format(rows.iloc[0]))
+    text = f"Lowest MAE: {best.replace(', taught by 0', ' from scratch').replace(' 1 blocks', ' 1 block')}"
     return Plot(fig, data, "04_figure1", text)
 
 
@@ -292,19 +292,20 @@ def figure2(results) -> Plot:
 
     data = by_recipe(results, points)
     fig, panels = kit.panels(data, "recipe", 6.2, 4.9)
-    shades = {teacher: color for (teacher, _), color, *_ in kit.shades(data.groupby("teacher"))}
+    looks = {name: {"color": color, "marker": mark, "ls": ls} for (name, _), color, mark, ls in kit.shades(data.groupby("teacher"))}
     for ax, own in panels:
         for i, (teacher, rows) in enumerate(own.groupby("teacher")):
-            law, style = rows.iloc[0], {"color": shades[teacher], "marker": "o"}
+            law, style = rows.iloc[0], looks[teacher]
             text = ", ".join(f"{name} {law[name]:.2f}" for name in sorted(form.names))
             x = rows.student + 0.07 * (i - (own.teacher.nunique() - 1) / 2)
-            kit.dots(ax, x, rows, "mae", elinewidth=0.9, ms=5, **style)
+            kit.dots(ax, x, rows, "mae", elinewidth=0.9, **style | {"ls": "", "ms": 5})
             grid = np.linspace(rows.student.min(), rows.student.max(), 200)
             values = scaling.predict(form, law[[*form.names]].astype(float), grid)  # NaN without a law
             ax.plot(grid, values, markevery=[], label=f"{teacher}: {law.note.split(':')[0] or text}", **style)
         ax.set(xlabel=STUDENT, xticks=sorted(own.student.unique()), ylabel=MAE)
         kit.bar(ax, tables.baselines(conditions[conditions.recipe.isin(own.recipe)]), label=False)
-        ax.legend(*ax.get_legend_handles_labels(), title=f"Teacher: {form.text}", fontsize=10, frameon=False)
+        where = {"loc": "upper right", "bbox_to_anchor": (1, 0.95)}  # where errors of large students would be, below the baseline
+        ax.legend(*ax.get_legend_handles_labels(), title=f"Teacher: {form.text}", fontsize=10, frameon=False, **where)
     fitted = kit.said(data.drop_duplicates(["recipe", "teacher"]), lambda rows: kit.count(rows.note == ""))
     return Plot(fig, data, "06_figure2", f"Teachers whose students determine a scaling law: {fitted}")
 
@@ -388,7 +389,7 @@ def across(results) -> Plot:
     alone = alone[alone.strategy.isin(tables.BASELINES)]
     students, names = sorted(data.student.unique()), kit.ordered(data.strategy)
     kinds = [*zip(("held_out", "in_domain"), FILLS)]
-    fig, panels = kit.panels(data, ["recipe", "dataset"], 3.9, 4, 3, sharey=True)
+    fig, panels = kit.panels(data, ["recipe", "dataset"], 3.9, 4, 3)  # the intervals of four people would hide all others
     for ax, rows in panels:
         series = []
         for name, (kind, fill) in product(names, kinds):
@@ -396,9 +397,8 @@ def across(results) -> Plot:
             series.append((rows[rows.strategy == name], [kind, f"{kind}_low", f"{kind}_high"], style))
         kit.beside(ax, students, series, 0.12)
         ax.set_ylim(0, None)
-    for ax, rows in panels:  # after all, whose axes are shared
         kit.bar(ax, alone[alone.recipe.isin(rows.recipe) & alone.split.isin(elsewhere.PREFIX + rows.dataset)])
-    panels[0][0].set_ylabel(MAE)
+    panels[0][0].set_ylabel(f"{MAE}, own scale")
     gap = data.dropna(subset="gap")
     text = f"A set not in training costs {gap.gap.median():.1f} BPM in the median, significantly so for"
     return Plot(fig, data, "09_across", f"{text} {kit.count(gap.gap_low > 0)} networks")
@@ -421,7 +421,7 @@ def examples(drawn: pd.DataFrame, label: str = "") -> Plot:
     for ax, rows in panels:
         ax.plot(rows.time, rows.ppg, color=INK)
         for beat in np.arange(0, rows.time.max(), 60 / rows.hr.iloc[0]):
-            ax.axvline(beat, color="0.6", lw=1, zorder=0)
+            ax.axvline(beat, color="0.55", lw=1, zorder=0)
         ax.set_ylabel(f"{rows.hr.iloc[0]:.1f} BPM")
     ax.set_xlabel("Time (s)")
     text = "One window of each set; grey lines are one beat of its label apart"
@@ -462,6 +462,8 @@ def table3(time: pd.DataFrame, memory: pd.DataFrame) -> Plot:
     kit.lines(left, time, "device", "blocks", "relative", ylim=(0, None), **axis)
     axis = {"xlabel": "Parameters in use (MB)", "ylabel": "Peak memory (MB), no framework"}
     kit.lines(right, memory, "device", "parameters_mb", "memory_mb", ylim=(0, None), **axis)
+    for ax in (left, right):  # each its own: colours mean other things on the other side
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=11, frameon=False)
     saved = 100 * (1 - time.relative[time.blocks == time.blocks.min()])
     text = f"The smallest network saves {saved.min():.0f} to {saved.max():.0f} % of the largest's time"
     return Plot(fig, pd.concat([time, memory], ignore_index=True), "07_table3", text)

@@ -6,7 +6,7 @@ import pandas as pd
 from ppglib.results import agreement, kit
 from ppglib.results.kit import ACCENT, INK, PAPER, Plot
 
-LINES = {"spectral": PAPER, "neurokit2": "#ddaa33"}  # of the baselines
+LINES = {"spectral": {"color": PAPER, "ls": "--"}, "neurokit2": {"color": "#666633", "ls": "-."}}  # of the baselines
 TICKS = (0.5, 1, 2, 5, 10, 20, 50)  # BPM
 POINTS = 4000  # of a cloud: more hide each other
 
@@ -71,14 +71,14 @@ def confidence(predictions: pd.DataFrame, methods: list[str], label: str = "") -
         rows, said, own = (t[t.dataset == dataset] for t in (kept, honest, known))
         left.plot(100 * rows.kept, rows.mae, "o-", color=ACCENT, ms=4, label=methods[0])
         for name in methods[1:]:
-            style = {"color": LINES.get(name, INK), "ls": "--" if name in LINES else ":"}
+            style = LINES.get(name, {"color": INK, "ls": ":"})
             left.axhline((own[name] - own.truth).abs().mean(), label=f"{name}, all", **style)
         left.set(xlabel="share of windows kept, the surest (%)", ylabel="MAE (BPM)", yscale="log")
         left.set_yticks(TICKS, TICKS)
         left.set_ylim(*np.array(left.dataLim.intervaly) * (0.8, 1.25))
         left.minorticks_off()
         left.set_title(dataset, loc="left", weight="bold")
-        right.plot([0, 1], [0, 1], color="0.7", lw=1, label="honest")
+        right.plot([0, 1], [0, 1], color="0.55", lw=1, label="honest")
         right.plot(said.p_within_5, said.within_5, "o-", color=ACCENT, ms=4)
         right.set(xlabel="p_within_5, a tenth of the windows each", ylabel="share within 5 BPM")
         right.set(xlim=(0, 1.02), ylim=(0, 1.02))

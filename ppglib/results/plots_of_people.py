@@ -1,9 +1,11 @@
 """Figures of people: how they are divided, how much they differ, and one person's heart rate as a network predicts it."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 import scipy  # its parts are loaded when they are first used
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
 from ppglib import task
 from ppglib.results import kit, networks, tables
@@ -54,7 +56,8 @@ def per_person(results, decoder: str = "median") -> Plot:
     for ax, rows in panels:
         for name, own in rows.groupby("strategy", sort=False):
             y = order.index(name) + _beside(len(own))
-            ax.plot(own.mae, y, ls="", ms=5.5, alpha=0.75, mew=0, **look(name))
+            style = {"ms": 5.5, "mew": 0.8, "mfc": to_rgba(look(name)["color"], 0.5)} | look(name)
+            ax.plot(own.mae, y, ls="", **style)
             ax.vlines(own.mae.mean(), order.index(name) - 0.38, order.index(name) + 0.38, color="black", lw=2)
         ax.set(yticks=range(len(order)), yticklabels=order, ylim=(max(1, len(order)) - 0.5, -0.5))
         ax.set_xlim(0, 1.04 * data.mae.max() if len(data) else 1)
@@ -90,23 +93,25 @@ def _beside(n: int) -> np.ndarray:
 
 
 def by_set(results, decoder: str = "median") -> Plot:
-    """MAE by set of recordings of every strategy at the smallest student and the largest teacher, with intervals."""
+    """MAE of every strategy at the smallest student and the largest teacher, a panel a set of recordings, recipes side by side."""
     sets = sorted(results.people.dataset.unique())
     parts = [tables.conditions(results, decoder, name).assign(dataset=name) for name in sets]
     data = pd.concat(parts, ignore_index=True)
     data = tables.judged(data[~data.strategy.isin([*BASELINES, *tables.beyond()])])
     if len(data):
         data = data[(data.student == data.student.min()) & data.teacher.isin([0, data.teacher.max()])]
-    fig, panels = kit.panels(data, "recipe", 6.2, 4, 2, sharey=True)
-    names = kit.ordered(data.strategy)
+    fig, panels = kit.panels(data, "dataset", 4.2, 3.8, 3)  # each its own scale: intervals of few people would hide all others
+    names, recipes = kit.ordered(data.strategy), list(data.recipe.unique())
     for ax, rows in panels:
-        for i, name in enumerate(names):
-            own = rows[rows.strategy == name]
-            at = own.dataset.map(sets.index) + 0.09 * (i - (len(names) - 1) / 2)
-            kit.dots(ax, at, own, "mae", elinewidth=1.4, label=name, **look(name))
-        kit.categories(ax, sets, "Set of the test people")
-        ax.set_ylim(0, None)
-    panels[0][0].set_ylabel(f"{MAE}, decoded by {decoder}")
+        for (name, recipe), own in rows.groupby(["strategy", "recipe"], sort=False):
+            at = names.index(name) + 0.3 * (recipes.index(recipe) - (len(recipes) - 1) / 2)
+            fill = kit.FILLS[recipes.index(recipe) % 2]
+            kit.dots(ax, [at], own, "mae", elinewidth=1.4, **look(name) | {"mfc": fill})
+        ax.set(xticks=range(len(names)), ylim=(0, None))
+        ax.set_xticklabels(names, rotation=40, ha="right", rotation_mode="anchor")
+    for recipe, fill in zip(recipes, cycle(kit.FILLS)):
+        panels[0][0].plot([], [], "o", color=INK, mfc=fill, label=f"recipe {recipe}, 95 % interval over people")
+    panels[0][0].set_ylabel(f"{MAE} by {decoder}, own scale")
     means = data.groupby("dataset").mae.mean().sort_values()
     text = "Nothing to draw"
     if len(means):
@@ -151,8 +156,8 @@ def over_time(seen: pd.DataFrame, probabilities: np.ndarray, ppg: np.ndarray, at
         above.pcolormesh(edges, np.arange(task.BINS + 1) + task.LOWEST, strength, cmap=SHADE, vmin=0, vmax=np.sqrt(probabilities.max()), rasterized=True)
         line = run if len(run) > 1 else run.repeat(2)
         own, when, first = seen.iloc[line], minutes.iloc[line], run[0] == 0
-        above.plot(when, own.low, color=MEDIAN, lw=0.8, ls=":", label="80 % band" if first else None)
-        above.plot(when, own.high, color=MEDIAN, lw=0.8, ls=":")
+        above.plot(when, own.low, color=MEDIAN, lw=1.2, ls=":", label="80 % band" if first else None)
+        above.plot(when, own.high, color=MEDIAN, lw=1.2, ls=":")
         above.plot(when, own["median"], color=MEDIAN, lw=1.8, label="median" if first else None)
         above.plot(when, own.hr, color=TRUE, lw=1.8, ls="--", label="true" if first else None)
     above.plot(minutes, seen["argmax"], ls="", marker="x", color=ARGMAX, ms=4, label="argmax")
@@ -187,7 +192,7 @@ def fields(ppg: np.ndarray, hr: float, designs: pd.DataFrame, label: str = "") -
     fig, [above, below] = kit.figure(2, 1, 8.5, 2.2, sharex=True)
     above.plot(np.arange(task.LENGTH) / task.RATE, ppg, color=INK)
     for beat in np.arange(0, task.WINDOW_SECONDS, 60 / hr):
-        above.axvline(beat, color="0.6", lw=1, zorder=0)
+        above.axvline(beat, color="0.55", lw=1, zorder=0)
     above.set(ylabel="PPG (z)", xlim=(0, task.WINDOW_SECONDS))
     below.barh(rows.index, rows.field, 0.62, left=(task.WINDOW_SECONDS - rows.field) / 2, color="#a9c3dd", edgecolor=INK)
     for y, own in rows.iterrows():

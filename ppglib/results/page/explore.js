@@ -46,15 +46,15 @@ const error = (n) => n.errors[`${state.decoder}|${state.dataset}`];
 const short = (v) => v >= 1e6 ? `${+(v / 1e6).toPrecision(3)} M` : v >= 1e3 ? `${+(v / 1e3).toPrecision(3)} k` : `${+v.toPrecision(3)}`;
 const bpm = ([mae, low, high]) => mae.toFixed(2) + (low === null ? "" : ` [${low.toFixed(2)}, ${high.toFixed(2)}]`);
 
-function shown() {
+function fitting() {
   return nets.filter((n) => state.strategies.has(n.strategy) && (!state.recipe || n.recipe === state.recipe)
     && (!state.teacher || n.teacher === state.teacher) && inField(n.field, state.field)
-    && error(n) && error(n)[0] !== null && n[state.x] > 0);
+    && error(n) && error(n)[0] !== null);
 }
 function ticks(low, high) {
   const found = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
-    for (const step of high / low > 300 ? [1] : [1, 2, 5]) {
+    for (const step of high / low > 1e4 ? [1] : high / low > 100 ? [1, 3] : [1, 2, 5]) {
       const value = step * 10 ** power;
       if (value >= low && value <= high) found.push(value);
     }
@@ -62,16 +62,19 @@ function ticks(low, high) {
 }
 function describe(n) {
   const e = error(n), lines = [n.name === n.size ? n.name : `${n.name} (${n.size})`, n.learned, `MAE ${bpm(e)} BPM, ${e[3]} people`];
-  const costs = Object.keys(D.axes).filter((a) => n[a] !== null && a !== "field").map((a) => `${short(n[a])} ${a === "macs" ? "MACs" : a}`);
+  const units = { macs: "MACs", int8: "int8 instructions", float32: "float32 instructions" };
+  const costs = Object.keys(D.axes).filter((a) => n[a] !== null && a !== "field").map((a) => `${short(n[a])} ${units[a] ?? a}`);
   return [...lines, costs.join(", "), `sees ${n.field === null || n.field === undefined ? "?" : +n.field.toFixed(2)} s; ${n.seeds} seed${n.seeds > 1 ? "s" : ""} a fold`];
 }
 function draw() {
   const plot = $("plot"), width = Math.max(300, $("chart").clientWidth), height = Math.min(460, Math.max(320, 0.6 * width));
-  const left = 48, right = 14, top = 14, bottom = 48, rows = shown();
+  const left = 48, right = 14, top = 14, bottom = 48, fit = fitting(), rows = fit.filter((n) => n[state.x] > 0);
   plot.replaceChildren();
   plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
   hide();
-  $("count").textContent = `${rows.length} of ${nets.length} networks, ${state.dataset || "all sets"}, decoded by ${state.decoder}.`;
+  const without = fit.length - rows.length;
+  $("count").textContent = `${rows.length} of ${nets.length} networks, ${state.dataset || "all sets"}, decoded by ${state.decoder}.`
+    + (without ? ` Left out: ${without} more, of which this cost is not known.` : "");
   const xs = rows.map((n) => n[state.x]), ys = rows.map((n) => error(n)[0]);
   const x0 = Math.min(...xs) / 1.15, x1 = Math.max(...xs) * 1.15, y1 = Math.max(1, ...ys) * 1.04;
   const y0 = Math.max(0, Math.floor(Math.min(...ys) - (y1 - Math.min(...ys)) / 5)) || 0;
@@ -110,7 +113,8 @@ function draw() {
     p.mark.setAttribute("transform", `translate(${p.x} ${p.y})`);
     p.mark.setAttribute("class", "point");
     const [, low, high] = error(p.n);
-    p.ends = low === null ? "" : `M${p.x - 5},${Y(Math.max(low, y0))}h10M${p.x},${Y(Math.max(low, y0))}V${Y(Math.min(high, y1))}M${p.x - 5},${Y(Math.min(high, y1))}h10`;
+    const end = (v) => v > y1 ? `M${p.x - 4},${top + 6}l4,-6l4,6` : v < y0 ? `M${p.x - 4},${height - bottom - 6}l4,6l4,-6` : `M${p.x - 5},${Y(v)}h10`;
+    p.ends = low === null ? "" : `${end(low)}${end(high)}M${p.x},${Y(Math.max(low, y0))}V${Y(Math.min(high, y1))}`;  // an arrow where it goes on
   }
   list();
 }
