@@ -167,8 +167,8 @@ def test_status_counts_what_is_trained_and_missing_and_what_it_takes(swept, tmp_
     assert part.endswith("Go on: ppglib sweep --study tiny.toml")
     table = status.progress(study, out)
     seconds = [*status.trained(out).values()]
-    assert len(seconds) == 5 and table.hours.sum() == pytest.approx(sum(seconds) / 3600)
-    assert 0 < table.left.sum() < sum(seconds) / 3600
+    assert len(seconds) == 5 and table.hours_taken.sum() == pytest.approx(sum(seconds) / 3600)
+    assert 0 < table.hours_left.sum() < sum(seconds) / 3600
     Path("out/smoke/runs").mkdir(parents=True)
     shutil.copy(next((out / "runs").glob("*.json")), "out/smoke/runs")
     lines = status.every(Path("out")).splitlines()

@@ -199,7 +199,7 @@ def plot(measured: Measured) -> kit.Plot:
             part = part.assign(mae=part["median"], low=low, high=high)
             kit.dots(ax, part[x] / unit, part, "mae", label=f"{label}, {kind}", **style)
         ax.set(xscale="log", xlabel=name)
-    axes[0].axvline(BUDGET / CYCLES["int8"][1] / 1e6, color="0.6", ls=":", label="all that an M4 at 64 MHz can do in 2 s")
+    axes[0].axvline(BUDGET / CYCLES["int8"][1] / 1e6, color="0.45", ls=":", label="all that an M4 at 64 MHz can do in 2 s")
     axes[0].set_ylabel("MAE (BPM, median)")
     return kit.Plot(fig, rows, "11_edge", _told(rows))
 

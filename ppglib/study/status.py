@@ -66,9 +66,9 @@ def progress(study, out: Path):
     done = table.seconds.notna()
     rate = table.seconds.sum() / table.cost[done].sum() if done.any() else math.nan  # seconds for a unit of cost
     table["networks"], table["trained"], table["missing"] = 1, done.astype(int), (~done).astype(int)
-    table["hours"], table["left"] = table.seconds / 3600, (table.cost * rate / 3600).where(~done, 0)
+    table["hours_taken"], table["hours_left"] = table.seconds / 3600, (table.cost * rate / 3600).where(~done, 0)
     summed = table.drop(columns=["cost", "seconds"]).groupby(["recipe", "split"], sort=False)
-    return summed.agg(lambda part: part.sum(skipna=part.name == "hours")).reset_index()
+    return summed.agg(lambda part: part.sum(skipna=part.name == "hours_taken")).reset_index()
 
 
 def one(study, out: Path, given: str) -> str:
@@ -78,14 +78,14 @@ def one(study, out: Path, given: str) -> str:
         records = len(trained(out))
         why = f"{out} has {records} records but no windows to tell whose" if records else f"nothing is in {out}"
         return f"{study.name} is not begun: {why}.\n{go_on}"
-    total, left = table[["networks", "trained", "missing"]].sum(), table.left.sum(skipna=False)
-    lines = [f"{study.name}: {total.trained} of {total.networks} networks trained, in {duration(table.hours.sum())}."]
+    total, left = table[["networks", "trained", "missing"]].sum(), table.hours_left.sum(skipna=False)
+    lines = [f"{study.name}: {total.trained} of {total.networks} networks trained, in {duration(table.hours_taken.sum())}."]
     if total.missing:
         lines = [f"{lines[0]} {total.missing} are missing: {duration(left)} of one job."]
-    shown = table.assign(**{name: table[name].map("{:.2f}".format).replace("nan", "?") for name in ("hours", "left")})
+    hours = {name: table[name].map("{:.2f}".format).replace("nan", "?") for name in ("hours_taken", "hours_left")}
     made = out / "results/runs.csv"
     when = time.strftime("made on %d %b at %H:%M", time.localtime(made.stat().st_mtime)) if made.is_file() else ""
-    lines += [shown.to_string(index=False), f"Tables: {out / 'results'}, {when or 'not made yet: a sweep does at its end'}."]
+    lines += [table.assign(**hours).to_string(index=False), f"Tables: {out / 'results'}, {when or 'not made yet: a sweep does at its end'}."]
     return "\n".join([*lines, go_on] if total.missing else lines)
 
 
@@ -108,10 +108,11 @@ def every(root: Path) -> str:
             counts = [len(seconds), "?", f"{sum(seconds.values()) / 3600:.2f}", "?"]
         else:
             total = table.drop(columns=["recipe", "split"]).sum(skipna=False)
-            counts = [int(total.trained), int(total.missing), f"{total.hours:.2f}", f"{total.left:.2f}".replace("nan", "?")]
+            left = f"{total.hours_left:.2f}".replace("nan", "?")
+            counts = [int(total.trained), int(total.missing), f"{total.hours_taken:.2f}", left]
         rows.append([folder.name, *counts, str(folder / "results")])
         parts.add(folder.name)
-    columns = ["study", "trained", "missing", "hours", "left", "results"]
+    columns = ["study", "trained", "missing", "hours_taken", "hours_left", "results"]
     table = pd.DataFrame(rows, columns=columns).to_string(index=False) if rows else f"No study is begun in {root}."
     hint = "\n?: ask for it, ppglib status --study FILE.toml --out FOLDER" * any("?" in row for row in rows)
     return f"{table}{hint}\n" + textwrap.fill(f"Not begun: {', '.join(sorted(names - parts))}.", 80)
