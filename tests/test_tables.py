@@ -327,3 +327,13 @@ def test_empty_and_binary_tables_are_one_sentence(small, tmp_path, name, content
         assert str(path) in str(error) and "\n" not in str(error)
     else:
         assert name == "reliability" and content == b"PAR1\x00\x15\x04"  # a header without rows
+
+
+@pytest.mark.parametrize("name", ["runs", "people", "reliability"])
+def test_rows_with_more_fields_than_the_header_do_not_move_to_other_columns(small, tmp_path, name):
+    shutil.copytree(small, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / f"{name}.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(f"{row},1" for row in rows)]))
+    with pytest.raises(InputError, match="rows have more fields than the header"):
+        tables.load(tmp_path)

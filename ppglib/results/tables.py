@@ -98,7 +98,10 @@ def load(folder: Path, designs: bool = False) -> Results:
 def read(path: Path) -> pd.DataFrame:
     """One CSV of a study; InputError if it is none. Names of people are text, also one called NA."""
     try:  # converters, not dtype=str: that would take NA for a missing one
-        return pd.read_csv(path, converters=dict.fromkeys(TEXT, str))
+        table = pd.read_csv(path, converters=dict.fromkeys(TEXT, str))
+        if not isinstance(table.index, pd.RangeIndex):  # pandas would take the first fields for names of rows
+            raise ValueError("rows have more fields than the header")
+        return table
     except (ValueError, OSError) as error:  # empty, binary or uneven; a folder
         why = str(error).strip().splitlines()[0]
         raise InputError(f"{path} is no table ({why}): run the sweep again to rebuild it.") from None

@@ -106,7 +106,7 @@ def _change(content, rng):
 
 
 def _array(array, rng):
-    made = array.copy()
+    made = np.atleast_1d(array.copy())  # models have single numbers too
     with np.errstate(all="ignore"):
         kinds = (
             lambda: made[: rng.integers(len(made) + 1)], lambda: made * 1e300, lambda: made * 0, lambda: made[::-1],
