@@ -181,9 +181,10 @@ def streaming_table() -> Table:
 
 
 def published() -> Table:
-    """Published networks for devices, with what they were tested on. Other recordings, other people: not comparable with the tables above but in size."""
+    """Published networks for devices, with what they were tested on and against what each row was checked. Other recordings, other people: not
+    comparable with the tables above but in size."""
     rows = pd.read_csv(Path(__file__).parent / "published.csv", dtype=str, keep_default_na=False)
-    return captioned(rows, published.__doc__, "work parameters mmac memory_kb mae inputs protocol", mmac="MMAC", memory_kb="kB", mae="MAE")
+    return captioned(rows, published.__doc__, "work parameters mmac memory_kb mae inputs protocol checked", mmac="MMAC", memory_kb="kB", mae="MAE")
 
 
 def plot(measured: Measured) -> kit.Plot:
