@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ppglib.edge import streaming, table
+from ppglib.edge import streaming, table, tuned
 from ppglib.edge.extra import PROGRAMS, needed, program
 from ppglib.files import InputError
 from ppglib.study import engine, studies
@@ -24,6 +24,7 @@ def main(out: Path, data: Path | None, work: Path, jobs: int) -> None:
     study = studies.read(table.STUDY)
     windows = study_windows(study, data, work)
     engine.sweep(study, windows, work, jobs)
-    table.price(out, study)
-    table.tables(out, study, windows, work)
-    streaming.main(out, data)
+    table.price(out, study, jobs)
+    table.tables(out, study, windows, work, jobs)
+    tuned.main(out, study, windows, work, jobs)
+    streaming.main(out, data, jobs)

@@ -1,8 +1,11 @@
-"""Tools that the default install does not have: found, or named in one sentence."""
+"""Tools that the default install does not have: found, or named in one sentence; and work for several processes."""
 
 import shutil
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import ModuleType
+
+import joblib
 
 from ppglib.files import InputError
 
@@ -26,3 +29,13 @@ def program(name: str) -> str:
     if path := shutil.which(name):
         return path
     raise InputError(f"The program {name} is missing: apt-get install {PROGRAMS.get(name, name)}.")
+
+
+def spread(jobs: int, task: Callable[..., Iterable], calls: Iterable[tuple]) -> list:
+    """All that `task` yields for each of the calls, in their order, by so many processes."""
+    parts = joblib.Parallel(n_jobs=jobs)(joblib.delayed(_whole)(task, call) for call in calls)
+    return [found for part in parts for found in part]
+
+
+def _whole(task: Callable[..., Iterable], call: tuple) -> list:
+    return list(task(*call))

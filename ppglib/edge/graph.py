@@ -96,26 +96,38 @@ class Folded(nn.Module):
     def __init__(self, ops: list[Op]):
         super().__init__()
         self.ops = ops
-        self.weights = nn.ParameterDict({op.output: torch.from_numpy(op.weight) for op in ops if op.weight is not None})
-        self.biases = nn.ParameterDict({op.output: torch.from_numpy(op.bias) for op in ops if op.bias is not None})
+        self.weights = nn.ParameterDict({op.output: torch.tensor(op.weight) for op in ops if op.weight is not None})
+        self.biases = nn.ParameterDict({op.output: torch.tensor(op.bias) for op in ops if op.bias is not None})
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.maps(x)[OUTPUT]
+
+    def maps(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the input and every operation give, by name."""
         found = {INPUT: x}
         for op in self.ops:
             found[op.output] = self.run(op, *(found[name] for name in op.inputs))
-        return found[OUTPUT]
+        return found
+
+    def weight(self, op: Op) -> torch.Tensor:
+        """The weight of an operation, as it computes with it."""
+        return self.weights[op.output]
+
+    def bias(self, op: Op) -> torch.Tensor:
+        """Its bias, likewise."""
+        return self.biases[op.output]
 
     def run(self, op: Op, x: torch.Tensor, shortcut: torch.Tensor | None = None) -> torch.Tensor:
         """One operation on (N, C, L)."""
         if op.kind == "mean":
             return x.mean(2)
         if op.kind == "linear":
-            return nn.functional.linear(x, self.weights[op.output][..., 0], self.biases[op.output])
+            return nn.functional.linear(x, self.weight(op)[..., 0], self.bias(op))
         if op.kind == "add":
             return x + widened(op, shortcut, x.shape[1])
         groups = len(op.weight) if op.kind == "scale" else 1
         how = {"stride": op.stride, "padding": op.padding, "dilation": op.dilation, "groups": groups}
-        x = nn.functional.conv1d(x, self.weights[op.output], self.biases[op.output], **how)
+        x = nn.functional.conv1d(x, self.weight(op), self.bias(op), **how)
         return x.relu() if op.relu else x
 
 

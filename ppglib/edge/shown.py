@@ -33,6 +33,8 @@ class Measured(NamedTuple):
     agreement: pd.DataFrame
     signal: pd.DataFrame
     streaming: pd.DataFrame
+    tuning: pd.DataFrame
+    tuned: pd.DataFrame
 
 
 def load(folder: Path) -> Measured:
@@ -102,6 +104,48 @@ def int8_table(measured: Measured) -> Table:
             texts = (f"{v:{form}} [{a:{form}}, {b:{form}}]" for v, a, b in own[[name, f"{name}_low", f"{name}_high"]].to_numpy())
             shown[f"{how}, int8 − float32" if kind == "int8" else how] = list(texts)
     return captioned(rows.assign(tested=_tested(measured.people)), int8_table.__doc__, shown)
+
+
+def choice_table(measured: Measured) -> Table:
+    """What was tried about int8 on the tuning people, with networks that were trained without them: what of the head is rounded, and epochs of
+    fine-tuning at a rate. MAE (BPM, mean over so many networks), and how much more it is than in float32, paired over the same people."""
+    keys, rows = ["head", "epochs", "rate"], {}
+    for how, draws in errors(measured.tuning, [*keys, "network"]).items():
+        exact = draws.xs("float32", level="head").droplevel(["epochs", "rate"]).reindex(draws.index, level="network")
+        for name, values, limits in ((how, draws, error_interval), (f"{how} cost", draws - exact, interval)):
+            for key, part in values.groupby(level=keys):
+                row = rows.setdefault(key, dict(zip(keys, key)) | {"networks": len(part)})
+                row |= dict(zip((name, f"{name}_low", f"{name}_high"), limits(part.mean().to_numpy())))
+    order = {head: i for i, head in enumerate(("float32", "weights and logits", "weights", "as it is"))}
+    found = pd.DataFrame(sorted(rows.values(), key=lambda row: (order[row["head"]], row["epochs"] > 0, row["rate"], row["epochs"])))
+    kind = found["head"].map({"float32": "float32", "as it is": "int8, head as it is"}).fillna("int8, head's " + found["head"] + " too")
+    shown = pd.DataFrame({"kind": kind, "epochs": found.epochs, "rate": found.rate.map("{:g}".format).where(found.epochs > 0, ""), "networks": found.networks})
+    for how in COLUMN:
+        shown[how] = found[how].map("{:.3f}".format)
+        shown[f"{how}, − float32"] = [_signed(*row) for row in found[[f"{how} cost", f"{how} cost_low", f"{how} cost_high"]].to_numpy()]
+    return captioned(found.assign(tested=_tested(measured.tuning)), choice_table.__doc__, shown)
+
+
+def tuned_table(measured: Measured) -> Table:
+    """What fine-tuning with the rounding of int8 brings on people whom the networks were not trained on: MAE (BPM) in float32, and differences,
+    paired over the same people."""
+    rows = []
+    for how, draws in errors(measured.tuned, ["network", "kind"]).items():
+        for network in [name for name in FAMILY if name in set(measured.tuned.network)]:
+            exact, plain, tuned = (draws.loc[(network, kind)].to_numpy() for kind in ("float32", "int8", "fine-tuned"))
+            row = {"decoder": how, "network": network, "float32": exact[0]}
+            for name, values in (("int8", plain - exact), ("tuned", tuned - exact), ("gain", tuned - plain)):
+                row |= dict(zip((name, f"{name}_low", f"{name}_high"), interval(values)))
+            rows.append(row)
+    rows = pd.DataFrame(rows)
+    shown = rows[["decoder", "network"]].assign(float32=rows.float32.map("{:.2f}".format))
+    for name, title in (("int8", "int8 − float32"), ("tuned", "fine-tuned int8 − float32"), ("gain", "fine-tuned − int8")):
+        shown[title] = [_signed(*row) for row in rows[[name, f"{name}_low", f"{name}_high"]].to_numpy()]
+    return captioned(rows.assign(tested=_tested(measured.tuned)), tuned_table.__doc__, shown)
+
+
+def _signed(value: float, low: float, high: float) -> str:
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def _tested(people: pd.DataFrame) -> int:
@@ -181,9 +225,10 @@ def streaming_table() -> Table:
 
 
 def published() -> Table:
-    """Published networks for devices, with what they were tested on. Other recordings, other people: not comparable with the tables above but in size."""
+    """Published networks for devices, with what they were tested on and against what each row was checked. Other recordings, other people: not
+    comparable with the tables above but in size."""
     rows = pd.read_csv(Path(__file__).parent / "published.csv", dtype=str, keep_default_na=False)
-    return captioned(rows, published.__doc__, "work parameters mmac memory_kb mae inputs protocol", mmac="MMAC", memory_kb="kB", mae="MAE")
+    return captioned(rows, published.__doc__, "work parameters mmac memory_kb mae inputs protocol checked", mmac="MMAC", memory_kb="kB", mae="MAE")
 
 
 def plot(measured: Measured) -> kit.Plot:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ppglib import files, recordings
 from ppglib.edge import signal
+from ppglib.edge.extra import spread
 from ppglib.edge.table import STUDY, by_torch, shares
 from ppglib.fast import keep_memory
 from ppglib.metrics import errors_of_people
@@ -118,31 +119,30 @@ def stream(network: Causal, windows: Windows, rows: np.ndarray) -> np.ndarray:
     return found
 
 
-def main(out: Path, data: Path) -> None:
+def main(out: Path, data: Path, jobs: int) -> None:
     """Train and test two networks on windows of both filters, two folds each, and write streaming.csv to `out`.
 
     Raises InputError for missing recordings."""
     study = studies.read(STUDY)
     given = [r for name in study.datasets for r in recordings.load(name, data)]
-    files.write_table(out / "streaming.csv", pd.DataFrame(rows_of(study, given)))
-
-
-def rows_of(study: Study, given: list[Recording]) -> Iterable[dict]:
-    """Mean errors of each test person: of a network, trained on and tested on windows of one filter or the other."""
     alone = windows_of(given, (1,))
     both = {"each window": alone, "causal": causal(alone, given)}
-    for fold in study.folds:
-        for make, design, filters in ((ResNet1D, designs()["small"], ("each window", "causal")), (Causal, DESIGN, ("causal",))):
-            for trained in filters:
-                network = fitted(make, design, both[trained], study, fold)
-                about = {"network": make.__name__, "fold": fold, "trained_on": trained}
-                for tested, windows in both.items() if make is ResNet1D else [("causal", both["causal"])]:
-                    rows = split(windows, fold)[1]
-                    x = gather(windows.signal, windows.table.start.to_numpy()[rows])
-                    yield from person(about | {"tested_on": tested, "runs": "windows"}, by_torch(network, x), windows, rows)
-                if make is Causal:
-                    said = stream(network, windows, rows)
-                    yield from person(about | {"tested_on": "causal", "runs": "stream"}, said, windows, rows)
+    kinds = ((ResNet1D, designs()["small"], "each window"), (ResNet1D, designs()["small"], "causal"), (Causal, DESIGN, "causal"))
+    calls = [(both, study, fold, *kind) for fold in study.folds for kind in kinds]
+    files.write_table(out / "streaming.csv", pd.DataFrame(spread(jobs, rows_of, calls)))
+
+
+def rows_of(both: dict[str, Windows], study: Study, fold: int, make: type[ResNet1D], design: Design, trained: str) -> Iterable[dict]:
+    """Mean errors of each test person: of a network trained on windows of one filter, and tested on one or the other."""
+    network = fitted(make, design, both[trained], study, fold)
+    about = {"network": make.__name__, "fold": fold, "trained_on": trained}
+    for tested, windows in both.items() if make is ResNet1D else [("causal", both["causal"])]:
+        rows = split(windows, fold)[1]
+        x = gather(windows.signal, windows.table.start.to_numpy()[rows])
+        yield from person(about | {"tested_on": tested, "runs": "windows"}, by_torch(network, x), windows, rows)
+    if make is Causal:
+        said = stream(network, windows, rows)
+        yield from person(about | {"tested_on": "causal", "runs": "stream"}, said, windows, rows)
 
 
 def fitted(make: type[ResNet1D], design: Design, windows: Windows, study: Study, fold: int) -> ResNet1D:

@@ -14,6 +14,7 @@ from scipy.special import softmax
 
 from ppglib import files
 from ppglib.edge import boards, c_code, export, host, onnx_file, signal, tflite
+from ppglib.edge.extra import spread
 from ppglib.edge.graph import Op, graph
 from ppglib.files import InputError
 from ppglib.metrics import errors_of_people
@@ -27,6 +28,7 @@ from ppglib.task import BAND, LENGTH, RATE, decode
 from ppglib.windows import Windows, gather
 
 STUDY = "open_edge"
+SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12)  # the paper's, in blocks: all have costs, those of the study are trained
 COMPARED = 500  # windows, of the test people of a fold, on which all runtimes are compared
 RATES = (25.0, 50.0, 100.0)  # Hz, of sensors
 log = logging.getLogger(__name__)
@@ -44,19 +46,19 @@ class Student(NamedTuple):
     drawn: np.ndarray
 
 
-def tables(out: Path, study: Study, windows: Windows, work: Path) -> None:
+def tables(out: Path, study: Study, windows: Windows, work: Path, jobs: int) -> None:
     """Write to `out` how the networks of a study err whose weights lie in `work`, and how runtimes agree on them."""
-    students = [made(run, windows, work) for run in sorted(grid.runs(study), key=lambda run: run.network.macs)]
-    files.write_table(out / "people.csv", pd.DataFrame([row for s in students for row in errors(s, windows)]))
-    first = [s for s in students if s.fold == study.folds[0]]
-    files.write_table(out / "agreement.csv", pd.DataFrame([row for s in first for row in agree(s, windows)]))
+    runs = sorted(grid.runs(study), key=lambda run: run.network.macs)
+    files.write_table(out / "people.csv", pd.DataFrame(spread(jobs, errors, [(run, windows, work) for run in runs])))
+    first = [(run, windows, work) for run in runs if run.fold == study.folds[0]]
+    files.write_table(out / "agreement.csv", pd.DataFrame(spread(jobs, agree, first)))
 
 
-def price(out: Path, study: Study) -> None:
-    """Write to `out` what the networks of a study cost, and what surrounds them. Nothing is trained for it."""
-    designs = sorted(studies.networks(study.students, study.designs), key=lambda design: design.macs)
-    files.write_table(out / "signal.csv", pd.DataFrame(around()))
-    rows = pd.DataFrame([row for design in designs for row in costs(design)])
+def price(out: Path, study: Study, jobs: int) -> None:
+    """Write to `out` what the paper's SIZES and a study's designs cost, and what surrounds them. Nothing is trained for it."""
+    designs = sorted(studies.networks(SIZES, study.designs), key=lambda design: design.macs)
+    files.write_table(out / "signal.csv", pd.DataFrame(spread(jobs, around, [(rate,) for rate in RATES])))
+    rows = pd.DataFrame(spread(jobs, costs, [(design,) for design in designs]))
     files.write_table(out / "networks.csv", rows.convert_dtypes())  # counts stay whole where some are missing
 
 
@@ -74,14 +76,20 @@ def made(run: grid.Run, windows: Windows, work: Path) -> Student:
     return Student(name, run.fold, network, ops, models, {k: c_code.files_of(ops, {}, q) for k, q in quantized.items()}, drawn)
 
 
+def int8_code(ops: list[Op], drawn: np.ndarray) -> dict[str, str]:
+    """C code in int8 of operations, its ranges from the windows `drawn` (N, 200)."""
+    return c_code.files_of(ops, {}, onnx_file.scales(onnx_file.int8(onnx_file.float32(ops, {}), drawn)))
+
+
 def name_of(design: Design) -> str:
     """Its name in the family, or its blocks."""
     text = f"{design.blocks} {design.name}".strip()
     return {own: name for name, own in FAMILY.items()}.get(text, text)
 
 
-def errors(student: Student, windows: Windows) -> list[dict]:
+def errors(run: grid.Run, windows: Windows, work: Path) -> list[dict]:
     """Mean errors of a person whom it was not trained on, in float32 (PyTorch) and int8 (C on this machine)."""
+    student = made(run, windows, work)
     table, found = windows.table.iloc[split(windows, student.fold)[1]], []
     x = gather(windows.signal, table.start.to_numpy())
     for kind, logits in (("float32", by_torch(student.network, x)), ("int8", host.predict(student.c["int8"], x))):
@@ -91,8 +99,9 @@ def errors(student: Student, windows: Windows) -> list[dict]:
     return found
 
 
-def agree(student: Student, windows: Windows) -> Iterable[dict]:
+def agree(run: grid.Run, windows: Windows, work: Path) -> Iterable[dict]:
     """How far each runtime is from PyTorch on the same windows of test people."""
+    student = made(run, windows, work)
     table, lite = windows.table.iloc[split(windows, student.fold)[1]], tflite.int8(student.ops, student.drawn)
     x = gather(windows.signal, table.start.to_numpy()[np.linspace(0, len(table) - 1, COMPARED).astype(int)])
     said = {("float32", "PyTorch"): by_torch(student.network, x)}
@@ -150,22 +159,21 @@ def sines(n: int) -> np.ndarray:
     return ((x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)).astype(np.float32)
 
 
-def around() -> Iterable[dict]:
-    """What surrounds a network: instructions every 2 s, flash and RAM of both filters, for sensors of RATES."""
+def around(rate: float) -> Iterable[dict]:
+    """What surrounds a network: instructions every 2 s, flash and RAM of both filters, for a sensor of `rate` Hz."""
     network = c_code.files_of(graph(ResNet1D(1, width=4)), {})
-    for rate in RATES:
-        samples = 1e5 + 1e3 * np.sin(2 * np.pi * 1.5 * np.arange(round(8 * rate)) / rate)
-        for causal in (False, True):
-            code = signal.files_of(rate)
-            if causal:
-                code["ppg_signal.h"] = code["ppg_signal.h"].replace("#define PPG_CAUSAL 0", "#define PPG_CAUSAL 1")
-            size = boards.size(network | code, "ppg_signal.c")
-            row = {"rate": rate, "filter": "causal" if causal else "each window", "flash": size.flash}
-            row["ram"] = size.ram + boards.stream_size(network | code)
-            for board in boards.BOARDS:
-                counts = boards.signal(network | code, samples, round(2 * rate), board)
-                row |= {f"{board} {name}": count for name, count in counts.items()}
-            yield row
+    samples = 1e5 + 1e3 * np.sin(2 * np.pi * 1.5 * np.arange(round(8 * rate)) / rate)
+    for causal in (False, True):
+        code = signal.files_of(rate)
+        if causal:
+            code["ppg_signal.h"] = code["ppg_signal.h"].replace("#define PPG_CAUSAL 0", "#define PPG_CAUSAL 1")
+        size = boards.size(network | code, "ppg_signal.c")
+        row = {"rate": rate, "filter": "causal" if causal else "each window", "flash": size.flash}
+        row["ram"] = size.ram + boards.stream_size(network | code)
+        for board in boards.BOARDS:
+            counts = boards.signal(network | code, samples, round(2 * rate), board)
+            row |= {f"{board} {name}": count for name, count in counts.items()}
+        yield row
 
 
 @torch.no_grad()
