@@ -13,9 +13,7 @@ from ppglib.models.tables import ENDING
 from ppglib.recordings.columns import EARLIEST
 
 
-def main(
-    path: Path, model: str, track: str, rate: float | None, ppg: str, time: str, out: Path | None, plot: bool
-) -> None:
+def main(path: Path, model: str, track: str, rate: float | None, ppg: str, time: str, out: Path | None, plot: bool) -> None:
     """Predict every file, print a line for each, write `out` and with `plot` a PNG for each beside it.
 
     rate, ppg, time: as `ppglib.models.tables.read`. out: by default NAME.heart_rate.csv here.

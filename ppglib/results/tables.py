@@ -120,7 +120,7 @@ def _check(path: Path, table: pd.DataFrame) -> None:
         wrong |= (number % 1 != 0) & (column in WHOLE[path.name])
         if wrong.any():
             value = table[column][wrong].iloc[0]
-            _refuse(path, table[wrong], f"{column} is {value!r}" if isinstance(value, str) else f"{column} is {value}")
+            _refuse(path, table[wrong], f"{column} is {files.short(value) if isinstance(value, str) else value}")
 
 
 def _check_alike(folder: Path, runs: pd.DataFrame, people: pd.DataFrame) -> None:
