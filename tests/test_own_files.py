@@ -211,6 +211,17 @@ def test_packets_are_spread(tmp_path, kind):
     assert np.corrcoef(one, windows.even_signal(load(tmp_path / "even"))[0][50:2900])[0, 1] > 0.98
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_samples_lie_between_the_stamps_of_their_packet_and_the_next_also_if_one_comes_early(side):
+    """Stamps of last samples (left) or of first ones (right)."""
+    size = np.random.default_rng(0).integers(10, 40, 100)
+    stamp = (np.cumsum(size) - (1 if side == "left" else size)) / RATE
+    stamp[50] -= 0.1
+    time = stamps._spread("x", stamp, size, True)
+    assert (np.diff(time) > 0).all()
+    np.testing.assert_array_equal(np.searchsorted(stamp, time, side) - (side == "right"), np.arange(100).repeat(size))
+
+
 def test_a_lost_packet_is_a_hole_and_a_wild_clock_is_named(tmp_path):
     lost = (TIME >= 50) & (TIME < 52)
     stamp = PACKETS["13 rows"][~lost]
