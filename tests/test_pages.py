@@ -218,7 +218,8 @@ def test_designs_and_tracking_are_networks_too():
 
 def test_a_network_is_chosen_only_if_it_is_better_than_all_that_cost_as_much_or_less():
     names = ["student", "macs", "mae"]
-    data = pd.DataFrame([("1", 1e6, 6.0), ("2", 2e6, 6.0), ("3", 2e6, 5.0), ("4", 3e6, 5.5), ("5", 4e6, 4.0)], columns=names)
+    rows = [("1", 1e6, 6.0), ("2", 2e6, 5.5), ("3", 2e6, 5.0), ("4", 3e6, 5.5), ("5", 4e6, 4.0), ("6", 5e6, 4.0)]
+    data = pd.DataFrame(rows, columns=names)
     data = data.assign(recipe="own", strategy="scratch", teacher="0", dataset="", decoder="median", low=0.0, high=9.0)
     data = data.assign(blocks=1, design="", field=1.0, parameters=1.0, bytes=4.0, people=5, seeds=1)
     assert networks.choice(data).student.tolist() == ["1", "3", "5"]
