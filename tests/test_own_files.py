@@ -156,6 +156,11 @@ def test_holes_are_judged_in_seconds(tmp_path, rate, seconds, kept, how):
     assert np.abs(signal - whole[: len(signal)])[away].max() < 0.1 * np.ptp(whole)
 
 
+def test_a_hole_reaches_from_its_first_lost_sample_to_its_last(tmp_path):
+    lost = (np.arange(6000) >= 2500) & (np.arange(6000) < 2530)
+    assert load(tmp_path, ppg={"time": TIME, "ppg": np.where(lost, np.nan, PPG)}).gaps == ((2500, 2530),)
+
+
 @pytest.mark.parametrize("what", ["flat", "zeros", "wrap", "step"])
 def test_what_is_no_pulse_is_a_hole_and_disturbs_nothing_around(tmp_path, what):
     raw = np.round(1000 * PPG)
@@ -204,6 +209,17 @@ def test_packets_are_spread(tmp_path, kind):
     found = load(tmp_path, ppg={"time": PACKETS[kind], "ppg": PPG})
     one = windows.even_signal(found)[0][50:2900]
     assert np.corrcoef(one, windows.even_signal(load(tmp_path / "even"))[0][50:2900])[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_samples_lie_between_the_stamps_of_their_packet_and_the_next_also_if_one_comes_early(side):
+    """Stamps of last samples (left) or of first ones (right)."""
+    size = np.random.default_rng(0).integers(10, 40, 100)
+    stamp = (np.cumsum(size) - (1 if side == "left" else size)) / RATE
+    stamp[50] -= 0.1
+    time = stamps._spread("x", stamp, size, True)
+    assert (np.diff(time) > 0).all()
+    np.testing.assert_array_equal(np.searchsorted(stamp, time, side) - (side == "right"), np.arange(100).repeat(size))
 
 
 def test_a_lost_packet_is_a_hole_and_a_wild_clock_is_named(tmp_path):
@@ -310,6 +326,24 @@ def test_dates_and_time_zones(tmp_path, zone):
         date = pd.Timestamp("2025-03-30", tz="Asia/Seoul" if zone else None) + pd.to_timedelta(seconds, unit="s")
         pd.DataFrame({"time": date, what: column}).to_parquet(folder / f"ann.{what}.parquet")
     np.testing.assert_allclose(next(recordings.load("own", folder.parent)).hr, means(MIDDLE, HR))
+
+
+def test_durations_are_seconds_also_after_a_day(tmp_path):
+    write(tmp_path / "own/ann.hr.csv", time=100_000 + MIDDLE, hr=HR)
+    time = pd.to_timedelta(np.round(100_000 + TIME, 6), unit="s")
+    pd.DataFrame({"time": time, "ppg": PPG}).to_parquet(tmp_path / "own/ann.ppg.parquet")
+    (found,) = recordings.load("own", tmp_path)
+    assert found.rate == pytest.approx(RATE)
+    np.testing.assert_allclose(found.hr, means(MIDDLE, HR))
+
+
+@pytest.mark.parametrize("many", [1e3, 1e6, 1e9])
+def test_labels_may_count_since_1970_in_other_units_than_the_signal(tmp_path, many):
+    start = 2.0 * np.arange(57)
+    stamps_ = {name: np.round((1.7e9 + at) * many).astype(np.int64) for name, at in (("start", start), ("stop", start + 8))}
+    found = load(tmp_path, {"time": np.round((1.7e9 + TIME) * 1e3).astype(np.int64), "ppg": PPG}, stamps_ | {"hr": TRUE})
+    assert found.rate == pytest.approx(RATE)
+    np.testing.assert_allclose(found.hr, TRUE)
 
 
 def test_spreadsheets(tmp_path):

@@ -216,6 +216,15 @@ def test_designs_and_tracking_are_networks_too():
     assert {"tiny", "largest"} <= set(front.apply(networks.named, axis=1)) and (catalogue.field.dropna() <= 8).all()
 
 
+def test_a_network_is_chosen_only_if_it_is_better_than_all_that_cost_as_much_or_less():
+    names = ["student", "macs", "mae"]
+    rows = [("1", 1e6, 6.0), ("2", 2e6, 5.5), ("3", 2e6, 5.0), ("4", 3e6, 5.5), ("5", 4e6, 4.0), ("6", 5e6, 4.0)]
+    data = pd.DataFrame(rows, columns=names)
+    data = data.assign(recipe="own", strategy="scratch", teacher="0", dataset="", decoder="median", low=0.0, high=9.0)
+    data = data.assign(blocks=1, design="", field=1.0, parameters=1.0, bytes=4.0, people=5, seeds=1)
+    assert networks.choice(data).student.tolist() == ["1", "3", "5"]
+
+
 def test_a_folder_without_results_has_pages_too(tmp_path):
     (tmp_path / "notebooks").mkdir()
     notebook(tmp_path / "notebooks/07_costs.ipynb", "07", "**Finding:** it costs.")

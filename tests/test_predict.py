@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import ppglib as ppg
 from ppglib import models, tracking
 from ppglib.files import InputError
-from ppglib.models.predict import GROUPS, calibrate, describe
+from ppglib.models.predict import GROUPS, _smoothed, calibrate, describe
 from ppglib.task import CENTRES
 
 RATES = (16, 17.3, 20, 25, 25.6, 30, 31.25, 32, 33.3, 37.4, 37.6, 40, 50, 64, 87.3, 100, 125, 128, 250, 500)
@@ -227,6 +227,52 @@ def test_the_band_holds_80_percent_of_new_people_and_the_probability_is_honest()
         assert abs(inside["calibrated"][group].mean() - 0.8) < 0.03
         assert abs((np.abs(found["hr"] - hr) <= 5)[group].mean() - found["p_within_5"][group].mean()) < 0.03
     assert len(calibrate(probabilities[:10], hr[:10])["near"]) == 1
+
+
+def test_a_distribution_is_described_by_its_own_quantiles():
+    """Half of it evenly over 100 to 110 BPM, half over 110 to 130."""
+    said = (np.where((CENTRES > 100) & (CENTRES < 110), 0.05, 0) + np.where((CENTRES > 110) & (CENTRES < 130), 0.025, 0))[None]
+    found = {name: value[0] for name, value in describe(said).items()}
+    assert found == pytest.approx({"hr": 110, "low": 102, "high": 126, "p_within_5": 0.05 * 5 + 0.025 * 5})
+    wide = describe(said, {"near": [0.0, 1.0], "wider": [20.0, 20.0], "within": [0.3, 0.3]})
+    assert (wide["low"][0], wide["high"][0], wide["p_within_5"][0]) == (30, 210, 0.3)
+
+
+def test_a_band_is_widened_to_the_ninth_of_ten_errors():
+    """80 % of eleven, rounded up, is the rank that holds 80 % of new windows at least."""
+    said = np.tile(np.where((CENTRES > 100) & (CENTRES < 120), 0.05, 0), (10, 1))  # 110, its band 8 to either side
+    assert calibrate(said, 110 + np.arange(1, 11) * np.tile([1, -1], 5)) == {"near": [0.5], "wider": [9 / 8], "within": [0.5]}
+
+
+def test_a_run_of_windows_ends_where_a_single_one_has_none():
+    said = np.random.default_rng(0).dirichlet(np.ones(180), 7)
+    said[3], reasons, moves = np.nan, np.array(["", "", "", "gap", "", "", ""]), tracking.Model(2.0, 1e-3, 0.7)
+    ((_, _, found),) = _smoothed([(np.arange(7), reasons, said.copy())], moves)
+    for run in (slice(0, 3), slice(4, 7)):
+        np.testing.assert_allclose(found[run], tracking.track(said[run], [np.arange(3)], moves, "smooth"))
+
+
+def test_a_pause_does_not_lower_the_rate_of_samples():
+    time = np.arange(1000) / 50 + np.where(np.arange(1000) < 500, 0, 1000)
+    found = ppg.heart_rate(pulse(50), time=time, model="tiny")
+    pd.testing.assert_frame_equal(found, ppg.heart_rate(pulse(50), 50, time, "tiny"))
+
+
+def test_what_is_faster_than_any_heart_does_not_fold_into_the_band():
+    """Thinned to 25 Hz as it is, 26.5 Hz would be 1.5 Hz: 90 BPM."""
+    signal = pulse(100, 120)
+    fast = np.sin(2 * np.pi * 26.5 * np.arange(len(signal)) / 100)
+    found, expected = (ppg.heart_rate(x, 100, model="tiny") for x in (signal + fast, signal))
+    np.testing.assert_allclose(found.hr, expected.hr, rtol=0, atol=1)
+
+
+@pytest.mark.parametrize("rate", [25, 100])
+def test_a_window_that_ends_in_a_bridged_hole_has_no_heart_rate(rate):
+    """It cannot know what comes after: of the windows over a hole up to 20 s, that of 12 s ends in it."""
+    signal = pulse(rate, seconds=40)
+    signal[round(19.84 * rate) : 20 * rate] = np.nan
+    found = ppg.heart_rate(signal, rate, model="tiny")
+    assert list(found.start[found.reason == "not finite"]) == [12] and set(found.reason) == {"", "not finite"}
 
 
 MEMORY = """

@@ -35,6 +35,7 @@ DESIGNS = [
     Design(2, strides=(4, 1, 2), dilations=(1, 1, 2, 2, 2), width=24),
     Design(3, kernels=(5, 5, 5, 1, 1, 1, 1), strides=1),
     Design(2, kernels=(3, 7, 1, 5, 5), strides=(1, 4, 3)),
+    Design(1, kernels=(3, 1, 1), strides=(1, 3)),  # the shortcut sees further than the convolutions
     Design(5, pieces=8),
     Design(6, width=8, strides=2, pieces=2),
 ]
@@ -90,6 +91,15 @@ def test_dilations_are_chosen_for_a_field(blocks, seconds, stride):
     assert design.macs == Design(blocks, strides=strides).macs
     for before, after in zip(dilations, dilations[1:]):
         assert before <= after <= 5 * before + 2
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 4, 6])
+def test_no_dilations_are_chosen_for_a_field_that_a_network_has_without(blocks):
+    assert resnet1d.dilations_for(Design(blocks).field / 25, blocks) == (1,) * (1 + 2 * blocks)
+
+
+def test_kernels_of_one_sample_do_not_keep_dilations_from_growing():
+    assert resnet1d.dilations_for(1.0, 1, kernels=(5, 5, 1))[:2] == (1, 5)  # 2 * (2 * 1 + 2 * 5) + 1 samples
 
 
 def test_pieces_are_seen_one_by_one():

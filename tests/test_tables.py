@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from fake_results import LAW, OFFSETS, make
+from fake_results import LAW, OFFSETS, WINDOWS, make
 from scipy import stats
 
 from ppglib import scaling
@@ -48,7 +48,7 @@ def test_conditions_are_the_weighted_means_of_people(results, conditions):
         people = results.people[results.people.run_id.isin(runs.run_id)]
         assert row.mae == pytest.approx(np.average(people.mae, weights=people.n))
         assert row.low < row.mae < row.high
-        assert (row.people, row.seeds) == (24, runs.seed.nunique())
+        assert (row.people, row.windows, row.seeds) == (24, 24 * WINDOWS, runs.seed.nunique())
 
 
 def test_figure1_has_scratch_left_most_and_one_recipe(conditions):
@@ -102,6 +102,16 @@ def test_reliability_pools_runs_by_windows(results):
     table = tables.reliability(results, "public", 4)
     soft = table[table.strategy == "soft"]
     assert np.allclose(soft.accuracy, 0.8 * soft.confidence) and set(soft.n) == {360 * 6}  # 2 folds, 3 seeds
+
+
+def test_reliability_weighs_each_run_by_its_windows(results):
+    rng, rows = np.random.default_rng(0), results.reliability
+    rows = rows.assign(n=rng.integers(1, 400, len(rows)), confidence=rng.random(len(rows)), accuracy=rng.random(len(rows)))
+    table = tables.reliability(results._replace(reliability=rows), "public", 4).set_index(["strategy", "bin"])
+    runs = results.runs.query("recipe == 'public' and strategy == 'dkd' and student == 4 and teacher == 12")
+    own = rows[rows.run_id.isin(runs.run_id) & (rows.bin == 3)]
+    expected = [np.average(own[name], weights=own.n) for name in ("confidence", "accuracy")]
+    assert table.loc[("dkd", 3), ["confidence", "accuracy"]].tolist() == pytest.approx(expected)
 
 
 def test_the_laws_of_figure_2_recover_the_truth_and_note_where_there_is_none(results):

@@ -117,6 +117,33 @@ def test_the_totals_are_those_of_the_paper(windows, rows, taught):
         assert extra == []
 
 
+def test_each_total_takes_the_constants_of_its_own_row(windows, rows, taught):
+    """None at its default and no two alike; the feature map by hand: means of two moments, then a matrix."""
+    given = dict(soft_temperature=2.0, dkd_temperature=3.0, alpha=0.5, beta=5.0, sigma=3.0, window=4, feature_weight=0.25)
+    positions, network = torch.arange(32), ResNet1D(1).eval()
+    hr, start = (windows.table[name].to_numpy()[rows[:32]] for name in ("hr", "start"))
+    x, y = torch.from_numpy(gather(windows.signal, start))[:, None], torch.from_numpy(to_bin(hr))
+    s, t, said = network(x), torch.from_numpy(taught[1]["logits"][:32]), torch.from_numpy(taught[1]["map"][:32])
+    expected = {
+        "soft": losses.soft_kd(s, t, 2.0),
+        "soft_t1": losses.soft_kd(s, t, 1.0),
+        "soft_oof": losses.soft_kd(s, t, 2.0),
+        "dense_soft": losses.soft_kd(s, t, 2.0),
+        "dkd": F.cross_entropy(s, y) + 0.5 * losses.dkd(s, t, y, 3.0, 0.5, 5.0),
+        "soft8": F.cross_entropy(s, y) + 0.5 * 5.0 * losses.soft_kd(s, t, 3.0),
+        "window_dkd": F.cross_entropy(s, y) + 0.5 * losses.window_dkd(s, t, y, 3.0, 0.5, 5.0, 4),
+        "gaussian": losses.gaussian(s, torch.from_numpy(hr), 3.0),
+    }
+    for strategy, value in expected.items():
+        loss, _ = loss_of(strategy, network, windows, rows, taught[1], **given)
+        torch.testing.assert_close(loss(x, positions, 0.5), value, rtol=1e-5, atol=1e-6)
+    loss, (weight, bias) = loss_of("feature", network, windows, rows, taught[1], **given)
+    shorter = network.feature_map(x)[:, :, 0].unflatten(2, (-1, 2)).mean(3)
+    missed = torch.einsum("tc,ncl->ntl", weight[:, :, 0, 0], shorter) + bias[:, None] - said[:, :, 0]
+    expected = F.cross_entropy(s, y) + 0.25 * missed.square().mean()
+    torch.testing.assert_close(loss(x, positions, 0.5), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_distillation_fades_in_where_a_strategy_says_so():
     c = replace(Constants(), epochs=24)  # a twelfth: two epochs
     assert [training.ramp_of("dkd", c, epoch) for epoch in (1, 2, 3)] == [0.5, 1.0, 1.0]
