@@ -71,7 +71,7 @@ def costs(measured: Measured) -> pd.DataFrame:
     for how, draws in errors(measured.people, ["network", "kind"]).items():
         exact = draws.xs("float32", level="kind").reindex(draws.index, level=0)
         for name, values, limits in ((how, draws, error_interval), (f"{how} cost", draws - exact, interval)):
-            ends = pd.DataFrame(limits(values.to_numpy()), [name, f"{name}_low", f"{name}_high"], values.index).T
+            ends = pd.DataFrame(_ends(name, limits(values.to_numpy())), values.index)
             rows = rows.join(ends, on=["network", "kind"])
     rows.loc[rows.kind == "float32", [c for c in rows if " cost" in c]] = np.nan
     low, high = (rows.kind.map({kind: ends[i] for kind, ends in CYCLES.items()}) for i in (0, 1))
@@ -100,9 +100,8 @@ def int8_table(measured: Measured) -> Table:
     shown = rows[rows.kind == "int8"][["network"]].reset_index(drop=True)
     for how in COLUMN:
         for kind, name, form in (("float32", how, ".2f"), ("int8", f"{how} cost", "+.3f")):
-            own = rows[rows.kind == kind]
-            texts = (f"{v:{form}} [{a:{form}}, {b:{form}}]" for v, a, b in own[[name, f"{name}_low", f"{name}_high"]].to_numpy())
-            shown[f"{how}, int8 − float32" if kind == "int8" else how] = list(texts)
+            title = f"{how}, int8 − float32" if kind == "int8" else how
+            shown[title] = _with_limits(rows[rows.kind == kind], name, form)
     return captioned(rows.assign(tested=_tested(measured.people)), int8_table.__doc__, shown)
 
 
@@ -115,14 +114,15 @@ def choice_table(measured: Measured) -> Table:
         for name, values, limits in ((how, draws, error_interval), (f"{how} cost", draws - exact, interval)):
             for key, part in values.groupby(level=keys):
                 row = rows.setdefault(key, dict(zip(keys, key)) | {"networks": len(part)})
-                row |= dict(zip((name, f"{name}_low", f"{name}_high"), limits(part.mean().to_numpy())))
-    order = {head: i for i, head in enumerate(("float32", "weights and logits", "weights", "as it is"))}
-    found = pd.DataFrame(sorted(rows.values(), key=lambda row: (order[row["head"]], row["epochs"] > 0, row["rate"], row["epochs"])))
-    kind = found["head"].map({"float32": "float32", "as it is": "int8, head as it is"}).fillna("int8, head's " + found["head"] + " too")
-    shown = pd.DataFrame({"kind": kind, "epochs": found.epochs, "rate": found.rate.map("{:g}".format).where(found.epochs > 0, ""), "networks": found.networks})
+                row |= _ends(name, limits(part.mean().to_numpy()))
+    order = ["float32", "weights and logits", "weights", "as it is"]
+    found = pd.DataFrame(sorted(rows.values(), key=lambda row: (order.index(row["head"]), row["rate"], row["epochs"])))
+    kind = {"float32": "float32", "as it is": "int8, head as it is"}
+    shown = found[["epochs", "networks"]].assign(rate=found.rate.map("{:g}".format).where(found.epochs > 0, ""))
+    shown["kind"] = found["head"].map(kind).fillna("int8, head's " + found["head"] + " too")
+    shown = shown[["kind", "epochs", "rate", "networks"]]
     for how in COLUMN:
-        shown[how] = found[how].map("{:.3f}".format)
-        shown[f"{how}, − float32"] = [_signed(*row) for row in found[[f"{how} cost", f"{how} cost_low", f"{how} cost_high"]].to_numpy()]
+        shown[how], shown[f"{how}, − float32"] = found[how].map("{:.3f}".format), _with_limits(found, f"{how} cost")
     return captioned(found.assign(tested=_tested(measured.tuning)), choice_table.__doc__, shown)
 
 
@@ -135,17 +135,23 @@ def tuned_table(measured: Measured) -> Table:
             exact, plain, tuned = (draws.loc[(network, kind)].to_numpy() for kind in ("float32", "int8", "fine-tuned"))
             row = {"decoder": how, "network": network, "float32": exact[0]}
             for name, values in (("int8", plain - exact), ("tuned", tuned - exact), ("gain", tuned - plain)):
-                row |= dict(zip((name, f"{name}_low", f"{name}_high"), interval(values)))
+                row |= _ends(name, interval(values))
             rows.append(row)
     rows = pd.DataFrame(rows)
     shown = rows[["decoder", "network"]].assign(float32=rows.float32.map("{:.2f}".format))
     for name, title in (("int8", "int8 − float32"), ("tuned", "fine-tuned int8 − float32"), ("gain", "fine-tuned − int8")):
-        shown[title] = [_signed(*row) for row in rows[[name, f"{name}_low", f"{name}_high"]].to_numpy()]
+        shown[title] = _with_limits(rows, name)
     return captioned(rows.assign(tested=_tested(measured.tuned)), tuned_table.__doc__, shown)
 
 
-def _signed(value: float, low: float, high: float) -> str:
-    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+def _ends(name: str, limits) -> dict:
+    """A number and its 95 % interval, as they are called in all tables here."""
+    return dict(zip((name, f"{name}_low", f"{name}_high"), limits))
+
+
+def _with_limits(rows: pd.DataFrame, name: str, form: str = "+.3f") -> list[str]:
+    """Such numbers with their intervals, as text."""
+    return [f"{v:{form}} [{a:{form}}, {b:{form}}]" for v, a, b in rows[[*_ends(name, range(3))]].to_numpy()]
 
 
 def _tested(people: pd.DataFrame) -> int:
@@ -193,7 +199,7 @@ def causality_table(measured: Measured) -> Table:
     base = draws.loc[("ResNet1D", "each window", "each window", "windows")]
     rows = draws.index.to_frame(index=False)
     for name, values, limits in (("mae", draws, error_interval), ("difference", draws - base, interval)):
-        rows[[name, f"{name}_low", f"{name}_high"]] = np.transpose(limits(values.to_numpy()))
+        rows = rows.assign(**_ends(name, limits(values.to_numpy())))
     rows = rows.rename(columns={"mae_low": "low", "mae_high": "high"})
     return captioned(rows.assign(tested=_tested(measured.streaming)), causality_table.__doc__, rows)
 

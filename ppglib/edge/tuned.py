@@ -5,6 +5,7 @@ The choices: whether the head is rounded, and for how many epochs and at which r
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from ppglib.study.studies import Study
 from ppglib.training import train
 from ppglib.windows import Windows, gather
 
-EPOCHS, RATE = 3, 1e-4  # `best` of what was `tried`
+EPOCHS, RATE = 3, 1e-4  # with the least MAE (argmax, mean over the networks) of what was `tried`
 TRIED_EPOCHS, TRIED_RATES = (1, 3), (1e-5, 1e-4)
 TRIED_ON = ("tiny", "small", "medium", "large")  # of the family: the largest would take as long as these together
 TUNED_ON = ("tiny", "small", "large")  # likewise, what is fine-tuned to choose epochs and rate
@@ -108,12 +109,11 @@ def fine_tune(rounded: Rounded, windows: Windows, rows: np.ndarray, sigma: float
     torch.set_num_threads(1)
     keep_memory()
     torch.manual_seed(seed)
-    done = []
+    epoch = count(1)
 
     def after(_) -> None:
         rounded.eval().calibrate()
-        done.append(rate)
-        each(len(done))
+        each(next(epoch))
 
     what = {"epochs": epochs, "rate": rate, "schedule": "constant", "sigma": sigma, "precision": "float32"}
     return train(rounded, windows, rows, "gaussian", seed=seed, progress=after, **what)
@@ -149,15 +149,6 @@ def tried(run: Run, study: Study, windows: Windows, work: Path) -> list[dict]:
         each = lambda epoch, n=rounded, r=rate: keep(n, n.head, epoch, r) if epoch in TRIED_EPOCHS else None  # noqa: E731
         fine_tune(rounded, windows, train_rows, study.sigma, run.fold, max(TRIED_EPOCHS), rate, each)
     return found
-
-
-def best(tuning: pd.DataFrame) -> tuple[str, int, float]:
-    """What of the head is rounded, and epochs and rate of fine-tuning: those with the least MAE (argmax, mean over the
-    networks) in tuning.csv; the first of those that were not fine-tuned, the others of those that were."""
-    sums = tuning.assign(error=tuning.mae * tuning.n).groupby(["head", "epochs", "rate", "network"])[["error", "n"]].sum()
-    mae = (sums.error / sums.n).groupby(["head", "epochs", "rate"]).mean().drop("float32")
-    after = mae.index.get_level_values("epochs") > 0
-    return mae[~after].idxmin()[0], *mae[after].idxmin()[1:]
 
 
 def tested_rows(run: Run, study: Study, windows: Windows, work: Path) -> list[dict]:

@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ppglib import files
 from ppglib.results import outcome
+from ppglib.results.tables import BASELINES
 from ppglib.strategies import STRATEGIES, Strategy
 
 INK, ACCENT, PAPER = "#444444", "#332288", "#882255"  # what belongs to no strategy
@@ -29,7 +30,9 @@ VERDICTS = {
 }
 SIGNIFICANT = ("better", "worse")  # readings of an effect that is
 FILLS = ("auto", "white")  # of the first recipe's marker, and of the second's
-MARKS = {verdict: {"color": color, "marker": mark, "ms": 8} for (verdict, (color, *_)), mark in zip(VERDICTS.items(), "oXd|")}  # of an effect
+MARKS = {  # of an effect
+    verdict: {"color": color, "marker": mark, "ms": 8} for (verdict, (color, *_)), mark in zip(VERDICTS.items(), "oXd|")
+}
 MARKS[outcome.CANNOT]["color"] = INK
 MARKS |= {"significant": {"color": INK}, "not significant": {"color": INK, "mfc": "white"}}
 MAE, STUDENT = "MAE (BPM)", "Student (blocks)"
@@ -146,7 +149,7 @@ def bar(ax, baselines: pd.DataFrame, label=True) -> None:
     baselines: `tables.baselines` of the panel's recipe."""
     for row in baselines.sort_values("mae").head(1).itertuples():
         low, high = ax.get_ylim()
-        name, ls = {"mean": ("mean of the training labels", ":"), "spectral": ("spectral peak", "-.")}[row.strategy]
+        name, ls = BASELINES[row.strategy], {"mean": ":", "spectral": "-."}[row.strategy]
         if row.mae <= high + 0.5 * (high - low):
             ax.axhline(row.mae, color=INK, ls=ls, lw=1.4, label=f"better baseline: {name}" if label else None)
             ax.set_ylim(low, max(high, row.mae + 0.05 * (high - low)))

@@ -18,7 +18,6 @@ from ppglib.tracking import HOW
 IS = ["recipe", "strategy", "student", "teacher"]  # a network, trained in each fold
 COSTS = {"macs": "multiply-accumulates a window", "parameters": "parameters", "bytes": "bytes of float32 weights"}
 COUNTED = files.ROOT / "data" / "results" / "edge" / "networks.csv"  # what a network costs on a device, whatever it learned
-BASELINE = {"mean": "mean of the training labels", "spectral": "peak of the spectrum"}
 NAMES = {network: name for name, network in FAMILY.items()}
 
 
@@ -82,7 +81,7 @@ def instructions(path: Path = COUNTED) -> pd.DataFrame:
 
 def named(row) -> str:
     """ "tiny", "4 blocks", "1 block, d2.9.39": of a row of the catalogue, without strategy and teacher."""
-    return BASELINE.get(row.strategy) or NAMES.get(row.student) or sized(row.student)
+    return BASELINES.get(row.strategy) or NAMES.get(row.student) or sized(row.student)
 
 
 def sized(network: str) -> str:

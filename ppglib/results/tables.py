@@ -14,7 +14,7 @@ from ppglib.splits import PARTS
 from ppglib.strategies import STRATEGIES
 from ppglib.task import DECODERS
 
-BASELINES = ("mean", "spectral")
+BASELINES = {"mean": "mean of the training labels", "spectral": "spectral peak"}  # and how they are called
 # Measure of a network: the mean per person that it follows from, and the power that it is a root of.
 QUALITY = {"rmse": ("squared", 2), "within5": ("within5", 1), "nll": ("nll", 1)}
 TEXT = ("person", "activity", "design", "teacher_design")
