@@ -27,7 +27,7 @@ class Dropout(nn.Module):
         if not self.training or self.rate == 0:
             return x
         if self.generator is not None:
-            return x * torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator).div_(1 - self.rate)
+            return torch._fused_dropout(x, 1 - self.rate, generator=self.generator)[0]  # one kernel, as F.dropout
         if x.device.type != "cpu" or x.dtype not in BITS:
             return F.dropout(x, self.rate)
         return x * keep_mask(x, self.rate)

@@ -4,6 +4,7 @@ These networks are so small that a GPU waits for its launches: hundreds a step, 
 A graph is one launch; and networks that are trained in threads of one process run side by side, each on a stream
 of its own. Unlike one network of grouped convolutions these may differ in size, design and strategy."""
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -15,7 +16,9 @@ from torch import Tensor
 from ppglib.fast import Dropout
 from ppglib.task import LENGTH
 
-WARM_UP = 3  # steps before the capture, in which libraries choose their kernels; undone afterwards
+WARM_UP = 1  # steps before the capture, in which libraries choose their kernels; undone afterwards
+AHEAD = 2  # steps that a thread sends ahead: one that waits for a place in a full queue keeps all others from sending
+os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")  # streams that do not wait for each other: by default 8
 # PyTorch has 32 streams and deals them in turn, also those in use: two trainings on one would record each other.
 TOGETHER, FREE = 32, []
 # Held while something of the whole process is in use: torch's random numbers, or a capture.
@@ -24,8 +27,8 @@ ALONE = threading.RLock()
 
 @contextmanager
 def own_stream(where: torch.device):
-    """On a GPU, work of this thread goes to a stream of its own and overlaps that of others."""
-    if where.type == "cpu":
+    """On a GPU, work of this thread goes to a stream of its own and overlaps that of others; to one within another."""
+    if where.type == "cpu" or torch.cuda.current_stream() != torch.cuda.default_stream():
         yield
         return
     before = torch.cuda.current_stream()
@@ -86,23 +89,25 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
 
     The graph reads order, rate and ramp from tensors, which each epoch fills. random: what dropout draws from."""
     where = next(network.parameters()).device
-    gather, rates = gatherer(signal, start, where), torch.tensor(rates, device=where)
+    windows = gatherer(signal, start, where)(torch.arange(len(start), device=where))  # 800 bytes each
+    rates = torch.tensor(rates, device=where)
     done = torch.zeros(1, dtype=torch.int64, device=where)
     total, ramp, rate = torch.zeros(3, device=where).unbind()
     optimizer.param_groups[0]["lr"] = rate
     order, graph = None, None
+    marks = [torch.cuda.Event(blocking=True) for _ in range(AHEAD)]
 
     def one() -> None:
         chosen = order.index_select(0, done % len(order))[0]
         rate.copy_(rates.index_select(0, done % len(rates))[0])
-        total.add_(step(gather(chosen), chosen, ramp))
+        total.add_(step(windows[chosen], chosen, ramp))
         done.add_(1)
 
     def capture() -> torch.cuda.CUDAGraph:
         parameters = [*network.state_dict(keep_vars=True).values(), *optimizer.param_groups[0]["params"]]
         before = [tensor.detach().clone() for tensor in parameters]
         with ALONE:
-            if 2 * torch.cuda.memory_reserved() > torch.cuda.get_device_properties(where).total_memory:
+            if torch.cuda.memory_reserved() > 0.75 * torch.cuda.get_device_properties(where).total_memory:
                 torch.cuda.empty_cache()  # what graphs of finished trainings held
             for _ in range(WARM_UP):
                 one()
@@ -125,8 +130,11 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
         ramp.fill_(ramp_now)
         graph = graph or capture()
         total.zero_()
-        for _ in given:
+        for i in range(len(given)):
+            done_with = marks[i % AHEAD]
+            done_with.synchronize()
             graph.replay()
+            done_with.record()
         return float(total)
 
     return epoch

@@ -19,7 +19,7 @@ from ppglib.strategies import STRATEGIES, TRAINING, Batch, Constants, check
 from ppglib.task import to_bin
 from ppglib.windows import Windows, gather
 
-EVALUATION_BATCH = 512
+EVALUATION_BATCH = {"cpu": 512, "cuda": 2048}
 
 
 def train(
@@ -218,11 +218,12 @@ def outputs(network: ResNet1D, signal: np.ndarray, starts: np.ndarray, maps: boo
     network.eval()
     where = next(network.parameters()).device
     logits, feature_maps, read = [], [], gatherer(signal, starts, where) if where.type == "cuda" else None
-    for i in range(0, len(starts), EVALUATION_BATCH):
+    batch = EVALUATION_BATCH[where.type]
+    for i in range(0, len(starts), batch):
         if read:
-            x = read(torch.arange(i, min(i + EVALUATION_BATCH, len(starts)), device=where))
+            x = read(torch.arange(i, min(i + batch, len(starts)), device=where))
         else:
-            x = torch.from_numpy(gather(signal, starts[i : i + EVALUATION_BATCH]))[:, None]
+            x = torch.from_numpy(gather(signal, starts[i : i + batch]))[:, None]
         feature_map = network.feature_map(x)
         logits.append(network.classify(feature_map).cpu().numpy())
         if maps:

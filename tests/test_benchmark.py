@@ -288,18 +288,12 @@ def test_the_committed_training_tables_meet_the_aim():
     assert equal.equal.all() and (equal.seeds >= 3).all()
 
 
-def test_the_committed_training_on_a_gpu_is_whole_and_below_its_ceilings():
+def test_the_committed_training_on_a_gpu_is_whole_and_a_graph_is_faster():
     table = pd.read_csv(resolve("data/results/training/cuda.csv"))
-    assert tuple(table.blocks) == gpu_training.SIZES and (table.networks == gpu_training.TOGETHER).all()
-    assert (table.rounds == gpu_training.ROUNDS).all() and (table.batch == training.BATCH).all()
-    for name in ("graph", "together"):
-        ratio, low, high = (table[f"{name}_ratio{end}"] for end in ("", "_low", "_high"))
-        assert ((1 < low) & (low <= ratio) & (ratio <= high)).all()
-    share = table.together * 6 * table.blocks.map(macs) / (1e12 * table.tflops_peak)
-    assert table.arithmetic_share.to_numpy() == pytest.approx(share.to_numpy(), rel=1e-3)
-    moved = table.together * [gpu_training.traffic(Design(blocks)) for blocks in table.blocks]
-    assert table.bandwidth_share.to_numpy() == pytest.approx((moved / (1e9 * table.gb_per_s_peak)).to_numpy(), rel=1e-3)
-    assert (table[["arithmetic_share", "bandwidth_share"]] < 1).all(axis=None)
+    assert tuple(table.blocks) == gpu_training.SIZES and (table.batch == training.BATCH).all()
+    assert (table.rounds == gpu_training.ROUNDS).all() and (table.graph > table.plain).all()
+    ratio, low, high = (table[f"graph_ratio{end}"] for end in ("", "_low", "_high"))
+    assert ((1 < low) & (low <= ratio) & (ratio <= high)).all()
 
 
 def test_heart_rates_are_timed_beside_neurokit2(tmp_path, capsys):

@@ -34,16 +34,24 @@ def test_the_devices_windows_are_those_of_the_processor(windows):
     np.testing.assert_allclose(found[:, 0].numpy(), gather(windows.signal, start[chosen]), atol=1e-5)
 
 
-def test_own_dropout_keeps_the_rate_and_leaves_nothing_behind():
-    network, x = ResNet1D(1, 0.2).train(), torch.ones(100_000)
+@ON_GPU
+def test_own_dropout_keeps_the_rate():
+    network, x = ResNet1D(1, 0.2).train(), torch.ones(100_000, device="cuda")
     (layer,) = (module for module in network.modules() if isinstance(module, gpu.Dropout))
-    with gpu.own_dropout(network, torch.Generator().manual_seed(0)):
+    with gpu.own_dropout(network, torch.Generator("cuda").manual_seed(0)):
         first = layer(x)
-    with gpu.own_dropout(network, torch.Generator().manual_seed(0)):
-        torch.rand(7)  # somebody else draws
+    with gpu.own_dropout(network, torch.Generator("cuda").manual_seed(0)):
+        torch.rand(7, device="cuda")  # somebody else draws
         assert torch.equal(layer(x), first)
-    assert (first == 0).float().mean() == pytest.approx(0.2, abs=0.005)
-    assert first.max() == pytest.approx(1 / 0.8)
+    assert float((first == 0).float().mean()) == pytest.approx(0.2, abs=0.005)
+    assert float(first.max()) == pytest.approx(1 / 0.8)
+
+
+def test_own_dropout_leaves_nothing_behind():
+    network = ResNet1D(1, 0.2)
+    (layer,) = (module for module in network.modules() if isinstance(module, gpu.Dropout))
+    with gpu.own_dropout(network, torch.Generator()):
+        assert layer.generator is not None
     assert layer.generator is None
     copy.deepcopy(network)
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from ppglib import files, losses
 from ppglib.fast import device, keep_memory, precision_of
 from ppglib.files import InputError
-from ppglib.gpu import ALONE, TOGETHER
+from ppglib.gpu import ALONE, TOGETHER, own_stream
 from ppglib.metrics import evaluate, permuted
 from ppglib.resnet1d import ResNet1D
 from ppglib.splits import split
@@ -116,9 +116,10 @@ def work(run: Run, row: Strategy, windows: Windows, digest: str, folder: Path) -
         with files.locked(folder / "locks" / f"{run_id}.lock", blocking=False):
             if records.path_of(folder, run_id).exists():
                 return run, None
-            taught = outputs(run, windows, digest, folder) if run.teacher else None
-            network, record = train_run(run, windows, taught)
-            save_network(network, kept_path(run, digest, folder))
+            with own_stream(device()):
+                taught = outputs(run, windows, digest, folder) if run.teacher else None
+                network, record = train_run(run, windows, taught)
+                save_network(network, kept_path(run, digest, folder))
             # The record last: its precision is what was used, the constant's may be "auto".
             records.write(folder, run_id, records.identity(run) | record | {"run_id": run_id})
             return run, record["seconds"]
