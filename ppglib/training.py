@@ -216,15 +216,12 @@ def predict(network: ResNet1D, windows: Windows, rows: np.ndarray) -> np.ndarray
 def outputs(network: ResNet1D, signal: np.ndarray, starts: np.ndarray, maps: bool = False):
     """Logits (N, 180) float32 and, if asked for, feature maps (N, C, 1, L), in eval mode and float32."""
     network.eval()
-    where = next(network.parameters()).device
-    logits, feature_maps, read = [], [], gatherer(signal, starts, where) if where.type == "cuda" else None
-    batch = EVALUATION_BATCH[where.type]
-    for i in range(0, len(starts), batch):
-        if read:
-            x = read(torch.arange(i, min(i + batch, len(starts)), device=where))
-        else:
-            x = torch.from_numpy(gather(signal, starts[i : i + batch]))[:, None]
-        feature_map = network.feature_map(x)
+    where, logits, feature_maps = next(network.parameters()).device, [], []
+    read = lambda chosen: torch.from_numpy(gather(signal, starts[chosen.numpy()]))[:, None]  # noqa: E731
+    if where.type == "cuda":
+        read = gatherer(signal, starts, where)
+    for chosen in torch.arange(len(starts), device=where).split(EVALUATION_BATCH[where.type]):
+        feature_map = network.feature_map(read(chosen))
         logits.append(network.classify(feature_map).cpu().numpy())
         if maps:
             feature_maps.append(feature_map.cpu().numpy())
