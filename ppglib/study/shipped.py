@@ -1,11 +1,13 @@
 """The models that come with the library: the family of students, for recordings whichever way the pulse points.
 
-The open sets hold three sensors, so every recording is also learned upside down; and windows are filtered one by one,
-as a device must. Nothing of this was tuned. What a file says of errors is of networks that were trained so on two folds
-and tested on the recordings as they are and upside down; the file's own network was then trained on all people."""
+The open sets hold three sensors, so every recording is also learned upside down; they hold few slow pulses, and none
+without motion, so some of these are learned beside them (`ppglib.study.paces`); and windows are filtered one by one, as
+a device must. What a file says of errors is of networks that were trained so on two folds and tested on the recordings as
+they are and upside down; the file's own network was then trained on all people."""
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -16,17 +18,17 @@ import torch
 
 from ppglib import files, models
 from ppglib.fast import keep_memory
-from ppglib.models.about import card, held_out
+from ppglib.models.about import card, held_out, of_slowed
 from ppglib.models.cut import cut
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.results.students import FAMILY
 from ppglib.splits import split
-from ppglib.study import studies, tracked
+from ppglib.study import paces, studies, tracked
 from ppglib.task import HR_RANGE, LENGTH, STEP_SECONDS, WINDOW_SECONDS
 from ppglib.training import predict, train
 from ppglib.windows import Recording, Windows
 
-STUDY, FOLDS = "open_receptive_field_family", (0, 1)
+STUDY, FOLDS, SIGNS = "open_receptive_field_family", (0, 1), (1, -1)
 EPOCHS = 12  # of twice the windows: about as many steps as the study
 LICENCE = "academic use only: the recordings (SPC 2015, BAMI-1, BAMI-2) are published for research"
 log = logging.getLogger(__name__)
@@ -63,27 +65,54 @@ def trained(design: Design, windows: Windows, rows: np.ndarray, fold: int) -> Re
     return train(network, windows, rows, "gaussian", seed=fold, epochs=EPOCHS, progress=lambda _: None, **what)
 
 
-def held_out_probabilities(design: Design, windows: Windows, fold: int) -> tuple[np.ndarray, np.ndarray]:
-    """Test rows of a fold, and what a network says of them that was trained on its other people."""
+def beside(windows: Windows, recordings: list[Recording]) -> Windows:
+    """The windows, and after them SHARE as many of `paces.rare` of the changed recordings, and of `paces.pulses`."""
+    others = windows_of((paces.changed(r, factor) for r, factor in product(recordings, paces.FACTORS)), SIGNS)
+    count = round(paces.SHARE * len(windows.table))
+    drawn, (pulses, hr) = paces.rare(others.table, count), paces.pulses(count)
+    rows = [windows.signal.reshape(-1, LENGTH), others.signal.reshape(-1, LENGTH)[drawn], pulses]
+    made = pd.DataFrame({"second": 0.0, "hr": hr, "dataset": "", "person": "", "recording": "", "simulated": True})
+    table = pd.concat([windows.table, others.table.iloc[drawn], made.assign(activity="")], ignore_index=True)
+    table = table.assign(start=np.arange(len(table)) * LENGTH)
+    return replace(windows, signal=np.concatenate(rows).ravel(), table=table)
+
+
+def held_out_probabilities(design: Design, windows: Windows, everything: Windows, fold: int) -> tuple[np.ndarray, ...]:
+    """Test rows of a fold, and what a network says of them that was trained on its other people.
+
+    Rows of `everything`, of which `windows` are the first: those tested, and beyond them those slowed below
+    `paces.SLOW` of the same people."""
     rows, tested = split(windows, fold)
-    return tested, predict(trained(design, windows, rows, fold), windows, tested)
+    people = pd.MultiIndex.from_frame(everything.table[["dataset", "person"]])
+    more, hr = np.arange(len(people)) >= len(windows.table), everything.table.hr
+    trained_on = (people.isin(people[rows]) | everything.table.simulated) & more
+    slowed = people.isin(people[tested]) & more & (hr < paces.SLOW)
+    tested = np.concatenate([tested, np.flatnonzero(slowed)])
+    network = trained(design, everything, np.concatenate([rows, np.flatnonzero(trained_on)]), fold)
+    return tested, predict(network, everything, tested)
 
 
 def make(recordings: list[Recording], folder: Path, jobs: int = 1) -> None:
     """Train and write NAME.safetensors and NAME.md into `folder`."""
-    windows = windows_of(recordings, (1, -1))
+    windows = windows_of(recordings, SIGNS)
+    everything = beside(windows, recordings)
     designs = dict(zip(FAMILY, sorted(studies.networks([], studies.read(STUDY).designs), key=lambda d: d.macs)))
-    tasks = [joblib.delayed(held_out_probabilities)(d, windows, f) for d in designs.values() for f in FOLDS]
-    everyone = np.arange(len(windows.table))
-    tasks += [joblib.delayed(trained)(design, windows, everyone, len(FOLDS)) for design in designs.values()]
+    tasks = [
+        joblib.delayed(held_out_probabilities)(d, windows, everything, f) for d in designs.values() for f in FOLDS
+    ]
+    everyone = np.arange(len(everything.table))
+    tasks += [joblib.delayed(trained)(design, everything, everyone, len(FOLDS)) for design in designs.values()]
     found = joblib.Parallel(n_jobs=jobs)(tasks)
     datasets, moves = sorted(windows.table.dataset.unique()), tracked.models()["network"]
     for i, name in enumerate(designs):
         rows, said = map(np.concatenate, zip(*found[2 * i : 2 * i + 2]))
-        table = windows.table.iloc[rows].reset_index(drop=True)
-        people = len(table[["dataset", "person"]].drop_duplicates())
+        table = everything.table.iloc[rows].reset_index(drop=True)
+        slowed = rows >= len(windows.table)
+        people = len(table[~slowed][["dataset", "person"]].drop_duplicates())
         protocol = f"Two folds by person: {people} people, each recording as it is and upside down, by networks that were "
-        about = held_out(said, table, moves, protocol + "trained without them.")
+        protocol += "trained without them."
+        about = held_out(said[~slowed], table[~slowed].reset_index(drop=True), moves, protocol)
+        about["error"]["slowed"] = of_slowed(said[slowed], table[slowed], about["interval"]["none"])
         about |= {"strategy": "gaussian", "teacher": "", "datasets": datasets, "licence": LICENCE}
         about["windows"] = windows.digest()
         models.save(found[2 * len(designs) + i], folder / f"{name}.safetensors", about)
