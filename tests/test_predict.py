@@ -35,7 +35,7 @@ def best():
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("rate", RATES)
 def test_known_heart_rates_are_found_at_any_rate_both_ways_up(best, rate, sign):
-    for bpm in (80, 105, 140):
+    for bpm in (50, 80, 105, 140, 180):
         found = ppg.heart_rate(sign * pulse(rate, bpm), rate, model=best)
         assert len(found) == 7 and (found.reason == "").all() and (found.hr - bpm).abs().max() < 2
         assert ((found.low <= found.hr) & (found.hr <= found.high) & found.p_within_5.between(0, 1)).all()
@@ -97,7 +97,7 @@ def test_holes_are_bridged_by_seconds_inside_a_window(best, rate, seconds, lost)
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(
     st.sampled_from(RATES),
-    st.floats(80, 165),
+    st.floats(45, 195),
     st.sampled_from([1, -1]),
     st.sampled_from(["as it is", "1e6", "int32", "channels"]),
     st.sampled_from(["whole", "empty cells", "missing rows"]),
@@ -123,7 +123,7 @@ def test_what_a_device_does_to_a_signal_changes_no_clean_window(rate, bpm, sign,
     kept = found.reason == ""
     assert (~kept[touched & ~clear]).sum() >= touched.sum() - 2 and found.hr[~kept].isna().all()
     assert (found.hr - plain.hr)[kept].abs().max() < 0.5
-    assert np.median((found.hr - bpm)[kept].abs()) < 2.5
+    assert np.median((found.hr - bpm)[kept].abs()) < 2
 
 
 def test_what_comes_later_changes_no_window(best):
