@@ -120,7 +120,7 @@ def by_recipe(results: Results, table: Callable[[str], pd.DataFrame]) -> pd.Data
     tested: test people behind a row, where the table does not say it itself; not shown, but in the title."""
     parts = {name: table(name) for name in tables.recipes(results.runs) or [""]}
     data = stacked(parts, "recipe").assign(simulated=bool(results.name))
-    known = data.get("tested", data.recipe.map(lambda recipe: tables.tested(results, recipe)))
+    known = data.get("tested", data.recipe.map({name: tables.tested(results, name) for name in parts}))
     return data.assign(tested=known.astype(int))
 
 
