@@ -35,13 +35,12 @@ def train(
 ) -> ResNet1D:
     """Train `network` in place on the windows at `rows`, and return it: the weights of the last epoch.
 
-    rows: (n,) row numbers of `windows.table`, as `split` gives them. strategy: a name in STRATEGIES.
-    teacher: a trained network, or what `teach` made of one. seed: of the order of windows; weights and
-    dropout follow torch's own, so call `torch.manual_seed` before the network is made. progress: called
-    with the mean loss (nats) of each epoch; by default a bar in a terminal. constants: those of `Constants`
-    that training or the strategy depends on, such as epochs, rate or alpha. On the GPU if there is one.
-    Raises InputError for an unknown strategy or constant, too few windows, a missing teacher, and a loss
-    that diverges."""
+    rows: (n,) row numbers of `windows.table`, as `split` gives them. strategy: a name in STRATEGIES. teacher: a trained
+    network, or what `teach` made of one. seed: of the order of windows; weights and dropout follow torch's own, so call
+    `torch.manual_seed` before the network is made. progress: called with the mean loss (nats) of each epoch; by default
+    a bar in a terminal. constants: those of `Constants` that training or the strategy depends on, such as epochs, rate
+    or alpha. On the GPU if there is one.
+    Raises InputError for an unknown strategy or constant, too few windows, a missing teacher, a loss that diverges."""
     c, where = constants_of(strategy, constants), device()
     rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
     if teacher is not None and not STRATEGIES[strategy].teacher:
