@@ -63,11 +63,8 @@ def dense(windows: Windows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _decouple(logits: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
     """Log-probabilities of [inside, outside], (N, 2), and of each bin given outside, (N, C), 0 inside.
 
-    inside: mask (N, C). Zeros on both sides of a divergence add nothing, and no gradient flows through them.
-    """
-    parts = [
-        logits.masked_fill(hidden, -torch.inf).logsumexp(1, keepdim=True) for hidden in (~inside, inside)
-    ]
+    inside: mask (N, C). Zeros on both sides of a divergence add nothing, and no gradient flows through them."""
+    parts = [logits.masked_fill(hidden, -torch.inf).logsumexp(1, keepdim=True) for hidden in (~inside, inside)]
     pair = torch.cat(parts, 1) - logits.logsumexp(1, keepdim=True)
     return pair, (logits - parts[1]).masked_fill(inside, 0.0)
 

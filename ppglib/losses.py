@@ -45,9 +45,7 @@ def feature_kd(student_map: Tensor, teacher_map: Tensor, regressor) -> Tensor:
     The longer time axis is averaged down to the shorter one."""
     shape = 1, min(student_map.shape[-1], teacher_map.shape[-1])
     with torch.autocast(student_map.device.type, enabled=False):
-        student_map, teacher_map = (
-            F.adaptive_avg_pool2d(exact(m), shape) for m in (student_map, teacher_map)
-        )
+        student_map, teacher_map = (F.adaptive_avg_pool2d(exact(m), shape) for m in (student_map, teacher_map))
         return F.mse_loss(regressor(student_map), teacher_map)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ppglib.beyond import OFFSETS, dense
-from ppglib.fast import autocast, device
+from ppglib.fast import Adam, autocast, device
 from ppglib.files import InputError
 from ppglib.gpu import gatherer, number_of, own_dropout, own_random, own_stream, recorded
 from ppglib.resnet1d import ResNet1D
@@ -35,13 +35,12 @@ def train(
 ) -> ResNet1D:
     """Train `network` in place on the windows at `rows`, and return it: the weights of the last epoch.
 
-    rows: (n,) row numbers of `windows.table`, as `split` gives them. strategy: a name in STRATEGIES.
-    teacher: a trained network, or what `teach` made of one. seed: of the order of windows; weights and
-    dropout follow torch's own, so call `torch.manual_seed` before the network is made. progress: called
-    with the mean loss (nats) of each epoch; by default a bar in a terminal. constants: those of `Constants`
-    that training or the strategy depends on, such as epochs, rate or alpha. On the GPU if there is one.
-    Raises InputError for an unknown strategy or constant, too few windows, a missing teacher, and a loss
-    that diverges."""
+    rows: (n,) row numbers of `windows.table`, as `split` gives them. strategy: a name in STRATEGIES. teacher: a trained
+    network, or what `teach` made of one. seed: of the order of windows; weights and dropout follow torch's own, so call
+    `torch.manual_seed` before the network is made. progress: called with the mean loss (nats) of each epoch; by default
+    a bar in a terminal. constants: those of `Constants` that training or the strategy depends on, such as epochs, rate
+    or alpha. On the GPU if there is one.
+    Raises InputError for an unknown strategy or constant, too few windows, a missing teacher, a loss that diverges."""
     c, where = constants_of(strategy, constants), device()
     rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
     if teacher is not None and not STRATEGIES[strategy].teacher:
@@ -174,16 +173,16 @@ def epochs_of(strategy: str, c: Constants) -> int:
     return c.epochs * (c.dense_times if STRATEGIES[strategy].dense else 1)
 
 
-def make_optimizer(c: Constants, parameters: list, steps: int) -> tuple[torch.optim.Adam, list[float]]:
+def make_optimizer(c: Constants, parameters: list, steps: int) -> tuple[Adam, list[float]]:
     """Adam, and its rate at each step: constant, or in one cycle up to `rate` and down again (Smith 2018)."""
-    optimizer = torch.optim.Adam(parameters, lr=c.rate, fused=True, capturable=parameters[0].is_cuda)
+    optimizer = Adam(parameters, lr=c.rate, fused=True, capturable=parameters[0].is_cuda)
     return optimizer, [c.rate] * steps if c.schedule == "constant" else one_cycle(c.rate, steps)
 
 
 @lru_cache
 def one_cycle(rate: float, steps: int) -> list[float]:
     """The rate of every step, from PyTorch's own schedule of an optimizer that has nothing to do."""
-    idle = torch.optim.SGD([torch.zeros(1)], lr=rate)
+    idle = Adam([torch.zeros(1)], lr=rate)
     cycle, rates = torch.optim.lr_scheduler.OneCycleLR(idle, rate, total_steps=steps, cycle_momentum=False), []
     for _ in range(steps):
         rates.append(idle.param_groups[0]["lr"])

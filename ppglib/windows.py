@@ -62,8 +62,7 @@ class Windows:
     published), second (start within its recording), simulated.
     dropped: one row per recording and reason: dataset, person, recording, reason, windows.
     recordings: one row a recording: dataset, person, recording, simulated, samples (25 Hz), missing (of them in gaps),
-    holes (number of gaps), rate (Hz, native), step (s), notes.
-    """
+    holes (number of gaps), rate (Hz, native), step (s), notes."""
 
     signal: np.ndarray
     table: pd.DataFrame

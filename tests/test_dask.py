@@ -13,14 +13,14 @@ from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
-import test_killed
+import tiny_study
 from distributed import Client
 from test_sweep import runs_csv, wait_for_records
 
 from ppglib.files import ROOT, InputError
 from ppglib.study import cluster, engine
 
-STUDY, MOMENTS = test_killed.STUDY, 20
+STUDY, MOMENTS = tiny_study.text(strategies=["scratch", "soft", "soft_oof", "feature", "dense_soft"], seeds=2), 20
 
 
 class Cluster:
@@ -97,7 +97,10 @@ def test_a_cluster_that_loses_both_workers_in_turn_makes_the_same_table(dask, st
     assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
 
 
-def test_a_scheduler_that_dies_is_one_sentence_and_finished_runs_are_kept(dask, study, windows, tmp_path, capfd):
+def test_a_scheduler_that_dies_is_one_sentence_and_finished_runs_are_kept(
+    dask, study, windows, tmp_path, capfd, monkeypatch
+):
+    monkeypatch.setattr(cluster, "CONNECT", 4.0)  # the scheduler is at work before, and dead after
     dask.add(2)
     folder = tmp_path / "shared"
     after(2, folder, dask.scheduler.kill)
@@ -144,7 +147,8 @@ def test_an_error_of_a_workers_system_is_not_taken_for_the_end_of_the_scheduler(
         list(cluster.results(dask.address, shutil.copy, (str(tmp_path),), [("/there",)]))
 
 
-def test_no_scheduler_is_one_sentence(study, windows, tmp_path):
+def test_no_scheduler_is_one_sentence(study, windows, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT", 1.0)
     with pytest.raises(InputError, match="No Dask scheduler answers"):
         engine.sweep(study, windows, tmp_path, dask="tcp://127.0.0.1:9")
 

@@ -113,8 +113,10 @@ print(time.process_time() - begun, *set(sys.modules) - before)
 
 
 def test_the_face_loads_quickly_and_nothing_that_it_does_not_need():
-    """Processor time beside torch's own, which other programs do not lengthen; the best of three."""
-    found = [python(FACE).split() for _ in range(3)]
+    """Processor time beside torch's own, which other programs hardly lengthen; the best of up to three."""
+    found = []
+    while len(found) < 3 and not (found and float(found[-1][0]) < 1.5):
+        found.append(python(FACE).split())
     loaded = set(found[0][1:])
     folders = {f"ppglib.{name}" for name in ("recordings", "study", "results", "bench", "simulate")}
     others = (

@@ -87,7 +87,7 @@ def server(tmp_path, monkeypatch):
     """A local server, and the lists in data/ replaced by lists of its files."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.plan, server.requests, server.released = {}, [], threading.Event()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()  # looks whether to end each 20 ms
     url = f"http://127.0.0.1:{server.server_port}"
     lists = tmp_path / "lists"
     lists.mkdir()

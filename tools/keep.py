@@ -13,7 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
+# jsonschema, which nbformat loads, would build a grammar of web addresses, for two seconds of every `git add`.
+sys.modules.setdefault("rfc3987_syntax", None)
+import nbformat  # noqa: E402
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 

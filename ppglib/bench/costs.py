@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy  # its parts are loaded when they are first used
 import torch
-from scipy.stats import linregress
 
 from ppglib.bench.memory import PARTS
 from ppglib.files import InputError
@@ -73,7 +73,7 @@ def time_laws(table: pd.DataFrame) -> pd.DataFrame:
     alone."""
     rows = []
     for device, group in table.groupby("device", sort=False):
-        blocks, mmacs = (linregress(x, group.seconds) for x in (group.blocks, group.blocks.map(macs) / 1e6))
+        blocks, mmacs = (scipy.stats.linregress(x, group.seconds) for x in (group.blocks, group.blocks.map(macs) / 1e6))
         lead = len(group) * np.log((1 - blocks.rvalue**2) / (1 - mmacs.rvalue**2))
         found = [1e3 * blocks.slope, blocks.rvalue**2, 1e3 * mmacs.slope, mmacs.rvalue**2, lead]
         rows.append([device, *found, "blocks" if lead < 0 else "MACs"])
@@ -99,7 +99,7 @@ def saved(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 def bytes_law(blocks: pd.Series, memory_mb: pd.Series, count=live_parameters) -> dict[str, float]:
     """Line of memory against parameter bytes: bytes per byte (with standard error), constant in MB, R2."""
-    line = linregress(4 * blocks.map(count) / 1e6, memory_mb)
+    line = scipy.stats.linregress(4 * blocks.map(count) / 1e6, memory_mb)
     names = ("bytes per byte", "se", "constant MB", "R2")
     return dict(zip(names, (line.slope, line.stderr, line.intercept, line.rvalue**2)))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import skew
+import scipy  # its parts are loaded when they are first used
 
 from ppglib.files import InputError
 from ppglib.recordings import load, locate, own
@@ -57,7 +57,7 @@ def _pulse(signal: np.ndarray, part: pd.DataFrame) -> dict:
     clean = part[(part.peak - part.hr).abs() < CLOSE]
     if len(clean) < FEWEST:
         return {"pulse": "", "sure": np.nan}
-    skewed = skew(np.diff(gather(signal, clean.start), axis=1), axis=1)
+    skewed = scipy.stats.skew(np.diff(gather(signal, clean.start), axis=1), axis=1)
     # windows overlap, so that only every fourth is new
     sure = skewed.mean() / skewed.std() * np.sqrt(len(skewed) * STEP_SECONDS / WINDOW_SECONDS)
     return {"pulse": "" if abs(sure) < SURE else "up" if sure > 0 else "down", "sure": abs(sure)}

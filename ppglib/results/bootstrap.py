@@ -7,6 +7,8 @@ are drawn apart from the others: every draw has as many test people as the study
 on what other splits test. Column 0 is the observed value and the columns after it are the draws, widened
 for how few people there are: any formula in MAEs keeps its interval by itself."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
@@ -24,10 +26,15 @@ def resample(apart) -> np.ndarray:
     apart = np.asarray(apart, bool)
     counts = np.ones((len(apart), 1 + DRAWS))
     for group in {*apart.tolist()}:
-        inside, rng = apart == group, np.random.default_rng([SEED, group])
-        n = inside.sum()
-        counts[inside, 1:] = rng.multinomial(n, np.full(n, 1 / n), size=DRAWS).T
+        inside = apart == group
+        counts[inside, 1:] = _drawn(int(inside.sum()), DRAWS, SEED, group)
     return counts
+
+
+@lru_cache(8)
+def _drawn(n: int, draws: int, *seed: int) -> np.ndarray:
+    """(n, draws) how often each of n people is drawn; a study asks for the same ones many times."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).T
 
 
 def widened(values, people) -> np.ndarray:

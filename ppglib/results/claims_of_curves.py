@@ -4,7 +4,7 @@ Where an interval of a law leaves both answers open, the claim cannot be tested,
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from ppglib import scaling
 from ppglib.results import laws
@@ -176,7 +176,7 @@ def decay(evidence: Evidence, strategy: str, faster: bool = False) -> Outcome:
     own, soft = (scaling.fit_exponential(both, errors[:, 0], laws.weights(errors)) for errors in y)
     if note := own.note or soft.note:
         return cannot(f"The curves of {strategy} and soft have no law: {note}.")
-    gap, half = own.b - soft.b, student_t.ppf(0.975, own.n - 3) * np.hypot(own.b_se, soft.b_se)
+    gap, half = own.b - soft.b, stdtrit(own.n - 3, 0.975) * np.hypot(own.b_se, soft.b_se)
     low, high = gap - half, gap + half
     level, sign = 100 * (y[0][:, 0].mean() / y[1][:, 0].mean() - 1), significant(gap, low, high)
     why = f"The mean MAE of {strategy} is {abs(level):.0f} % {'below' if level < 0 else 'above'} that of "

@@ -63,7 +63,7 @@ def weighted(evidence: Evidence, rows, weight) -> tuple:
     """Weighted sum of the MAEs of `rows`, such as a slope: effect, low, high over people, sd of seeds."""
     weight = np.bincount(evidence.mae.index.get_indexer(rows), weight, len(evidence.mae))
     used = np.flatnonzero(weight)
-    variance = evidence.seed_variance.reindex(evidence.mae.index).to_numpy()[used]
+    variance = evidence.seed_variance.to_numpy()[used]
     effect = interval(weight[used] @ evidence.mae.to_numpy()[used])
     return *effect, float(np.sqrt(weight[used] ** 2 @ variance))
 

@@ -21,9 +21,7 @@ from ppglib.task import DECODERS
 WIDTH = 105  # characters of a line of text
 LAW = f"MAE = {scaling.FORMS['exponential'].text} in the student's blocks x"
 LAWS = {"n": "points", "x": "size in", "r2": "R2", "aicc": "AICc"}  # names of columns as people read them
-LIMITS = {name: ["low", "high"] for name in ("mae", "ours", "predicted")} | {
-    "effect": ["low", "high", "seed_sd"]
-}
+LIMITS = {name: ["low", "high"] for name in ("mae", "ours", "predicted")} | {"effect": ["low", "high", "seed_sd"]}
 FAMILY_COLUMNS = ["argmax", "median", "online", "smooth"]
 SIGNED = ("effect", "gap", "difference", "line", "strongest", "weakest")  # differences and slopes
 
@@ -120,7 +118,7 @@ def by_recipe(results: Results, table: Callable[[str], pd.DataFrame]) -> pd.Data
     tested: test people behind a row, where the table does not say it itself; not shown, but in the title."""
     parts = {name: table(name) for name in tables.recipes(results.runs) or [""]}
     data = stacked(parts, "recipe").assign(simulated=bool(results.name))
-    known = data.get("tested", data.recipe.map(lambda recipe: tables.tested(results, recipe)))
+    known = data.get("tested", data.recipe.map({name: tables.tested(results, name) for name in parts}))
     return data.assign(tested=known.astype(int))
 
 
@@ -475,7 +473,5 @@ def transfer(results: Results) -> Table:
     return captioned(data, transfer.__doc__, "recipe dataset strategy student effect reading")
 
 
-rules = partial(
-    captioned, pd.DataFrame(outcome.RULES, columns=["verdict", "rule"]), "How a verdict is reached."
-)
+rules = partial(captioned, pd.DataFrame(outcome.RULES, columns=["verdict", "rule"]), "How a verdict is reached.")
 glossary = partial(captioned, pd.DataFrame(outcome.GLOSSARY, columns=["word", "meaning"]), "Words.")

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from ppglib import scaling
 from ppglib.results.bootstrap import interval
@@ -137,7 +137,7 @@ def prediction_interval(law: Fit, x, weights=1.0) -> tuple[np.ndarray, np.ndarra
     steps = np.diag(1e-6 * np.maximum(np.abs(law.values), 1e-3))
     slope = np.stack([(predict(law.form, law.values + s, x) - value) / s.sum() for s in steps], -1)  # (n, p)
     variance = np.einsum("ni,ij,nj->n", slope, law.covariance, slope) + law.noise**2 / np.asarray(weights)
-    half = student_t.ppf(0.975, law.n - len(law.values)) * np.sqrt(variance)
+    half = stdtrit(law.n - len(law.values), 0.975) * np.sqrt(variance)
     return value, value - half, value + half
 
 

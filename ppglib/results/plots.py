@@ -275,9 +275,7 @@ def figure1_gain(results) -> Plot:
     fig = _grid(drawn, "effect", data.effect.abs(), (-reach, reach), "RdBu_r", EFFECT)
     fig.supxlabel("Blue: better; *: significant; grey: student at least as large as its teacher", size=11)
     below = data[data.student < data.teacher]
-    better, worse = (
-        kit.said(below.assign(hit=below.reading == w), lambda t: kit.count(t.hit)) for w in SIGNIFICANT
-    )
+    better, worse = (kit.said(below.assign(hit=below.reading == w), lambda t: kit.count(t.hit)) for w in SIGNIFICANT)
     text = f"Soft students of larger teachers, significantly better than scratch: {better}; worse: {worse}"
     return Plot(fig, data, "04_figure1_gain", text)
 

@@ -27,9 +27,7 @@ def write(root: str | Path, datasets: Mapping[str, int], minutes: float = 6.0, s
         if dataset not in WRITERS:
             raise InputError(f"No simulated form of {dataset!r}: choose from {', '.join(WRITERS)}.")
         if people < 1 or minutes * 60 < 12:
-            raise InputError(
-                f"{people} people of {dataset}, {minutes} minutes: at least 1 and 0.2 are needed."
-            )
+            raise InputError(f"{people} people of {dataset}, {minutes} minutes: at least 1 and 0.2 are needed.")
     root = Path(root)
     beside = root.with_name(f".{root.name}.{uuid.uuid4().hex[:8]}")
     try:
