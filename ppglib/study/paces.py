@@ -2,9 +2,8 @@
 
 A network that has seen no pulse below 80 BPM takes a slower one for twice or three times as fast. People recorded at
 rest would be better; but a recording that lasts longer has a slower pulse, motion and noise, and labels all the same.
-And one that has seen motion alone can be lost where there is none: so it is shown clean pulses of many forms too. On
-the tuning people (`ppglib.splits.TUNING`) `small` loses 0.08 BPM by both; with either alone, slow recordings or
-clean pulses are still tens of BPM off at some rates."""
+And one that has seen motion alone can be lost where there is none: so it is shown clean pulses of many forms too. Either
+alone does not bring what the other does."""
 
 from dataclasses import replace
 
