@@ -65,6 +65,8 @@ def test_a_plan_is_networks_times_epochs_times_windows():
     study = replace(studies.read("smoke"), students=[1], teachers=[4], strategies=["scratch"], swept=[], epochs=1)
     measured = pd.DataFrame({"blocks": [1, 2], "together": [1.0, 0.5]})
     (row,) = plan(study, 10.0, measured).to_dict("records")
+    alone = plan(study, 10.0, measured.rename(columns={"together": "graph"}))
+    assert alone.to_dict("records") == [row]
     sizes = [run.student for run in grid.runs(study)]
     assert row["networks"] == len(sizes) and row["windows"] == 0.8 * 10 * 1800
     assert row["hours"] == pytest.approx(sum(sizes) * 0.8 * 10 * 1800 / 3600)  # blocks seconds a window
