@@ -18,7 +18,7 @@ from ppglib.task import LENGTH
 
 WARM_UP = 1  # steps before the capture, in which libraries choose their kernels; undone afterwards
 AHEAD = 2  # steps that a thread sends ahead: one that waits for a place in a full queue keeps all others from sending
-os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")  # streams that do not wait for each other: by default 8
+os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")  # streams that do not wait for each other: 8 if not said before CUDA starts
 # PyTorch has 32 streams and deals them in turn, also those in use: two trainings on one would record each other.
 TOGETHER, FREE = 32, []
 # Held while something of the whole process is in use: torch's random numbers, or a capture.
@@ -27,12 +27,13 @@ ALONE = threading.RLock()
 
 @contextmanager
 def own_stream(where: torch.device):
-    """On a GPU, work of this thread goes to a stream of its own and overlaps that of others; to one within another."""
+    """On a GPU, work of this thread goes to a stream of its own, one for both if nested, and overlaps that of others."""
     if where.type == "cpu" or torch.cuda.current_stream() != torch.cuda.default_stream():
         yield
         return
     before = torch.cuda.current_stream()
-    stream = FREE.pop() if FREE else torch.cuda.Stream()
+    with ALONE:
+        stream = FREE.pop() if FREE else torch.cuda.Stream()
     stream.wait_stream(before)
     try:
         with torch.cuda.stream(stream):
@@ -89,8 +90,7 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
 
     The graph reads order, rate and ramp from tensors, which each epoch fills. random: what dropout draws from."""
     where = next(network.parameters()).device
-    windows = gatherer(signal, start, where)(torch.arange(len(start), device=where))  # 800 bytes each
-    rates = torch.tensor(rates, device=where)
+    gather, rates = gatherer(signal, start, where), torch.tensor(rates, device=where)
     done = torch.zeros(1, dtype=torch.int64, device=where)
     total, ramp, rate = torch.zeros(3, device=where).unbind()
     optimizer.param_groups[0]["lr"] = rate
@@ -100,14 +100,14 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
     def one() -> None:
         chosen = order.index_select(0, done % len(order))[0]
         rate.copy_(rates.index_select(0, done % len(rates))[0])
-        total.add_(step(windows[chosen], chosen, ramp))
+        total.add_(step(gather(chosen), chosen, ramp))
         done.add_(1)
 
     def capture() -> torch.cuda.CUDAGraph:
         parameters = [*network.state_dict(keep_vars=True).values(), *optimizer.param_groups[0]["params"]]
         before = [tensor.detach().clone() for tensor in parameters]
         with ALONE:
-            if torch.cuda.memory_reserved() > 0.75 * torch.cuda.get_device_properties(where).total_memory:
+            if 2 * torch.cuda.memory_reserved() > torch.cuda.get_device_properties(where).total_memory:
                 torch.cuda.empty_cache()  # what graphs of finished trainings held
             for _ in range(WARM_UP):
                 one()

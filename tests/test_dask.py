@@ -100,10 +100,13 @@ def test_a_cluster_that_loses_both_workers_in_turn_makes_the_same_table(dask, st
 def test_a_scheduler_that_dies_is_one_sentence_and_finished_runs_are_kept(
     dask, study, windows, tmp_path, capfd, monkeypatch
 ):
-    monkeypatch.setattr(cluster, "CONNECT", 4.0)  # the scheduler is at work before, and dead after
+    def kill():
+        monkeypatch.setattr(cluster, "CONNECT", 4.0)  # the next is tried in vain
+        dask.scheduler.kill()
+
     dask.add(2)
     folder = tmp_path / "shared"
-    after(2, folder, dask.scheduler.kill)
+    after(2, folder, kill)
     with pytest.raises(InputError, match="No Dask scheduler answers at .*finished runs are kept, start again"):
         engine.sweep(study, windows, folder, dask=dask.address)
     said = capfd.readouterr()

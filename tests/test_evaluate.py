@@ -1,5 +1,6 @@
 """`python -m ppglib evaluate`: predictions in their places, baselines beside them, and what may be called an error."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -183,3 +184,22 @@ def test_the_committed_table_is_of_the_models_that_ship():
         if row["track"] == "none" and row["dataset"] != "all":
             found = held_out.loc[row["dataset"]]
             assert found.mae == pytest.approx(row["mae"], rel=1e-5), "make it again, see data/README.md"
+
+
+def test_the_table_of_the_readme_is_of_the_committed_tables():
+    held_out = pd.read_csv(ROOT / "data/results/models/summary.csv")
+    looked = pd.read_csv(ROOT / "data/results/models/external.csv").set_index(["dataset", "method"])
+    stairs = held_out[held_out.dataset == "dalia_s6_stairs"].set_index("method")
+    assert looked.mae["dalia_s6_stairs", "largest"] == stairs.mae["largest"], "make both again with the same models"
+    found = {}
+    for name in ("spc2015", "bami1", "bami2", "dalia_s6_stairs"):
+        rows = held_out[held_out.dataset == name].set_index("method")
+        rows.index = rows.index.str.replace(", same people", "").str.replace(", held out", "")
+        found[name] = rows[~rows.index.duplicated()]
+    found |= {name: looked.loc[name] for name in ("welltory", "wrist")}
+    table = re.findall(r"^\| .* \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", (ROOT / "README.md").read_text(), re.M)
+    assert len(table) == len(found)
+    for shown, rows in zip(table, found.values()):
+        pulse = min(rows.mae["neurokit2"], rows.mae["neurokit2 upside down"])
+        people = int(rows.people["largest"])
+        assert shown == (str(people), *(f"{mae:.1f}" for mae in (rows.mae["largest"], rows.mae["spectral"], pulse)))

@@ -7,7 +7,8 @@ from ppglib import models, recordings
 from ppglib.models.cut import cut
 from ppglib.resnet1d import Design
 from ppglib.results.students import FAMILY
-from ppglib.study import shipped, studies
+from ppglib.splits import split
+from ppglib.study import paces, shipped, studies
 from ppglib.windows import gather
 
 
@@ -30,6 +31,9 @@ def test_models_are_made_of_all_people_and_tested_on_some(simulated_root, tmp_pa
     monkeypatch.setattr(shipped, "EPOCHS", 1)
     people = [r for name in ("spc2015", "bami1") for r in recordings.load(name, simulated_root)]
     shipped.make(people, tmp_path)
+    windows = shipped.windows_of(people, (1, -1))
+    everything, n, added = shipped.beside(windows, people), len(windows.table), round(paces.SHARE * len(windows.table))
+    more = everything.table.iloc[n:]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         f"{name}.{kind}" for name in FAMILY for kind in ("md", "safetensors")
     )
@@ -38,7 +42,16 @@ def test_models_are_made_of_all_people_and_tested_on_some(simulated_root, tmp_pa
         assert Design(**about["design"]) == design and about["datasets"] == ["bami1", "spc2015"]
         rows = pd.DataFrame(about["error"]["rows"]).query("track == 'none'").set_index("dataset")
         assert rows.people.to_dict() == {"bami1": 2, "spc2015": 2, "all": 4}
-        assert "academic use" in (tmp_path / f"{name}.md").read_text()
+        tested = np.concatenate([split(windows, fold)[1] for fold in (0, 1)])
+        assert rows.windows["all"] == len(tested)
+        of_tested = set(map(tuple, windows.table.iloc[tested][["dataset", "person"]].to_numpy()))
+        slow = [one in of_tested for one in map(tuple, more[more.hr < paces.SLOW][["dataset", "person"]].to_numpy())]
+        slowed = about["error"]["slowed"]
+        assert slowed["windows"] == sum(slow) > 0 and slowed["mae"] != rows.mae["all"]
+        assert about["windows"] == everything.digest() != windows.digest()
+        assert about["counts"] == {"recorded": n, "changed": added, "simulated": added, "below": 85, "above": 160}
+        card = (tmp_path / f"{name}.md").read_text()
+        assert "academic use" in card and f"{added} of simulated pulses" in card and f"of {slowed['mae']:.2f}" in card
 
 
 def test_the_models_beside_the_code_are_the_family():

@@ -67,7 +67,11 @@ def windows_per_second(name: str, blocks: int) -> float:
                 all_ready.wait()
             ticks.append(time.perf_counter())
 
-        training.train(ResNet1D(blocks), windows, rows, seed=seed, epochs=1 + TIMED, batch=BATCH, progress=tick)
+        try:
+            training.train(ResNet1D(blocks), windows, rows, seed=seed, epochs=1 + TIMED, batch=BATCH, progress=tick)
+        except Exception:
+            all_ready.abort()  # or the others would wait for it
+            raise
         return ticks
 
     training.LOOPS["cuda"] = loop

@@ -29,12 +29,15 @@ def held_out(probabilities: np.ndarray, table: pd.DataFrame, moves: tracking.Mod
     return {"error": error, "range": seen, "interval": bands, "tracking": moves}
 
 
-def _slowed_text(error: dict) -> str:
-    if "slowed" not in error:
+def _of_paces(about: dict) -> str:
+    if "counts" not in about:
         return ""
-    told = "{windows} windows of the same people, their recordings slowed, have an MAE of {mae:.2f} BPM".format(**error["slowed"])
-    return f"""{told} (no tracking): it was trained on some \
-such windows beside the others, so that a slow pulse is not taken for one twice as fast. Nobody was recorded at rest.
+    of, slowed = about["counts"], about["error"]["slowed"]
+    interval = "" if slowed["low"] is None else f" [{slowed['low']:.2f}, {slowed['high']:.2f}]"
+    return f"""Beside {of["recorded"]:,} recorded windows the model was trained on {of["changed"]:,} of the same recordings slowed \
+down or sped up, below {of["below"]} or above {of["above"]} BPM, and on {of["simulated"]:,} of simulated pulses. \
+{slowed["windows"]:,} windows of the held-out people, their recordings slowed below {of["below"]} BPM, have an MAE of \
+{slowed["mae"]:.2f}{interval} BPM (no tracking). Nobody was recorded at rest.
 
 """
 
@@ -85,7 +88,7 @@ Heart rate from {about["samples"] / about["rate"]:g} s of wrist PPG, every {abou
 |---|---|---|---|---|
 {chr(10).join(rows)}
 
-{_slowed_text(about["error"])}## Limits
+{_of_paces(about)}## Limits
 
 99 % of these windows, of people in exercise, have a heart rate from {low:.0f} to {high:.0f} BPM. Outside of that, at \
 rest above all, the model may be far off and sure of it: a slow pulse can be taken for one twice as fast. The \
