@@ -4,6 +4,7 @@ Each case is one of a kind; tests/test_reader_fuzz.py looks for others."""
 
 import gzip
 import hashlib
+import inspect
 import io
 import json
 import os
@@ -290,6 +291,35 @@ PARQUETS = {
 def test_parquet(case, table, run):
     content, message = PARQUETS[case]
     refused(run(uses.recordings, table("parquet", content()), "own"), message)
+
+
+def test_a_parquet_file_whose_footer_lies(table, run):
+    """480 MB a column in one page, of which the description at the file's end says that they are 200 rows of 1.6 kB."""
+    rows, packed = 60_000_000, io.BytesIO()
+    how = {"use_dictionary": False, "compression": "zstd", "data_page_size": 2**30, "row_group_size": rows}
+    if "max_rows_per_page" in inspect.signature(parquet.write_table).parameters:  # else it is no limit
+        how["max_rows_per_page"] = rows
+    parquet.write_table(pyarrow.table({"time": np.zeros(rows), "ppg": np.zeros(rows)}), packed, **how)
+    group = parquet.ParquetFile(packed).metadata.row_group(0)
+    size = int.from_bytes(packed.getvalue()[-8:-4], "little") + 8
+    pages, footer = packed.getvalue()[:-size], packed.getvalue()[-size:]
+    lies = {rows: 200, group.total_byte_size: 3200} | {group.column(k).total_uncompressed_size: 1600 for k in (0, 1)}
+    for truth, lie in lies.items():
+        assert varint(truth) in footer
+        footer = footer.replace(varint(truth), varint(lie, len(varint(truth))))
+    assert parquet.ParquetFile(io.BytesIO(pages + footer)).metadata.num_rows == 200
+    path = table("csv", b"").joinpath("own/ann.ppg.csv")
+    path.unlink()
+    path.with_suffix(".parquet").write_bytes(pages + footer)
+    refused(run(uses.recordings, path.parents[1], "own"), "out of proportion")
+
+
+def varint(number: int, size: int = 0) -> bytes:
+    """A number as Thrift's compact protocol spells it, in at least so many bytes."""
+    number, out = number << 1, b""
+    while number > 127 or len(out) < size - 1:
+        out, number = out + bytes([number & 127 | 128]), number >> 7
+    return out + bytes([number])
 
 
 def test_only_what_is_used_is_read(table, run):

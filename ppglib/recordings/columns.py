@@ -8,6 +8,7 @@ import pandas as pd
 
 from ppglib.files import LARGEST_GB, InputError, largest
 from ppglib.recordings.archives import BUFFER, Member, in_proportion
+from ppglib.recordings.pages import unpacked
 
 CLOCKS = ("time", "start", "stop")
 LARGEST = 2e9  # bytes, of a table as text and of the columns that are read; see `files.largest`
@@ -142,7 +143,8 @@ def _parquet(member: Member, stream, known, texts) -> pd.DataFrame:
     meta, most = file.metadata, largest(LARGEST)
     groups = [meta.row_group(k) for k in range(meta.num_row_groups)]
     parts = [group.column(k) for group in groups for k in range(group.num_columns)]
-    size = sum(part.total_uncompressed_size for part in parts if part.path_in_schema in use)
+    used = [part for part in parts if part.path_in_schema in use]
+    size = sum(max(part.total_uncompressed_size, unpacked(stream, part)) for part in used)
     if (size := max(size, 8 * meta.num_rows * len(use))) > most:
         _too_large(member, f"{size / 1e9:.1f} GB when read")
     in_proportion(member.name, size, member.size(), FREE, TIMES)
