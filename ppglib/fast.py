@@ -74,8 +74,10 @@ class MeanOverTime(torch.autograd.Function):
 
 def device() -> torch.device:
     """Where to train: the GPU if there is one, where float32 is then float32 as on a CPU, and not TF32."""
-    torch.backends.cudnn.allow_tf32 = False
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if where.type == "cuda":  # PyTorch 2.9 warns of it, on a processor for nothing
+        torch.backends.cudnn.allow_tf32 = False
+    return where
 
 
 def precision_of(precision: str, where: torch.device) -> str:

@@ -444,7 +444,7 @@ def training_curves(curves: pd.DataFrame, label: str = "") -> Plot:
     """Training loss: index epoch, a column a network ("1 blocks, fold 0")."""
     fig, [ax] = kit.figure(1, 1, 8.5, 4.2)
     long = curves.rename_axis("epoch").reset_index().melt("epoch", var_name="network")
-    ticks = curves.index[:: 1 + len(curves) // 12]
+    ticks = curves.index[:: 1 + len(curves) // 12].astype(float)  # without networks they would be no numbers
     kit.lines(ax, long, "network", "epoch", "value", xlabel="Epoch", ylabel="Training loss (nats)", xticks=ticks)
     last = curves.tail(1).squeeze(axis=0).sort_values().iloc[[-1, 0]] if len(curves) else pd.Series(dtype=float)
     ends = " to ".join(f"{value:.2f} ({name})" for name, value in last.items())
