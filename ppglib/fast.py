@@ -74,10 +74,9 @@ class MeanOverTime(torch.autograd.Function):
 
 def device() -> torch.device:
     """Where to train: the GPU if there is one, where float32 is then float32 as on a CPU, and not TF32."""
-    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if where.type == "cuda":  # PyTorch 2.9 warns of it, on a processor for nothing
+    if cuda := torch.cuda.is_available():  # PyTorch 2.9 warns of it, on a processor for nothing
         torch.backends.cudnn.allow_tf32 = False
-    return where
+    return torch.device("cuda" if cuda else "cpu")
 
 
 def precision_of(precision: str, where: torch.device) -> str:

@@ -216,9 +216,8 @@ def outputs(network: ResNet1D, signal: np.ndarray, starts: np.ndarray, maps: boo
     """Logits (N, 180) float32 and, if asked for, feature maps (N, C, 1, L), in eval mode and float32."""
     network.eval()
     where, logits, feature_maps = next(network.parameters()).device, [], []
-    read = lambda chosen: torch.from_numpy(gather(signal, starts[chosen.numpy()]))[:, None]  # noqa: E731
-    if where.type == "cuda":
-        read = gatherer(signal, starts, where)
+    here = lambda chosen: torch.from_numpy(gather(signal, starts[chosen.numpy()]))[:, None]  # noqa: E731
+    read = gatherer(signal, starts, where) if where.type == "cuda" else here
     for chosen in torch.arange(len(starts), device=where).split(EVALUATION_BATCH[where.type]):
         feature_map = network.feature_map(read(chosen))
         logits.append(network.classify(feature_map).cpu().numpy())
