@@ -61,11 +61,10 @@ else
 	@echo "Nothing is deleted yet: make distclean CONFIRM=yes"; exit 1
 endif
 
-# What is imported is compiled then: all of it now would take longer than to copy it.
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
-	$(RUN) pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
+	$(RUN) pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --editable '.[dev]'
 	if git rev-parse --git-dir >/dev/null 2>&1; then git config filter.notebooks.clean '$(KEEP)'; fi
 	touch $@
