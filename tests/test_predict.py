@@ -126,6 +126,15 @@ def test_what_a_device_does_to_a_signal_changes_no_clean_window(rate, bpm, sign,
     assert np.median((found.hr - bpm)[kept].abs()) < 2
 
 
+@pytest.mark.xfail(strict=True, reason="a smooth wave at 75 to 85 BPM is taken for one twice as fast")
+def test_smooth_waves_are_found(best):
+    time = np.arange(20 * 50) / 50
+    for bpm in range(45, 200, 10):
+        beat = 2 * np.pi * bpm / 60 * time
+        found = ppg.heart_rate(np.sin(beat) + 0.3 * np.sin(2 * beat), 50, model=best)
+        assert np.median((found.hr - bpm).abs()) < 2
+
+
 def test_what_comes_later_changes_no_window(best):
     signal, n = pulse(37.4, seconds=30), int(np.ceil(20 * 37.4))
     whole = ppg.heart_rate(signal, 37.4, model=best)
