@@ -28,7 +28,7 @@ from ppglib.study.workers import AGAIN
 
 READING = ("02", "04", "05", "06", "08", "09", "10", "11", "12")  # need no recordings and train nothing
 OWN = ("02", "10", "11", "12")  # of these, do not read the results of the study
-MEASURING = ("07",)
+FIRST = ("03", "07")  # one writes the tables of the study, one measures this machine: others read both
 KINDS = {"str": str, "int": int, "float": float, "bool": {"True": True, "False": False}.__getitem__}
 
 
@@ -112,7 +112,7 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
 def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
     """Run every notebook with its parameters, `jobs` at a time; a bar in a terminal, elsewhere a line a notebook.
 
-    Those that measure this machine run alone, first: others read what they measured. An interrupt ends the kernels too."""
+    Those of FIRST run before the others, alone. An interrupt ends the kernels too."""
     (out / "notebooks").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler would write a line a call
     cells = sum(map(code_cells, plan)) + sum(map(bool, plan.values()))  # parameters are a cell of their own
@@ -127,7 +127,7 @@ def execute(plan: dict[Path, dict], out: Path, jobs: int = 1) -> None:
         if bar.disable:
             print(f"{path.stem}: {time.perf_counter() - begun:.0f} s", flush=True)
 
-    alone = [path for path in plan if path.name.startswith(MEASURING)]
+    alone = [path for path in plan if path.name.startswith(FIRST)]
     with bar:
         list(map(run, alone))
         with one_thread_each() if jobs > 1 else nullcontext(), ThreadPoolExecutor(jobs) as pool, kernels_end(pool):

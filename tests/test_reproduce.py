@@ -127,23 +127,25 @@ def test_kernels_talk_through_private_sockets(tmp_path, monkeypatch, capfd, temp
     assert {path.name for path in out.rglob("*")} == {"notebooks", "look.ipynb"}
 
 
-def test_two_notebooks_at_a_time_have_kernels_of_their_own_and_a_benchmark_runs_alone(tmp_path, monkeypatch):
+def test_two_notebooks_at_a_time_have_kernels_of_their_own_after_those_that_they_read(tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    look = "import os, time; began = time.time(); time.sleep(4); print(os.environ.get('OMP_NUM_THREADS'), began, time.time())"
+    look = "import os, time; began = time.time(); time.sleep({}); print(os.environ.get('OMP_NUM_THREADS'), began, time.time())"
     plan = {}
-    for name in ("07_first", "08_other", "09_third"):
+    for name, seconds in {"02_fourth": 1, "03_tables": 1, "07_first": 1, "08_other": 4, "09_third": 4}.items():
         path = tmp_path / f"{name}.ipynb"
-        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(look)]), path)
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(look.format(seconds))]), path)
         plan[path] = {}
     reproduce.execute(plan, tmp_path / "out", jobs=2)
     cells = {path.name: nbformat.read(tmp_path / "out/notebooks" / path.name, as_version=4).cells[0] for path in plan}
     told = {name: cell.outputs[0].text.split() for name, cell in cells.items()}
     threads = {name: words[0] for name, words in told.items()}
-    assert threads == {"07_first.ipynb": "None", "08_other.ipynb": "1", "09_third.ipynb": "1"}
+    first, others = ("03_tables.ipynb", "07_first.ipynb"), ("02_fourth.ipynb", "08_other.ipynb", "09_third.ipynb")
+    assert threads == dict.fromkeys(first, "None") | dict.fromkeys(others, "1")
     one, other = ([*map(float, told[name][1:])] for name in ("08_other.ipynb", "09_third.ipynb"))
     assert max(one[0], other[0]) < min(one[1], other[1])  # both at once
-    others = min(float(told[name][1]) for name in threads if name != "07_first.ipynb")
-    assert float(told["07_first.ipynb"][2]) < others and "OMP_NUM_THREADS" not in os.environ
+    begun = min(float(told[name][1]) for name in others)
+    assert max(float(told[name][2]) for name in first) < begun and "OMP_NUM_THREADS" not in os.environ
+    assert float(told[first[0]][2]) < float(told[first[1]][1])
 
 
 def test_without_such_sockets_kernels_are_left_as_they_are(monkeypatch):
