@@ -18,7 +18,7 @@ def unpacked(stream, part) -> int:
             if min(fields[2], fields[3]) < 0:
                 raise ValueError("a page of negative size")
             total, at = total + fields[2], at + fields[3]
-    except (IndexError, KeyError):
+    except (IndexError, KeyError, TypeError):  # a size may be missing, or no number
         raise ValueError("its pages are cut short") from None
     return total
 
