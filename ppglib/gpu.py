@@ -18,7 +18,7 @@ from ppglib.task import LENGTH
 
 WARM_UP = 1  # steps before the capture, in which libraries choose their kernels; undone afterwards
 AHEAD = 2  # steps that a thread sends ahead: one that waits for a place in a full queue keeps all others from sending
-os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")  # streams that do not wait for each other: 8 if not said before CUDA starts
+os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")  # streams side by side; CUDA's own is 8
 # PyTorch has 32 streams and deals them in turn, also those in use: two trainings on one would record each other.
 TOGETHER, FREE = 32, []
 # Held while something of the whole process is in use: torch's random numbers, or a capture.
@@ -27,7 +27,7 @@ ALONE = threading.RLock()
 
 @contextmanager
 def own_stream(where: torch.device):
-    """On a GPU, work of this thread goes to a stream of its own, one for both if nested, and overlaps that of others."""
+    """On a GPU, work of this thread goes to a stream of its own, one if nested, and overlaps that of others."""
     if where.type == "cpu" or torch.cuda.current_stream() != torch.cuda.default_stream():
         yield
         return

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from formats.body import add_spc_test
 
+from ppglib.results import bootstrap
 from ppglib.simulate import open_formats
 from ppglib.study import engine, studies
 from ppglib.study.prepare import study_windows
@@ -70,3 +71,11 @@ def undisturbed(study, windows, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
     engine.sweep(study, windows, folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def few_draws():
+    """Enough draws for effects that are put in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "DRAWS", 1000)
+        yield

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ppglib import models
 from ppglib.bench import costs, gpu_training, inference, memory, predicting, training
 from ppglib.files import InputError, resolve
-from ppglib.resnet1d import SIZES, Design, ResNet1D, live_parameters, macs, paper_parameters
+from ppglib.resnet1d import SIZES, ResNet1D, live_parameters, macs, paper_parameters
 from ppglib.study import studies
 
 PAPER = pd.read_csv(resolve("data/paper/table3_compute.csv")).assign(device="paper")

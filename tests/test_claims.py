@@ -13,7 +13,7 @@ from scipy import stats
 from ppglib import scaling
 from ppglib.bench import costs
 from ppglib.files import ROOT, InputError
-from ppglib.results import bootstrap, claims, evidence, tables
+from ppglib.results import claims, evidence, tables
 from ppglib.results.outcome import (
     CANNOT,
     CONTROL,
@@ -32,12 +32,7 @@ PAPER = tables.load_paper(ROOT / "data/paper")
 BLOCKS = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_draws():
-    """Enough for effects that are put in."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bootstrap, "DRAWS", 1000)
-        yield
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 
 def verdicts(folder, measured=None, recipe="public", **truths):

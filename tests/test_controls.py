@@ -8,12 +8,7 @@ from fake_results import LAW, OFFSETS, make, truth
 from ppglib.results import bootstrap, controls, evidence, tables
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_draws():
-    """Enough for effects that are put in."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bootstrap, "DRAWS", 1000)
-        yield
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 
 def test_shared_people_are_compared_over_those_whom_both_splits_test(tmp_path):

@@ -15,12 +15,12 @@ from types import SimpleNamespace
 import pytest
 import tiny_study
 from distributed import Client
-from test_sweep import runs_csv, wait_for_records
+from test_sweep import KINDS, runs_csv, wait_for_records
 
 from ppglib.files import ROOT, InputError
 from ppglib.study import cluster, engine
 
-STUDY, MOMENTS = tiny_study.text(strategies=["scratch", "soft", "soft_oof", "feature", "dense_soft"], seeds=2), 20
+STUDY, MOMENTS = tiny_study.text(strategies=KINDS, seeds=2), 20
 
 
 class Cluster:

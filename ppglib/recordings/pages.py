@@ -3,7 +3,8 @@
 Its footer may say less, and Arrow unpacks a page as a whole. A page begins with a header in Thrift's compact protocol,
 whose second and third field are its size unpacked and packed."""
 
-KINDS = {"true": 1, "false": 2, "byte": 3, "whole": (4, 5, 6), "double": 7, "bytes": 8, "struct": 12}
+WHOLE, BYTES, STRUCT = (4, 5, 6), 8, 12  # kinds of a field
+FIXED = {1: 0, 2: 0, 3: 1, 7: 8}  # bytes of a true, a false, a byte, a double
 DEEPEST = 4  # structs in structs that a header has
 
 
@@ -37,17 +38,16 @@ def _struct(data: bytes, at: int, depth: int = 0) -> tuple[dict, int]:
 
 
 def _value(data: bytes, at: int, kind: int, depth: int):
-    if kind in KINDS["whole"]:
+    if kind in WHOLE:
         return _whole(data, at)
-    if kind == KINDS["bytes"]:
+    if kind == BYTES:
         size, at = _varint(data, at)
         return None, at + size
-    if kind == KINDS["struct"] and depth < DEEPEST:
+    if kind == STRUCT and depth < DEEPEST:
         return _struct(data, at, depth + 1)
-    size = {KINDS["true"]: 0, KINDS["false"]: 0, KINDS["byte"]: 1, KINDS["double"]: 8}
-    if kind not in size:
+    if kind not in FIXED:
         raise ValueError("a page with a header of another kind")
-    return None, at + size[kind]
+    return None, at + FIXED[kind]
 
 
 def _whole(data: bytes, at: int) -> tuple[int, int]:

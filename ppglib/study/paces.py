@@ -1,9 +1,9 @@
 """Training windows at heart rates that the open sets hold few of: changed recordings of exercise, and simulated pulses.
 
 A network that has seen few pulses below 80 BPM takes a slower one for one twice as fast. People recorded at
-rest would be better; but a recording that lasts longer has a slower pulse, motion and noise, and labels all the same.
-And one that has seen motion alone can be lost where there is none: so it is shown clean pulses of many forms too. None of
-the numbers below was tuned."""
+rest would be better; but a recording that lasts longer has a slower pulse, motion and noise, and labels as well.
+And one that has seen motion alone can be lost where there is none: so it is shown clean pulses of many forms too. None
+of the numbers below was tuned."""
 
 from dataclasses import replace
 

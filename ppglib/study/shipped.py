@@ -2,8 +2,8 @@
 
 The open sets hold three sensors, so every recording is also learned upside down; they hold few slow pulses, and none
 without motion, so some of these are learned beside them (`ppglib.study.paces`); and windows are filtered one by one, as
-a device must. What a file says of errors is of networks that were trained so on two folds and tested on the recordings as
-they are and upside down; the file's own network was then trained on all people."""
+a device must. What a file says of errors is of networks that were trained so on two folds and tested on the recordings
+as they are and upside down; the file's own network was then trained on all people."""
 
 import logging
 from collections.abc import Iterable
