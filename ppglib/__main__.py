@@ -109,7 +109,7 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     place.add_argument("--data", type=Path, help="folder that holds one folder per dataset")
     place.add_argument("--out", type=Path, help="folder to write to (out/STUDY)")
     study = argparse.ArgumentParser(add_help=False, parents=[place])
-    jobs = "processes of one thread each (as many as cores); on a GPU, networks trained side by side"
+    jobs = "processes of one thread each (as many as cores); on a GPU, groups of networks side by side"
     study.add_argument("--jobs", type=int, help=jobs)
     study.add_argument("--dask", metavar="tcp://HOST:PORT", help="Dask scheduler; its workers see --out")
 

@@ -1,22 +1,26 @@
-"""Training on a GPU: all windows lie there, a step is one CUDA graph, and several networks share the device.
+"""Training on a GPU: all windows lie there, a step is one CUDA graph, and networks of one design are trained as one.
 
 These networks are so small that a GPU waits for its launches: hundreds a step, a few microseconds of work each.
-A graph is one launch; and networks that are trained in threads of one process run side by side, each on a stream
-of its own. Unlike one network of grouped convolutions these may differ in size, design and strategy."""
+A graph is one launch; with convolutions in groups a kernel does the work of all networks; and what is trained in
+threads of one process runs side by side, each on a stream of its own."""
 
+import copy
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from ppglib.fast import Dropout
+from ppglib.fast import Dropout, MeanOverTime
+from ppglib.resnet1d import Block, ResNet1D
 from ppglib.task import LENGTH
 
 WARM_UP = 1  # steps before the capture, in which libraries choose their kernels; undone afterwards
+WIDE = 128  # inputs of a convolution from which a product a network is faster than cuDNN's groups
 AHEAD = 2  # steps that a thread sends ahead: one that waits for a place in a full queue keeps all others from sending
 os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")  # streams side by side; CUDA's own is 8
 # PyTorch has 32 streams and deals them in turn, also those in use: two trainings on one would record each other.
@@ -72,29 +76,94 @@ def own_dropout(network, random: torch.Generator | None):
             layer.generator = None
 
 
+class Together(nn.Module):
+    """Networks of one design as one, which computes exactly what they do: every layer is all of theirs, side by side.
+
+    networks: what it starts from; `part` gives their weights back."""
+
+    def __init__(self, networks: Sequence[ResNet1D]):
+        super().__init__()
+        self.networks, self.trunk = len(networks), copy.deepcopy(networks[0])
+        self.blocks = self.trunk.blocks
+        others = [dict(network.named_modules()) for network in networks]
+        for name, module in self.trunk.named_modules():
+            for key, tensor in [*module._parameters.items(), *module._buffers.items()]:
+                if tensor is not None and tensor.ndim:  # a batch norm's count is the same in all
+                    tensor.data = torch.cat([getattr(other[name], key).data for other in others])
+            if isinstance(module, Block):
+                module.networks = self.networks
+            if isinstance(module, nn.Conv2d):
+                module.__class__, module.groups = Convolutions, self.networks
+
+    def feature_map(self, x: Tensor) -> Tensor:
+        """(G, N, 1, 200) -> (G, N, C, 1, L), of each network its own windows."""
+        return self.trunk.features(x[:, :, 0].movedim(0, 1)).unflatten(1, (self.networks, -1)).movedim(1, 0)
+
+    def classify(self, feature_map: Tensor) -> Tensor:
+        """(G, N, C, 1, L) -> logits (G, N, 180)."""
+        means = MeanOverTime.apply(feature_map.movedim(0, 1).flatten(1, 2)).unflatten(1, (self.networks, -1))
+        head = self.trunk.head
+        weight, bias = (t.unflatten(0, (self.networks, -1)) for t in (head.weight, head.bias))
+        return torch.baddbmm(bias[:, None], means.movedim(1, 0), weight.mT)
+
+    @torch.no_grad()
+    def part(self, i: int, network: ResNet1D) -> None:
+        """Give `network` the weights of the i-th."""
+        for own, all_of_them in zip(network.state_dict().values(), self.trunk.state_dict().values()):
+            own.copy_(all_of_them.chunk(self.networks)[i] if own.ndim else all_of_them)
+
+
+class Convolutions(nn.Conv2d):
+    """The same layer of several networks, in groups; as other products where a GPU is slow at groups (`bench`)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        inputs = self.weight.shape[1]
+        if not x.is_cuda or 1 < inputs < WIDE:
+            return super().forward(x)
+        return (as_one if inputs == 1 else as_products)(x, self)
+
+
+def as_one(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """(N, G, 1, L) -> (N, G * O, 1, L'): one convolution of all inputs, with zeros between networks."""
+    own = torch.eye(layer.groups, device=x.device).repeat_interleave(len(layer.weight) // layer.groups, 0)
+    weight = own[:, :, None, None] * layer.weight
+    return F.conv2d(x, weight, layer.bias, layer.stride, layer.padding, layer.dilation)
+
+
+def as_products(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """(N, G * C, 1, L) -> (N, G * O, 1, L'): a matrix product a network, of all that a kernel sees at each moment."""
+    groups, (kernel, step, distance) = layer.groups, (layer.kernel_size[1], layer.stride[1], layer.dilation[1])
+    x = F.pad(x[:, :, 0].unflatten(1, (groups, -1)).permute(1, 0, 3, 2), (0, 0, *2 * layer.padding[1:]))
+    last = x.shape[2] - distance * (kernel - 1)
+    taps = torch.cat([x[:, :, k * distance : k * distance + last : step] for k in range(kernel)], -1)
+    weight = layer.weight[:, :, 0].unflatten(0, (groups, -1)).permute(0, 3, 2, 1).flatten(1, 2)
+    bias = layer.bias.unflatten(0, (groups, 1, -1))
+    found = torch.baddbmm(bias, taps.flatten(1, 2), weight).unflatten(1, taps.shape[1:3])
+    return found.permute(1, 0, 3, 2).flatten(1, 2)[:, :, None].contiguous(memory_format=torch.channels_last)
+
+
 def gatherer(signal: np.ndarray, start: np.ndarray, where: torch.device) -> Callable[[Tensor], Tensor]:
-    """`windows.gather` on the device: positions (N,) in `start` -> z-scored windows (N, 1, 200), float32."""
+    """`windows.gather` on the device: positions (G, N) in `start` -> z-scored windows (G, N, 1, 200), float32."""
     signal, start = (torch.tensor(a, device=where) for a in (signal, start))
     inside = torch.arange(LENGTH, device=where)
 
     def gather(chosen: Tensor) -> Tensor:
-        x = signal[start[chosen][:, None] + inside].float()
-        x = x - x.mean(1, keepdim=True)
-        return (x / x.std(1, correction=0, keepdim=True))[:, None]
+        x = signal[start[chosen][..., None] + inside].float()
+        x = x - x.mean(-1, keepdim=True)
+        return (x / x.std(-1, correction=0, keepdim=True))[..., None, :]
 
     return gather
 
 
 def recorded(step: Callable, network, signal, start, optimizer, rates: list[float], random) -> Callable:
-    """As `training.plain`: an epoch as a function (order, ramp) -> sum of losses, replays of one graph.
+    """As `training.plain`: an epoch as a function (order, ramps) -> sums of losses, replays of one graph.
 
     The graph reads order, rate and ramp from tensors, which each epoch fills. random: what dropout draws from."""
     where = next(network.parameters()).device
     gather, rates = gatherer(signal, start, where), torch.tensor(rates, device=where)
-    done = torch.zeros(1, dtype=torch.int64, device=where)
-    total, ramp, rate = torch.zeros(3, device=where).unbind()
+    done, rate = torch.zeros(1, dtype=torch.int64, device=where), torch.zeros((), device=where)
     optimizer.param_groups[0]["lr"] = rate
-    order, graph = None, None
+    order, ramp, total, graph = None, None, None, None
     marks = [torch.cuda.Event(blocking=True) for _ in range(AHEAD)]
 
     def one() -> None:
@@ -123,11 +192,13 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
             made.capture_end()
         return made
 
-    def epoch(given: np.ndarray, ramp_now: float) -> float:
-        nonlocal order, graph
-        order = torch.zeros(given.shape, dtype=torch.int64, device=where) if order is None else order
+    def epoch(given: np.ndarray, ramps: list[float]) -> list[float]:
+        nonlocal order, ramp, total, graph
+        if graph is None:
+            order = torch.zeros(given.shape, dtype=torch.int64, device=where)
+            ramp, total = torch.zeros(2, len(ramps), device=where)
         order.copy_(torch.from_numpy(given))
-        ramp.fill_(ramp_now)
+        ramp.copy_(torch.tensor(ramps))
         graph = graph or capture()
         total.zero_()
         for i in range(len(given)):
@@ -135,6 +206,6 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
             done_with.synchronize()
             graph.replay()
             done_with.record()
-        return float(total)
+        return total.tolist()
 
     return epoch

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ppglib.beyond import cdf, dist, wasserstein, window_dkd  # noqa: F401 - also reached from here
+from ppglib.beyond import cdf, dist, divergence, wasserstein, window_dkd  # noqa: F401 - also reached from here
 from ppglib.fast import exact
 from ppglib.task import BINS, CENTRES
 
@@ -25,7 +25,7 @@ def soft_kd(student_logits: Tensor, teacher_logits: Tensor, temperature: float) 
     """T^2 * KL(p_T || p_S), summed over bins (Hinton, Vinyals & Dean 2015)."""
     student = F.log_softmax(exact(student_logits) / temperature, dim=1)
     teacher = F.log_softmax(exact(teacher_logits) / temperature, dim=1)
-    return temperature**2 * _kl(teacher, student)
+    return temperature**2 * divergence(teacher, student)
 
 
 def dkd(student_logits: Tensor, teacher_logits: Tensor, target: Tensor, temperature, alpha, beta) -> Tensor:
@@ -35,7 +35,7 @@ def dkd(student_logits: Tensor, teacher_logits: Tensor, target: Tensor, temperat
     the softmax over the other bins, so that KL = TCKD + (1 - p_y of the teacher) * NCKD."""
     student, student_others = _decouple(exact(student_logits) / temperature, target)
     teacher, teacher_others = _decouple(exact(teacher_logits) / temperature, target)
-    return temperature**2 * (alpha * _kl(teacher, student) + beta * _kl(teacher_others, student_others))
+    return temperature**2 * (alpha * divergence(teacher, student) + beta * divergence(teacher_others, student_others))
 
 
 def feature_kd(student_map: Tensor, teacher_map: Tensor, regressor) -> Tensor:
@@ -61,10 +61,6 @@ def gaussian(student_logits: Tensor, hr: Tensor, sigma: float) -> Tensor:
 def true_probability(logits: Tensor, target: Tensor) -> Tensor:
     """(N,) probability of the true bin: it decides how far DKD differs from beta times soft_kd."""
     return F.softmax(exact(logits), dim=1).gather(1, target[:, None])[:, 0]
-
-
-def _kl(log_p: Tensor, log_q: Tensor) -> Tensor:
-    return F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
 
 
 def _decouple(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -133,6 +133,7 @@ class Block(nn.Module):
         shapes = list(zip(design.kernels, design.dilations))
         self.stride = design.strides[i + 1]
         self.widen = outputs - inputs
+        self.networks = 1  # whose channels lie side by side, see `ppglib.gpu.Together`
         # The first block takes the stem's output as it is: the stem ends in BN-ReLU already.
         self.enter = nn.Sequential(*([nn.BatchNorm2d(inputs), nn.ReLU(), Dropout(dropout)] if i else []))
         self.conv1 = conv(inputs, outputs, *shapes[2 * i + 1], self.stride)
@@ -145,8 +146,9 @@ class Block(nn.Module):
             x = F.max_pool2d(x, (1, self.stride), ceil_mode=True)
         if not self.widen:
             return out + x
-        before = self.widen // 2  # zero channels on both sides of the shortcut
-        return out + F.pad(x, (0, 0, 0, 0, before, self.widen - before))
+        before = self.widen // 2  # zero channels on both sides of the shortcut, in each network
+        x = x.movedim(1, 3).unflatten(3, (self.networks, -1))
+        return out + F.pad(x, (before, self.widen - before)).flatten(3).movedim(3, 1)
 
 
 class ResNet1D(nn.Module):
@@ -172,8 +174,13 @@ class ResNet1D(nn.Module):
         """(N, 1, 200) -> (N, C, 1, L): what the head averages over time."""
         if x.ndim != 3 or x.shape[1:] != (1, LENGTH):
             raise ValueError(f"expected windows of shape (N, 1, {LENGTH}), got {tuple(x.shape)}")
+        return self.features(x)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, G, 200), the windows of G networks whose channels lie side by side -> (N, G * C, 1, L)."""
         n, pieces = len(x), self.design.pieces
-        x = x.reshape(n * pieces, 1, 1, -1).contiguous(memory_format=torch.channels_last)
+        x = x.unflatten(2, (pieces, -1)).movedim(2, 1).flatten(0, 1)[:, :, None]
+        x = x.contiguous(memory_format=torch.channels_last)
         x = self.exit(self.blocks(self.stem(x)))
         return x if pieces == 1 else x.unflatten(0, (n, pieces)).movedim(1, 3).flatten(3)
 

@@ -2,24 +2,45 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import astuple, dataclass, field, fields
 from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from ppglib.beyond import OFFSETS, dense
 from ppglib.fast import Adam, autocast, device
 from ppglib.files import InputError
-from ppglib.gpu import gatherer, number_of, own_dropout, own_random, own_stream, recorded
+from ppglib.gpu import Together, gatherer, number_of, own_dropout, own_random, own_stream, recorded
 from ppglib.resnet1d import ResNet1D
 from ppglib.strategies import STRATEGIES, TRAINING, Batch, Constants, check
 from ppglib.task import to_bin
 from ppglib.windows import Windows, gather
 
 EVALUATION_BATCH = {"cpu": 512, "cuda": 2048}
+
+
+@dataclass
+class Member:
+    """A network to be trained beside others of its design, by a strategy, teacher and order of windows of its own.
+
+    said: what the teacher predicts for the rows, see `teach`. seed, progress: as of `train`."""
+
+    network: ResNet1D
+    strategy: str
+    constants: Constants
+    said: dict[str, np.ndarray] = field(default_factory=dict)
+    seed: int | Sequence[int] = 0
+    progress: Callable[[float], None] = lambda mean: None
+
+    @property
+    def loss(self) -> tuple:
+        """What members have in common whose losses are computed as one."""
+        return self.strategy, astuple(self.constants), sorted((k, np.shape(v)) for k, v in self.said.items())
 
 
 def train(
@@ -41,65 +62,82 @@ def train(
     a bar in a terminal. constants: those of `Constants` that training or the strategy depends on, such as epochs, rate
     or alpha. On the GPU if there is one.
     Raises InputError for an unknown strategy or constant, too few windows, a missing teacher, a loss that diverges."""
-    c, where = constants_of(strategy, constants), device()
+    c = constants_of(strategy, constants)
     rows = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
     if teacher is not None and not STRATEGIES[strategy].teacher:
         raise InputError(f"{strategy} takes no teacher: name a strategy that does, or leave it out.")
+    said = teach(teacher, windows, rows, strategy) if isinstance(teacher, nn.Module) else teacher or {}
+    quiet = progress is not None or not sys.stderr.isatty()
+    with tqdm(total=epochs_of(strategy, c), desc=strategy, unit="epoch", disable=quiet, leave=False) as bar:
+        member = Member(network, strategy, c, said, seed, progress or (lambda mean: bar.update()))
+        train_together([member], windows, rows)
+    return network
+
+
+def train_together(members: Sequence[Member], windows: Windows, rows: np.ndarray) -> None:
+    """Train networks of one design as one, on the same rows and for as many epochs; each as if it were alone.
+
+    They share the constants of all strategies and whether these are dense. Dropout alone is drawn otherwise."""
+    members, where = sorted(members, key=lambda member: member.loss), device()
+    strategy, c = members[0].strategy, members[0].constants
     if len(rows) < c.batch:
         few = f"There are {len(rows)} training windows, fewer than one batch of {c.batch}"
         raise InputError(f"{few}: add recordings or choose a smaller batch.")
-    network.to(where)
+    networks = [member.network.to(where) for member in members]
     start, hr, offsets = samples(windows, rows, strategy)
-    said = teach(teacher, windows, rows, strategy) if isinstance(teacher, nn.Module) else teacher or {}
-    with own_random(where, seed):
-        loss, extra = make_loss(network, strategy, c, hr, said)
+    loss, extra = make_loss(members, hr)
     steps = len(rows) // c.batch  # the last, incomplete batch is left out; the order changes each epoch
-    epochs = epochs_of(strategy, c)
-    order, draws = (np.random.default_rng([*np.atleast_1d(seed), *more]) for more in ([], [1]))
-    quiet = progress is not None or not sys.stderr.isatty()
-    random = torch.Generator(where).manual_seed(number_of(seed)) if where.type == "cuda" else None
-    with own_stream(where), own_dropout(network, random):
-        optimizer, rates = make_optimizer(c, [*network.parameters(), *extra], epochs * steps)
+    epochs, size = epochs_of(strategy, c), (len(rows) // c.batch, c.batch)
+    randoms = [[np.random.default_rng([*np.atleast_1d(m.seed), *more]) for more in ([], [1])] for m in members]
+    random = torch.Generator(where).manual_seed(number_of(members[0].seed)) if where.type == "cuda" else None
+    whole = Together(networks) if len(networks) > 1 else networks[0]
+    with own_stream(where), own_dropout(whole, random):
+        optimizer, rates = make_optimizer(c, [*whole.parameters(), *extra], epochs * steps)
 
-        def step(x: Tensor, chosen: Tensor, ramp) -> Tensor:
+        def step(x: Tensor, chosen: Tensor, ramps) -> Tensor:
             if c.dense_noise:
                 x = x + c.dense_noise * torch.randn(x.shape, generator=random, device=where)
             with autocast(c.precision, where):
-                value = loss(x, chosen, ramp)
+                feature_map = whole.feature_map(x if len(networks) > 1 else x[0])
+                outputs = whole.classify(feature_map), feature_map
+                values = loss(*(outputs if len(networks) > 1 else (o[None] for o in outputs)), chosen, ramps)
             optimizer.zero_grad(set_to_none=True)
-            value.backward()
+            values.sum().backward()
             optimizer.step()
-            return value.detach()
+            return values.detach()
 
-        run = LOOPS[where.type](step, network, windows.signal, start, optimizer, rates, random)
-        for epoch in tqdm(range(1, epochs + 1), strategy, unit="epoch", disable=quiet, leave=False):
-            network.train()
-            chosen = order.permutation(len(rows))[: steps * c.batch].reshape(steps, c.batch)
+        run = LOOPS[where.type](step, whole, windows.signal, start, optimizer, rates, random)
+        for epoch in range(1, epochs + 1):
+            whole.train()
+            chosen = np.stack([order.permutation(len(rows))[: steps * c.batch].reshape(size) for order, _ in randoms], 1)
             if offsets > 1:
-                chosen = chosen * offsets + draws.integers(offsets, size=chosen.shape)
-            mean = run(chosen, ramp_of(strategy, c, epoch)) / steps
-            if progress is not None:
-                progress(mean)
-            if not np.isfinite(mean):
-                what = f"Training {strategy} with {len(network.blocks)} blocks diverged in epoch {epoch}"
-                raise InputError(f"{what} (loss {mean}): choose a lower rate than {c.rate}.")
-    return network.eval()
+                drawn = np.stack([draws.integers(offsets, size=size) for _, draws in randoms], 1)
+                chosen = chosen * offsets + drawn
+            for member, total in zip(members, run(chosen, [ramp_of(m.strategy, m.constants, epoch) for m in members])):
+                member.progress(total / steps)
+                if not np.isfinite(total):
+                    what = f"Training {member.strategy} with {len(whole.blocks)} blocks diverged in epoch {epoch}"
+                    raise InputError(f"{what} (loss {total / steps}): choose a lower rate than {c.rate}.")
+    for i, network in enumerate(networks):
+        if whole is not network:
+            whole.part(i, network)
+        network.eval()
 
 
 def plain(step: Callable, network, signal, start, optimizer, rates: list[float], random) -> Callable:
-    """An epoch as a function (order, ramp) -> sum of losses: one step after the other.
+    """An epoch as a function (order, ramps) -> sums of losses of G networks: one step after the other.
 
-    step: (windows (N, 1, 200), positions (N,) in `start`, ramp) -> loss. order: (steps, N) such positions.
-    rates: of all steps of all epochs."""
+    step: (windows (G, N, 1, 200), positions (G, N) in `start`, ramps) -> losses (G,). order: (steps, G, N) such
+    positions. rates: of all steps of all epochs."""
     where, rates = next(network.parameters()).device, iter(rates)
 
-    def epoch(order: np.ndarray, ramp: float) -> float:
-        total = torch.zeros((), device=where)
+    def epoch(order: np.ndarray, ramps: list[float]) -> list[float]:
+        total = torch.zeros(len(ramps), device=where)
         for chosen, rate in zip(order, rates):
             optimizer.param_groups[0]["lr"] = rate
-            x = torch.from_numpy(gather(signal, start[chosen]))[:, None].to(where)
-            total += step(x, torch.from_numpy(chosen).to(where), ramp)
-        return float(total)
+            x = torch.from_numpy(gather(signal, start[chosen].ravel()).reshape(*chosen.shape, 1, -1)).to(where)
+            total += step(x, torch.from_numpy(chosen).to(where), ramps)
+        return total.tolist()
 
     return epoch
 
@@ -132,34 +170,66 @@ def samples(windows: Windows, rows: np.ndarray, strategy: str) -> tuple[np.ndarr
     return table.start.to_numpy(), table.hr.to_numpy(), 1
 
 
-def make_loss(network, strategy: str, c: Constants, hr: np.ndarray, said: dict) -> tuple[Callable, list]:
-    """The strategy's total as a function (x, positions in `hr`, ramp) -> loss, and its extra parameters.
+def make_loss(members: Sequence[Member], hr: np.ndarray) -> tuple[Callable, list]:
+    """The totals of G members, a function (logits, maps, positions in `hr`, ramps) -> (G,), and their extra parameters.
 
-    hr: (n,) BPM of every sample. said: what the teacher predicts, arrays of n rows. ramp: see `ramp_of`."""
-    row, where = STRATEGIES[strategy], next(network.parameters()).device
-    if missing := {"": set(), "map": {"logits", "map"}}.get(row.teacher, {"logits"}) - set(said):
+    hr: (n,) BPM of every sample. Alike members are neighbours and computed as one. Ramps: see `ramp_of`."""
+    parts, extra = [], []
+    for _, alike in groupby(members, key=lambda member: member.loss):
+        part, more = alike_loss(list(alike), hr)
+        parts.append(part)
+        extra += more
+
+    def losses(*given) -> Tensor:
+        found, first = [], 0
+        for part, count in parts:
+            found.append(part(*(value[first : first + count] for value in given)))
+            first += count
+        return torch.cat(found)
+
+    return losses, extra
+
+
+def alike_loss(members: list[Member], hr: np.ndarray) -> tuple[tuple[Callable, int], list]:
+    """As `make_loss` for members with one `Member.loss`, with their number."""
+    strategy, c, where = members[0].strategy, members[0].constants, next(members[0].network.parameters()).device
+    row, count = STRATEGIES[strategy], len(members)
+    if missing := {"": set(), "map": {"logits", "map"}}.get(row.teacher, {"logits"}) - set(members[0].said):
         raise InputError(f"{strategy} needs a teacher's {' and '.join(sorted(missing))}: give it a teacher.")
-    for name, values in said.items():
+    for name, values in members[0].said.items():
         if len(values) != len(hr):
             found = f"The teacher's {name} have {len(values)} rows for {len(hr)} samples"
             raise InputError(f"{found}: make them with `teach`, for the same rows and strategy.")
     truth = torch.from_numpy(to_bin(hr)).to(where), torch.from_numpy(hr.astype(np.float32)).to(where)
-    said = {name: torch.as_tensor(values).to(where) for name, values in said.items()}
-    regressor = None
+    said = {name: together([torch.as_tensor(m.said[name]).to(where) for m in members]) for name in members[0].said}
+    regressors = []
     if row.teacher == "map":
-        regressor = nn.Conv2d(network.head.in_features, said["map"].shape[1], 1).to(where)
+        for member in members:
+            with own_random(where, member.seed):
+                made = nn.Conv2d(member.network.head.in_features, said["map"].shape[2], 1).to(where)
+            regressors.append(made)
+    weights = [nn.Parameter(together(list(each))) for each in zip(*(r.parameters() for r in regressors))]
+    own = torch.arange(count, device=where)[:, None]
 
-    def of_teacher(name: str, chosen: Tensor) -> Tensor | None:
-        return said[name][chosen].float() if name in said else None
+    def one(logits, feature_map, target, bpm, taught, ramp, *weights) -> Tensor:
+        regressor = (lambda maps: F.conv2d(maps, *weights)) if weights else None
+        taught = taught.get("logits"), taught.get("map")
+        return row.loss(Batch(logits, feature_map, target, bpm, *taught, regressor, ramp), c)
 
-    def loss(x: Tensor, chosen: Tensor, ramp) -> Tensor:
-        feature_map = network.feature_map(x)
-        outputs = network.classify(feature_map), feature_map
-        known = (values[chosen] for values in truth)
-        taught = of_teacher("logits", chosen), of_teacher("map", chosen)
-        return row.loss(Batch(*outputs, *known, *taught, regressor, ramp), c)
+    def losses(logits, maps, chosen, ramps) -> Tensor:
+        taught = {name: values[own, chosen].float() for name, values in said.items()}
+        given = logits, maps, *(values[chosen] for values in truth), taught
+        if count == 1:
+            given = logits[0], maps[0], *(values[chosen[0]] for values in truth), {k: v[0] for k, v in taught.items()}
+            return one(*given, ramps[0], *(w[0] for w in weights))[None]
+        return torch.vmap(one)(*given, torch.as_tensor(ramps, dtype=torch.float32, device=where), *weights)
 
-    return loss, [] if regressor is None else list(regressor.parameters())
+    return (losses, count), weights
+
+
+def together(tensors: list[Tensor]) -> Tensor:
+    """Tensors along a new first axis; one alone is not copied."""
+    return torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]
 
 
 def ramp_of(strategy: str, c: Constants, epoch: int) -> float:

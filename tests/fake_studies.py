@@ -38,8 +38,12 @@ def noise(people: dict[str, int]) -> windows.Windows:
     return windows.build(made)
 
 
-def predicted(run, given: windows.Windows, taught) -> tuple[None, dict]:
-    """In the place of `engine.train_run`: a record as if the network had found each heart rate up to some error."""
+def predicted(runs, given: windows.Windows, taught):
+    """In the place of `engine.train_runs`: records as if the networks had found each heart rate up to some error."""
+    yield from ((None, record_of(run, given)) for run in runs)
+
+
+def record_of(run, given: windows.Windows) -> dict:
     rows, test = engine.split(given, run.fold, run.split)
     rng = np.random.default_rng([run.seed, run.fold, run.student, run.teacher, *run.strategy.encode()])
     table = given.table.iloc[test]
@@ -51,14 +55,14 @@ def predicted(run, given: windows.Windows, taught) -> tuple[None, dict]:
         "steps": 1, "seconds": 0.1, "precision": "float32", "simulated": False, "device": "none", "torch": "none",
         "permuted": [],
     }  # fmt: skip
-    return None, metrics.measure(said / said.sum(1, keepdims=True), table) | about
+    return metrics.measure(said / said.sum(1, keepdims=True), table) | about
 
 
 def without_training(monkeypatch, people: dict[str, int]) -> None:
     """Every study is of `noise`, learns as `predicted`, has few draws, and its figures are drawn but not written."""
     given = noise(people)
     monkeypatch.setattr(prepare, "study_windows", lambda *_: given)
-    for name, value in {"train_run": predicted, "save_network": lambda *_: None, "outputs": lambda *_: None}.items():
+    for name, value in {"train_runs": predicted, "save_network": lambda *_: None, "outputs": lambda *_: None}.items():
         monkeypatch.setattr(engine, name, value)
     monkeypatch.setattr(engine, "to_do", lambda every, digest, folder: every)
     monkeypatch.setattr(bootstrap, "DRAWS", 40)

@@ -15,7 +15,6 @@ from ppglib.bench.training import noise_windows
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.strategies import STRATEGIES
 from ppglib.study import grid, studies
-from ppglib.training import train
 from ppglib.windows import gather
 
 N, BATCH = 512, 64
@@ -72,7 +71,8 @@ def test_a_plan_is_networks_times_epochs_times_windows():
     assert row["hours"] == pytest.approx(sum(sizes) * 0.8 * 10 * 1800 / 3600)  # blocks seconds a window
 
 
-def trained(windows, strategy, seed=0, dropout=0.0, blocks=2, **constants):
+def member(windows, strategy, seed=0, dropout=0.0, design=Design(2), **constants):
+    """A network whose teacher says anything, and a list that gets its losses."""
     teacher = {"": None, "map": {"logits", "map"}}.get(STRATEGIES[strategy].teacher, {"logits"})
     rng, rows = np.random.default_rng(7), np.arange(N)
     n = len(training.samples(windows, rows, strategy)[0])
@@ -81,10 +81,16 @@ def trained(windows, strategy, seed=0, dropout=0.0, blocks=2, **constants):
     given = {"epochs": 3, "batch": BATCH, "rate": 1e-3, "schedule": "one-cycle", "precision": "float32"} | constants
     with gpu.ALONE:
         torch.manual_seed(seed)
-        network = ResNet1D(blocks, dropout)
+        network = ResNet1D(**vars(design), dropout=dropout)
     curve = []
-    train(network, windows, rows, strategy, said, seed=seed, progress=curve.append, **given)
-    return curve, network.cpu()
+    return training.Member(network, strategy, training.constants_of(strategy, given), said or {}, seed, curve.append), curve
+
+
+def trained(windows, *what, **constants):
+    """Losses and network of a member that is trained alone."""
+    alone, curve = member(windows, *what, **constants)
+    training.train_together([alone], windows, np.arange(N))
+    return curve, alone.network.cpu()
 
 
 @pytest.fixture
@@ -98,12 +104,12 @@ def stepwise(step, network, signal, start, optimizer, rates, random):
     """As `training.plain`, on the windows of `recorded`: so small networks make much of a last bit."""
     gather, left = gpu.gatherer(signal, start, torch.device("cuda")), iter(rates)
 
-    def epoch(order, ramp):
-        total = 0.0
+    def epoch(order, ramps):
+        total = torch.zeros(len(ramps), device="cuda")
         for chosen in torch.from_numpy(order).cuda():
             optimizer.param_groups[0]["lr"] = next(left)
-            total += float(step(gather(chosen), chosen, ramp))
-        return total
+            total += step(gather(chosen), chosen, torch.tensor(ramps, device="cuda"))
+        return total.tolist()
 
     return epoch
 
@@ -128,13 +134,96 @@ def test_a_recorded_step_is_the_step(strategy, windows, exactly, monkeypatch):
 @ON_GPU
 def test_networks_beside_each_other_are_what_they_are_alone(windows, exactly):
     """Other sizes and strategies in the other threads; dropout draws nothing from them."""
-    cases = [("scratch", 0, 0.2, 1), ("dkd", 1, 0.2, 2), ("feature", 2, 0.5, 4), ("gaussian", 3, 0.2, 1)] * 2
+    cases = [("scratch", 0, 0.2, Design(1)), ("dkd", 1, 0.2), ("feature", 2, 0.5, Design(4)), ("gaussian", 3, 0.2)] * 2
     alone = [trained(windows, *case) for case in cases]
     with ThreadPoolExecutor(len(cases)) as pool:
         together = list(pool.map(lambda case: trained(windows, *case), cases))
     for (curve, network), (expected, other) in zip(together, alone):
         np.testing.assert_allclose(curve, expected, rtol=1e-3)
         assert_alike(network, other, 1e-3)
+
+
+DESIGNS = {
+    "paper": Design(5),  # widened once
+    "pieces": Design(3, width=8, pieces=2),
+    "dilated": Design(4, width=12, strides=(4, 1, 1, 1, 2), dilations=(1, 2, 3, 1, 2, 4, 1, 1, 2)),
+}
+
+
+@pytest.fixture
+def in_double(monkeypatch):
+    """Rounding, of which Adam makes steps as large as any where there is no gradient, hides nothing then."""
+    monkeypatch.setattr(training, "gather", lambda *given: gather(*given).astype(float))
+
+
+@pytest.mark.parametrize("strategies", [
+    [name for name, row in STRATEGIES.items() if not row.dense and row.teacher != "map"] + ["soft", "dkd"],
+    ["dense_soft", "dense_scratch", "dense_soft"],
+])  # fmt: skip
+def test_networks_as_one_are_what_they_are_alone(strategies, windows, in_double, monkeypatch):
+    """Each with an order, a teacher, a ramp and weights of its own; all parameters and statistics, and the losses."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert_as_one([(strategy, seed) for seed, strategy in enumerate(strategies)], windows)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_networks_of_any_design_are_as_one_what_they_are_alone(design, windows, in_double):
+    assert_as_one([("scratch", 1, 0.0, DESIGNS[design]), ("gaussian", 2, 0.0, DESIGNS[design])], windows)
+
+
+def assert_as_one(cases, windows):
+    several = [member(windows, *case, epochs=2) for case in cases]
+    for one, _ in several:
+        one.network.double()
+    training.train_together([one for one, _ in several], windows, np.arange(N))
+    for case, (one, curve) in zip(cases, several):
+        alone, expected = member(windows, *case, epochs=2)
+        alone.network.double()
+        training.train_together([alone], windows, np.arange(N))
+        np.testing.assert_allclose(curve, expected, rtol=1e-6)
+        assert not one.network.training
+        for name, value in alone.network.state_dict().items():
+            torch.testing.assert_close(one.network.state_dict()[name], value, atol=1e-7, rtol=1e-7)
+
+
+def test_regressors_of_feature_maps_are_trained_each_on_its_own(windows):
+    """In float32, as their maps are; they are drawn one after the other, so that seeds alone do not repeat them."""
+    several = [member(windows, "feature", seed, epochs=2) for seed in (1, 2)]
+    training.train_together([one for one, _ in several], windows, np.arange(N))
+    both = [curve for _, curve in several]
+    alone = [trained(windows, "feature", seed, epochs=2)[0] for seed in (1, 2)]
+    np.testing.assert_allclose(both[1], alone[1], rtol=0.02)
+    assert both[0] != both[1]
+
+
+def test_networks_as_one_stay_near_those_alone_in_float32(windows):
+    cases = [("scratch", 1), ("soft", 2), ("dkd", 3)]
+    several = [member(windows, *case, epochs=2, rate=5e-4, schedule="constant") for case in cases]  # 16 steps
+    training.train_together([one for one, _ in several], windows, np.arange(N))
+    for case, (one, curve) in zip(cases, several):
+        expected, network = trained(windows, *case, epochs=2, rate=5e-4, schedule="constant")
+        np.testing.assert_allclose(curve, expected, rtol=1e-5)
+        assert_alike(one.network, network, 5e-4)
+
+
+@pytest.mark.parametrize("inputs, outputs, stride, distance", [(1, 8, 1, 1), (1, 8, 2, 3), (12, 12, 1, 1), (12, 24, 2, 2)])
+def test_products_are_convolutions_in_groups(inputs, outputs, stride, distance):
+    layer = torch.nn.Conv2d(3 * inputs, 3 * outputs, (1, 5), (1, stride), (0, 2 * distance), (1, distance), 3).double()
+    x = torch.randn(4, 3 * inputs, 1, 25, dtype=torch.float64).requires_grad_()
+    other = (gpu.as_one if inputs == 1 else gpu.as_products)(x, layer)
+    some = torch.randn_like(other)
+    torch.testing.assert_close(other, layer(x))
+    for a, b in zip(*(torch.autograd.grad(y, [x, *layer.parameters()], some) for y in (other, layer(x)))):
+        torch.testing.assert_close(a, b)
+
+
+@ON_GPU
+def test_networks_as_one_are_what_they_are_alone_on_the_gpu(windows, exactly):
+    cases = [("scratch", 1, 0.0, Design(10)), ("soft", 2, 0.0, Design(10)), ("soft", 3, 0.0, Design(10))]
+    several = [member(windows, *case) for case in cases]
+    training.train_together([one for one, _ in several], windows, np.arange(N))
+    for case, (one, curve) in zip(cases, several):
+        np.testing.assert_allclose(curve, trained(windows, *case)[0], rtol=1e-3)
 
 
 @ON_GPU

@@ -291,18 +291,19 @@ def test_each_seed_and_fold_has_weights_an_order_and_a_dropout_of_its_own_alike_
     class Seen(Exception):
         pass
 
-    def train(network, windows, rows, strategy, taught, *, seed, **_):
-        first = b"".join(p.detach().numpy().tobytes() for p in network.parameters())
-        dropouts = {layer.rate for layer in network.modules() if isinstance(layer, Dropout)}
-        seen[strategy, seed] = hashlib.sha256(first).hexdigest(), dropouts
+    def train(members, windows, rows):
+        (member,) = members
+        first = b"".join(p.detach().numpy().tobytes() for p in member.network.parameters())
+        dropouts = {layer.rate for layer in member.network.modules() if isinstance(layer, Dropout)}
+        seen[member.strategy, member.seed] = hashlib.sha256(first).hexdigest(), dropouts
         raise Seen
 
-    monkeypatch.setattr(engine, "train", train)
+    monkeypatch.setattr(engine, "train_together", train)
     for strategy, seed, fold in product(("scratch", "gaussian"), range(3), (0, 1)):
         other = replace(study, dropout=0.25)
         run = grid.make_run(other, "person", strategy, Design(2), None, fold, seed)
         with pytest.raises(Seen):
-            engine.train_run(run, windows, None)
+            next(engine.train_runs([run], windows, [None]))
     orders = {order for _, order in seen}
     assert len(orders) == 6 and len(seen) == 12
     assert all(seen["scratch", order] == seen["gaussian", order] for order in orders)
@@ -341,11 +342,11 @@ def test_baselines_err_by_the_training_mean_and_the_spectral_peak_once_in_each_f
 
 
 def test_a_record_counts_the_people_of_the_test(study, windows, monkeypatch):
-    for name, value in {"train": None, "evaluate": {}, "permuted": []}.items():
+    for name, value in {"train_together": None, "evaluate": {}, "permuted": []}.items():
         monkeypatch.setattr(engine, name, lambda *_, value=value, **__: value)
     for fold in (0, 1):
         run = grid.make_run(study, "person", "scratch", Design(1), None, fold, 0)
-        (rows, test), record = split(windows, fold), engine.train_run(run, windows, None)[1]
+        (rows, test), record = split(windows, fold), next(engine.train_runs([run], windows, [None]))[1]
         assert record["people_test"] == windows.table.person.iloc[test].nunique() < windows.table.person.iloc[rows].nunique()
 
 

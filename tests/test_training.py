@@ -79,9 +79,16 @@ def test_a_network_as_teacher_is_what_it_predicts(windows, rows, taught):
 
 
 def loss_of(strategy, student, windows, rows, said, **constants):
-    c = replace(Constants(), **SHORT | constants)
-    hr = windows.table.hr.to_numpy()[rows]
-    return training.make_loss(student, strategy, c, hr, said if STRATEGIES[strategy].teacher else {})
+    """As a function (windows (N, 1, 200), positions (N,), ramp) -> loss."""
+    c, said = replace(Constants(), **SHORT | constants), said if STRATEGIES[strategy].teacher else {}
+    member = training.Member(student, strategy, c, said)
+    losses, extra = training.make_loss([member], windows.table.hr.to_numpy()[rows])
+
+    def loss(x, chosen, ramp):
+        feature_map = student.feature_map(x)
+        return losses(student.classify(feature_map)[None], feature_map[None], chosen[None], [ramp])[0]
+
+    return loss, [value[0] for value in extra]
 
 
 def test_the_totals_are_those_of_the_paper(windows, rows, taught):

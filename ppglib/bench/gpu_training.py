@@ -3,9 +3,7 @@
 import os
 import time
 import timeit
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 
 import numpy as np
 import pandas as pd
@@ -15,10 +13,12 @@ from ppglib import files, gpu, training
 from ppglib.bench.training import BATCH, noise_windows
 from ppglib.files import InputError
 from ppglib.resnet1d import Design, ResNet1D
+from ppglib.strategies import Constants
 from ppglib.study.grid import runs
 from ppglib.study.records import versions
 from ppglib.study.studies import Study
 from ppglib.task import STEP_SECONDS
+from ppglib.training import Member
 
 SIZES, ROUNDS = (1, 4, 10), 3
 LOOPS = {"plain": (training.plain, 1), "graph": (gpu.recorded, 1), "together": (gpu.recorded, gpu.TOGETHER)}
@@ -55,32 +55,18 @@ def speed() -> pd.DataFrame:
 
 
 def windows_per_second(name: str, blocks: int) -> float:
-    """Of all networks of a loop together: they wait for each other after their first epoch, and the last one counts."""
-    rows, (loop, networks) = np.arange(STEPS[name] * BATCH), LOOPS[name]
-    windows, before, all_ready = noise_windows(len(rows)), training.LOOPS["cuda"], Barrier(networks, timeout=300)
-
-    def one(seed: int) -> list[float]:
-        ticks = []
-
-        def tick(_) -> None:
-            if not ticks:
-                all_ready.wait()
-            ticks.append(time.perf_counter())
-
-        try:
-            training.train(ResNet1D(blocks), windows, rows, seed=seed, epochs=1 + TIMED, batch=BATCH, progress=tick)
-        except Exception:
-            all_ready.abort()  # or the others would wait for it
-            raise
-        return ticks
-
+    """Of all networks of a loop together, after their first epoch."""
+    rows, (loop, networks), ticks = np.arange(STEPS[name] * BATCH), LOOPS[name], []
+    constants = Constants(epochs=1 + TIMED, batch=BATCH)
+    members = [Member(ResNet1D(blocks), "scratch", constants, seed=seed) for seed in range(networks)]
+    members[0].progress = lambda mean: ticks.append(time.perf_counter())
+    before = training.LOOPS["cuda"]
     training.LOOPS["cuda"] = loop
     try:
-        with ThreadPoolExecutor(networks) as pool:
-            ticks = np.array([*pool.map(one, range(networks))])
-        return networks * TIMED * len(rows) / (ticks[:, -1].max() - ticks[:, 0].min())
+        training.train_together(members, noise_windows(len(rows)), rows)
     finally:
         training.LOOPS["cuda"] = before
+    return networks * TIMED * len(rows) / (ticks[-1] - ticks[0])
 
 
 def traffic(design: Design) -> float:

@@ -26,7 +26,7 @@ from ppglib.metrics import evaluate
 from ppglib.resnet1d import KERNEL, Block, Design, ResNet1D, macs
 from ppglib.splits import split
 from ppglib.study import studies
-from ppglib.study.engine import train_run
+from ppglib.study.engine import train_runs
 from ppglib.study.grid import Run, make_run
 from ppglib.study.prepare import study_windows
 from ppglib.study.records import versions
@@ -182,7 +182,7 @@ def mae(kind: str, run: Run, windows: Windows) -> float:
     torch.set_num_threads(1)
     fast.keep_memory()
     if kind == "ours":
-        return train_run(run, windows, None)[1]["mae"]
+        return next(train_runs([run], windows, [None]))[1]["mae"]
     torch.manual_seed(run.seed)
     rows, test = split(windows, run.fold)
     network = PlainNetwork(run.student, run.get("dropout"))

@@ -7,7 +7,7 @@ done only when its record stands whole under its final name."""
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -24,24 +24,25 @@ from ppglib.gpu import ALONE, TOGETHER, own_stream
 from ppglib.metrics import evaluate, permuted
 from ppglib.resnet1d import ResNet1D
 from ppglib.splits import split
-from ppglib.strategies import STRATEGIES, Strategy
+from ppglib.strategies import DENSE, STRATEGIES, Strategy
 from ppglib.study import cluster, records
-from ppglib.study.grid import Run, runs, teachers_of
+from ppglib.study.grid import RECIPE, Run, runs, teachers_of
 from ppglib.study.records import device_name
 from ppglib.study.studies import Study
 from ppglib.study.teachers import kept_path, outputs, save_network, weights_path
 from ppglib.study.workers import AGAIN, Lost, Processes
 from ppglib.task import to_bin
-from ppglib.training import constants_of, epochs_of, samples, train
+from ppglib.training import Member, constants_of, epochs_of, samples, train_together
 from ppglib.windows import Windows
 
+AT_ONCE = 4  # groups of networks that share a GPU: while one is evaluated, others train
 RETRIES = 3  # deaths of workers for each that is at work, without a run done in between
 
 
 def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str | None = None) -> None:
     """Train every run of `study` that has no record in `folder`; then all tables can be made.
 
-    jobs: processes of one thread each, or on a GPU networks at once, at most 32. dask: address of a
+    jobs: processes of one thread each, or on a GPU groups of networks at once, at most 4. dask: address of a
     scheduler whose workers see `folder`.
     Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written."""
     complete(study.name, runs(study, windows), windows, folder, jobs, dask)
@@ -108,56 +109,97 @@ def work_through(phase: list[Run], results: Callable, at_once: int, digest: str,
 
 def work(run: Run, row: Strategy, windows: Windows, digest: str, folder: Path) -> tuple[Run, float | None]:
     """Do one run unless it is done or somebody else is doing it; seconds, or None if nothing was done."""
-    STRATEGIES[run.strategy] = row  # a strategy that was added in the main process travels with its run
+    return work_together([(run, row)], windows, digest, folder)[0]
+
+
+def work_together(tasks: list[tuple[Run, Strategy]], windows: Windows, digest: str, folder: Path) -> list[tuple]:
+    """As `work` for runs that are `alike`, whose networks are trained as one."""
+    STRATEGIES.update({run.strategy: row for run, row in tasks})  # one added in the main process travels with its run
     torch.set_num_threads(1)  # also makes a result independent of the number of jobs
     keep_memory()
-    run_id = run.id(digest)
-    try:
-        with files.locked(folder / "locks" / f"{run_id}.lock", blocking=False):
-            if records.path_of(folder, run_id).exists():
-                return run, None
-            with own_stream(device()):
-                taught = outputs(run, windows, digest, folder) if run.teacher else None
-                network, record = train_run(run, windows, taught)
-                save_network(network, kept_path(run, digest, folder))
+    seconds = dict.fromkeys([run for run, _ in tasks])
+    with ExitStack() as held, own_stream(device()):
+        mine = [run for run in seconds if claimed(run, digest, folder, held)]
+        taught = [outputs(run, windows, digest, folder) if run.teacher else None for run in mine]
+        for run, (network, record) in zip(mine, train_runs(mine, windows, taught)):
+            save_network(network, kept_path(run, digest, folder))
             # The record last: its precision is what was used, the constant's may be "auto".
+            run_id, seconds[run] = run.id(digest), record["seconds"]
             records.write(folder, run_id, records.identity(run) | record | {"run_id": run_id})
-            return run, record["seconds"]
+    return [*seconds.items()]
+
+
+def claimed(run: Run, digest: str, folder: Path, held: ExitStack) -> bool:
+    """Whether the run is this process's to do, until `held` ends: not done, and nobody else is doing it."""
+    try:
+        held.enter_context(files.locked(folder / "locks" / f"{run.id(digest)}.lock", blocking=False))
     except Timeout:
-        return run, None
+        return False
+    return not records.path_of(folder, run.id(digest)).exists()
 
 
-def train_run(run: Run, windows: Windows, taught: dict | None) -> tuple[ResNet1D, dict]:
-    """Seed, network, train, record: the trained network, and what is kept of it.
+def train_runs(runs: list[Run], windows: Windows, taught: list[dict | None]) -> Iterator[tuple[ResNet1D, dict]]:
+    """Seed, network, train, record, of runs that are `alike`: each trained network, and what is kept of it.
 
-    taught: what the teacher predicts for this fold's training samples, see `teachers.outputs`. The test
-    windows are seen once, at the end."""
+    taught: what each teacher predicts for this fold's training samples, see `teachers.outputs`. The test windows
+    are seen once, at the end."""
+    if not runs:
+        return
     started = time.perf_counter()
-    rows, test = split(windows, run.fold, run.split)
-    constants, curve, where = dict(run.constants), [], device()
-    # The same fold and seed give the same first weights and the same order of windows to every
-    # strategy, so that differences between strategies are paired.
-    with ALONE:
-        torch.manual_seed(run.seed * 2 + run.fold)
-        network = ResNet1D(**vars(run.network), dropout=constants.pop("dropout"))
-    seed = (run.seed, run.fold)
-    train(network, windows, rows, run.strategy, taught, seed=seed, progress=curve.append, **constants)
-    used = constants_of(run.strategy, constants)
-    return network, evaluate(network, windows, test) | {
-        "permuted": permuted(network, windows, test),
-        "curve": curve,
-        "teacher_py": None if taught is None else true_probability(taught, windows, rows, run.strategy),
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "n_train": len(rows),
-        "n_test": len(test),
-        "people_test": len(windows.table.iloc[test][["dataset", "person"]].drop_duplicates()),
-        "steps": epochs_of(run.strategy, used) * (len(rows) // used.batch),
-        "seconds": time.perf_counter() - started,
-        "precision": precision_of(used.precision, where),
-        "simulated": bool(windows.table.simulated.any()),
-        "device": device_name(),
-        "torch": torch.__version__,
-    }
+    rows, test = split(windows, runs[0].fold, runs[0].split)
+    members, curves, where = [], [[] for _ in runs], device()
+    for run, said, curve in zip(runs, taught, curves):
+        given = dict(run.constants)
+        # The same fold and seed give the same first weights and the same order of windows to every
+        # strategy, so that differences between strategies are paired.
+        with ALONE:
+            torch.manual_seed(run.seed * 2 + run.fold)
+            network = ResNet1D(**vars(run.network), dropout=given.pop("dropout"))
+        used = constants_of(run.strategy, given)
+        members.append(Member(network, run.strategy, used, said or {}, (run.seed, run.fold), curve.append))
+    train_together(members, windows, rows)
+    before = (time.perf_counter() - started) / len(runs)
+    for run, said, curve, member in zip(runs, taught, curves, members):
+        started, network, used = time.perf_counter(), member.network, member.constants
+        yield network, evaluate(network, windows, test) | {
+            "permuted": permuted(network, windows, test),
+            "curve": curve,
+            "teacher_py": None if said is None else true_probability(said, windows, rows, run.strategy),
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "n_train": len(rows),
+            "n_test": len(test),
+            "people_test": len(windows.table.iloc[test][["dataset", "person"]].drop_duplicates()),
+            "steps": epochs_of(run.strategy, used) * (len(rows) // used.batch),
+            "seconds": before + time.perf_counter() - started,
+            "precision": precision_of(used.precision, where),
+            "simulated": bool(windows.table.simulated.any()),
+            "device": device_name(),
+            "torch": torch.__version__,
+        }
+
+
+def alike(tasks: list[tuple[Run, Strategy]], most: int = TOGETHER) -> list[list[tuple[Run, Strategy]]]:
+    """The tasks in groups, of at most so many, whose networks can be trained as one: of one design, on the same windows."""
+    groups = {}
+    for run, row in tasks:
+        given = dict(run.constants)
+        shared = [given[name] for name in (*RECIPE, *(DENSE if row.dense else ()))]
+        groups.setdefault((run.network, run.split, run.fold, row.dense, *shared), []).append((run, row))
+    parts = [np.array_split(np.arange(len(group)), -(-len(group) // most)) for group in groups.values()]
+    return [[group[i] for i in part] for group, each in zip(groups.values(), parts) for part in each]
+
+
+def as_memory_allows(tasks: list[tuple[Run, Strategy]], *common) -> list[tuple[Run, float | None]]:
+    """As `work_together`; in halves if the GPU's memory is too short for all. InputError if it is for one."""
+    try:
+        return work_together(tasks, *common)
+    except torch.OutOfMemoryError as error:
+        if len(tasks) == 1:
+            said = f"The GPU's memory is too short for {tasks[0][0].student} blocks ({error})"
+            raise InputError(f"{said}: choose a smaller batch, or fewer --jobs.") from None
+    torch.cuda.empty_cache()
+    half = len(tasks) // 2
+    return as_memory_allows(tasks[:half], *common) + as_memory_allows(tasks[half:], *common)
 
 
 def true_probability(taught: dict, windows: Windows, rows, strategy: str) -> float:
@@ -184,13 +226,14 @@ def backend(dask: str | None, jobs: int, common: tuple) -> Iterator[tuple[Callab
     its other arguments."""
     if dask is not None:
         yield partial(cluster.results, dask, work, common), 1
-    elif jobs == 1:
-        yield lambda tasks: (work(*task, *common) for task in tasks), 1
     elif torch.cuda.is_available():  # one process whose networks share the device
         sys.setswitchinterval(1e-4)  # seconds: a thread that only launches is not to wait for one that computes
         how = dict(backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch="all")
-        threads = joblib.Parallel(min(jobs, TOGETHER), **how)
-        yield lambda tasks: threads(joblib.delayed(work)(*task, *common) for task in tasks), 1
+        threads = joblib.Parallel(min(jobs, AT_ONCE), **how)
+        groups = lambda tasks: threads(joblib.delayed(as_memory_allows)(group, *common) for group in alike(tasks))  # noqa: E731
+        yield lambda tasks: (done for group in groups(tasks) for done in group), 1
+    elif jobs == 1:
+        yield lambda tasks: (work(*task, *common) for task in tasks), 1
     else:
         with Processes(jobs, common) as pool:
             yield lambda tasks: pool.each(work, tasks), jobs
