@@ -20,7 +20,6 @@ from ppglib.resnet1d import Block, ResNet1D
 from ppglib.task import LENGTH
 
 WARM_UP = 1  # steps before the capture, in which libraries choose their kernels; undone afterwards
-WIDE = 128  # inputs of a convolution from which a product a network is faster than cuDNN's groups
 AHEAD = 2  # steps that a thread sends ahead: one that waits for a place in a full queue keeps all others from sending
 os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")  # streams side by side; CUDA's own is 8
 # PyTorch has 32 streams and deals them in turn, also those in use: two trainings on one would record each other.
@@ -114,32 +113,16 @@ class Together(nn.Module):
 
 
 class Convolutions(nn.Conv2d):
-    """The same layer of several networks, in groups; as other products where a GPU is slow at groups (`bench`)."""
+    """The same layer of several networks, in groups; of one input each as one convolution of all.
+
+    There it has zeros between the networks, for cuDNN takes four times as long for groups of one input (H100)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        inputs = self.weight.shape[1]
-        if not x.is_cuda or 1 < inputs < WIDE:
+        if not x.is_cuda or self.weight.shape[1] > 1:
             return super().forward(x)
-        return (as_one if inputs == 1 else as_products)(x, self)
-
-
-def as_one(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    """(N, G, 1, L) -> (N, G * O, 1, L'): one convolution of all inputs, with zeros between networks."""
-    own = torch.eye(layer.groups, device=x.device).repeat_interleave(len(layer.weight) // layer.groups, 0)
-    weight = own[:, :, None, None] * layer.weight
-    return F.conv2d(x, weight, layer.bias, layer.stride, layer.padding, layer.dilation)
-
-
-def as_products(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    """(N, G * C, 1, L) -> (N, G * O, 1, L'): a matrix product a network, of all that a kernel sees at each moment."""
-    groups, (kernel, step, distance) = layer.groups, (layer.kernel_size[1], layer.stride[1], layer.dilation[1])
-    x = F.pad(x[:, :, 0].unflatten(1, (groups, -1)).permute(1, 0, 3, 2), (0, 0, *2 * layer.padding[1:]))
-    last = x.shape[2] - distance * (kernel - 1)
-    taps = torch.cat([x[:, :, k * distance : k * distance + last : step] for k in range(kernel)], -1)
-    weight = layer.weight[:, :, 0].unflatten(0, (groups, -1)).permute(0, 3, 2, 1).flatten(1, 2)
-    bias = layer.bias.unflatten(0, (groups, 1, -1))
-    found = torch.baddbmm(bias, taps.flatten(1, 2), weight).unflatten(1, taps.shape[1:3])
-    return found.permute(1, 0, 3, 2).flatten(1, 2)[:, :, None].contiguous(memory_format=torch.channels_last)
+        own = torch.eye(self.groups, device=x.device).repeat_interleave(len(self.weight) // self.groups, 0)
+        weight = own[:, :, None, None] * self.weight
+        return F.conv2d(x, weight, self.bias, self.stride, self.padding, self.dilation)
 
 
 def gatherer(signal: np.ndarray, start: np.ndarray, where: torch.device) -> Callable[[Tensor], Tensor]:
