@@ -126,12 +126,13 @@ class Convolutions(nn.Conv2d):
 
 
 def gatherer(signal: np.ndarray, start: np.ndarray, where: torch.device) -> Callable[[Tensor], Tensor]:
-    """`windows.gather` on the device: positions (G, N) in `start` -> z-scored windows (G, N, 1, 200), float32."""
+    """`windows.gather` on the device: positions (G, N) in the rows of `start` -> z-scored windows (G, N, 1, 200), float32."""
     signal, start = (torch.tensor(a, device=where) for a in (signal, start))
+    own = torch.arange(len(start), device=where)[:, None]
     inside = torch.arange(LENGTH, device=where)
 
     def gather(chosen: Tensor) -> Tensor:
-        x = signal[start[chosen][..., None] + inside].float()
+        x = signal[start[own, chosen][..., None] + inside].float()
         x = x - x.mean(-1, keepdim=True)
         return (x / x.std(-1, correction=0, keepdim=True))[..., None, :]
 

@@ -26,11 +26,12 @@ EVALUATION_BATCH = {"cpu": 512, "cuda": 2048}
 
 @dataclass
 class Member:
-    """A network to be trained beside others of its design, by a strategy, teacher and order of windows of its own.
+    """A network to be trained beside others of its design, on rows and by a strategy, teacher and order of its own.
 
-    said: what the teacher predicts for the rows, see `teach`. seed, progress: as of `train`."""
+    said: what the teacher predicts for the rows, see `teach`. rows, seed, progress: as of `train`."""
 
     network: ResNet1D
+    rows: np.ndarray
     strategy: str
     constants: Constants
     said: dict[str, np.ndarray] = field(default_factory=dict)
@@ -40,7 +41,7 @@ class Member:
     @property
     def loss(self) -> tuple:
         """What members have in common whose losses are computed as one."""
-        return self.strategy, astuple(self.constants), sorted((k, np.shape(v)) for k, v in self.said.items())
+        return self.strategy, astuple(self.constants), sorted((k, np.shape(v)[1:]) for k, v in self.said.items())
 
 
 def train(
@@ -69,25 +70,25 @@ def train(
     said = teach(teacher, windows, rows, strategy) if isinstance(teacher, nn.Module) else teacher or {}
     quiet = progress is not None or not sys.stderr.isatty()
     with tqdm(total=epochs_of(strategy, c), desc=strategy, unit="epoch", disable=quiet, leave=False) as bar:
-        member = Member(network, strategy, c, said, seed, progress or (lambda mean: bar.update()))
-        train_together([member], windows, rows)
+        train_together([Member(network, rows, strategy, c, said, seed, progress or (lambda mean: bar.update()))], windows)
     return network
 
 
-def train_together(members: Sequence[Member], windows: Windows, rows: np.ndarray) -> None:
-    """Train networks of one design as one, on the same rows and for as many epochs; each as if it were alone.
+def train_together(members: Sequence[Member], windows: Windows) -> None:
+    """Train networks of one design as one, for as many steps and epochs; each as if it were alone.
 
-    They share the constants of all strategies and whether these are dense. Dropout alone is drawn otherwise."""
+    They share the constants of all strategies, and whether these are dense. Dropout alone is drawn otherwise."""
     members, where = sorted(members, key=lambda member: member.loss), device()
     strategy, c = members[0].strategy, members[0].constants
-    if len(rows) < c.batch:
-        few = f"There are {len(rows)} training windows, fewer than one batch of {c.batch}"
-        raise InputError(f"{few}: add recordings or choose a smaller batch.")
+    for member in members:
+        if len(member.rows) < c.batch:
+            few = f"There are {len(member.rows)} training windows, fewer than one batch of {c.batch}"
+            raise InputError(f"{few}: add recordings or choose a smaller batch.")
     networks = [member.network.to(where) for member in members]
-    start, hr, offsets = samples(windows, rows, strategy)
+    start, hr, (offsets, *_) = zip(*(samples(windows, member.rows, strategy) for member in members))
     loss, extra = make_loss(members, hr)
-    steps = len(rows) // c.batch  # the last, incomplete batch is left out; the order changes each epoch
-    epochs, size = epochs_of(strategy, c), (len(rows) // c.batch, c.batch)
+    steps = len(members[0].rows) // c.batch  # the last, incomplete batch is left out; the order changes each epoch
+    epochs, size = epochs_of(strategy, c), (steps, c.batch)
     randoms = [[np.random.default_rng([*np.atleast_1d(m.seed), *more]) for more in ([], [1])] for m in members]
     random = torch.Generator(where).manual_seed(number_of(members[0].seed)) if where.type == "cuda" else None
     whole = Together(networks) if len(networks) > 1 else networks[0]
@@ -106,13 +107,14 @@ def train_together(members: Sequence[Member], windows: Windows, rows: np.ndarray
             optimizer.step()
             return values.detach()
 
+        start = together([torch.from_numpy(each) for each in start]).numpy()
         run = LOOPS[where.type](step, whole, windows.signal, start, optimizer, rates, random)
         for epoch in range(1, epochs + 1):
             whole.train()
-            chosen = np.stack([order.permutation(len(rows))[: steps * c.batch].reshape(size) for order, _ in randoms], 1)
+            orders = [order.permutation(len(m.rows))[: steps * c.batch] for m, (order, _) in zip(members, randoms)]
             if offsets > 1:
-                drawn = np.stack([draws.integers(offsets, size=size) for _, draws in randoms], 1)
-                chosen = chosen * offsets + drawn
+                orders = [o * offsets + draws.integers(offsets, size=len(o)) for o, (_, draws) in zip(orders, randoms)]
+            chosen = np.stack([order.reshape(size) for order in orders], 1)
             for member, total in zip(members, run(chosen, [ramp_of(m.strategy, m.constants, epoch) for m in members])):
                 member.progress(total / steps)
                 if not np.isfinite(total):
@@ -127,15 +129,16 @@ def train_together(members: Sequence[Member], windows: Windows, rows: np.ndarray
 def plain(step: Callable, network, signal, start, optimizer, rates: list[float], random) -> Callable:
     """An epoch as a function (order, ramps) -> sums of losses of G networks: one step after the other.
 
-    step: (windows (G, N, 1, 200), positions (G, N) in `start`, ramps) -> losses (G,). order: (steps, G, N) such
-    positions. rates: of all steps of all epochs."""
+    step: (windows (G, N, 1, 200), positions (G, N), ramps) -> losses (G,). start: (G, n) of each network's windows.
+    order: (steps, G, N) positions in them. rates: of all steps of all epochs."""
+    own = np.arange(len(start))[:, None]
     where, rates = next(network.parameters()).device, iter(rates)
 
     def epoch(order: np.ndarray, ramps: list[float]) -> list[float]:
         total = torch.zeros(len(ramps), device=where)
         for chosen, rate in zip(order, rates):
             optimizer.param_groups[0]["lr"] = rate
-            x = torch.from_numpy(gather(signal, start[chosen].ravel()).reshape(*chosen.shape, 1, -1)).to(where)
+            x = torch.from_numpy(gather(signal, start[own, chosen].ravel()).reshape(*chosen.shape, 1, -1)).to(where)
             total += step(x, torch.from_numpy(chosen).to(where), ramps)
         return total.tolist()
 
@@ -170,37 +173,37 @@ def samples(windows: Windows, rows: np.ndarray, strategy: str) -> tuple[np.ndarr
     return table.start.to_numpy(), table.hr.to_numpy(), 1
 
 
-def make_loss(members: Sequence[Member], hr: np.ndarray) -> tuple[Callable, list]:
+def make_loss(members: Sequence[Member], hr: Sequence[np.ndarray]) -> tuple[Callable, list]:
     """The totals of G members, a function (logits, maps, positions in `hr`, ramps) -> (G,), and their extra parameters.
 
-    hr: (n,) BPM of every sample. Alike members are neighbours and computed as one. Ramps: see `ramp_of`."""
-    parts, extra = [], []
-    for _, alike in groupby(members, key=lambda member: member.loss):
-        part, more = alike_loss(list(alike), hr)
-        parts.append(part)
+    hr: for each member (n,) BPM of its samples. Alike members are neighbours and computed as one. Ramps: see `ramp_of`."""
+    parts, extra, numbers = [], [], range(len(members))
+    for _, alike in groupby(numbers, key=lambda i: members[i].loss):
+        alike = list(alike)
+        own = slice(alike[0], alike[-1] + 1)
+        part, more = alike_loss(members[own], hr[own])
+        parts.append((own, part))
         extra += more
 
     def losses(*given) -> Tensor:
-        found, first = [], 0
-        for part, count in parts:
-            found.append(part(*(value[first : first + count] for value in given)))
-            first += count
-        return torch.cat(found)
+        return torch.cat([part(*(value[own] for value in given)) for own, part in parts])
 
     return losses, extra
 
 
-def alike_loss(members: list[Member], hr: np.ndarray) -> tuple[tuple[Callable, int], list]:
-    """As `make_loss` for members with one `Member.loss`, with their number."""
+def alike_loss(members: Sequence[Member], hr: Sequence[np.ndarray]) -> tuple[Callable, list]:
+    """As `make_loss` for members with one `Member.loss`."""
     strategy, c, where = members[0].strategy, members[0].constants, next(members[0].network.parameters()).device
     row, count = STRATEGIES[strategy], len(members)
     if missing := {"": set(), "map": {"logits", "map"}}.get(row.teacher, {"logits"}) - set(members[0].said):
         raise InputError(f"{strategy} needs a teacher's {' and '.join(sorted(missing))}: give it a teacher.")
-    for name, values in members[0].said.items():
-        if len(values) != len(hr):
-            found = f"The teacher's {name} have {len(values)} rows for {len(hr)} samples"
-            raise InputError(f"{found}: make them with `teach`, for the same rows and strategy.")
-    truth = torch.from_numpy(to_bin(hr)).to(where), torch.from_numpy(hr.astype(np.float32)).to(where)
+    for member, own_hr in zip(members, hr):
+        for name, values in member.said.items():
+            if len(values) != len(own_hr):
+                found = f"The teacher's {name} have {len(values)} rows for {len(own_hr)} samples"
+                raise InputError(f"{found}: make them with `teach`, for the same rows and strategy.")
+    bins, bpm = [torch.from_numpy(to_bin(own)) for own in hr], [torch.from_numpy(own.astype(np.float32)) for own in hr]
+    truth = together(bins).to(where), together(bpm).to(where)
     said = {name: together([torch.as_tensor(m.said[name]).to(where) for m in members]) for name in members[0].said}
     regressors = []
     if row.teacher == "map":
@@ -211,25 +214,25 @@ def alike_loss(members: list[Member], hr: np.ndarray) -> tuple[tuple[Callable, i
     weights = [nn.Parameter(together(list(each))) for each in zip(*(r.parameters() for r in regressors))]
     own = torch.arange(count, device=where)[:, None]
 
-    def one(logits, feature_map, target, bpm, taught, ramp, *weights) -> Tensor:
+    def one(taught, logits, feature_map, target, bpm, ramp, *weights) -> Tensor:
         regressor = (lambda maps: F.conv2d(maps, *weights)) if weights else None
         taught = taught.get("logits"), taught.get("map")
         return row.loss(Batch(logits, feature_map, target, bpm, *taught, regressor, ramp), c)
 
     def losses(logits, maps, chosen, ramps) -> Tensor:
         taught = {name: values[own, chosen].float() for name, values in said.items()}
-        given = logits, maps, *(values[chosen] for values in truth), taught
+        given = logits, maps, *(values[own, chosen] for values in truth)
         if count == 1:
-            given = logits[0], maps[0], *(values[chosen[0]] for values in truth), {k: v[0] for k, v in taught.items()}
-            return one(*given, ramps[0], *(w[0] for w in weights))[None]
-        return torch.vmap(one)(*given, torch.as_tensor(ramps, dtype=torch.float32, device=where), *weights)
+            taught = {name: values[0] for name, values in taught.items()}
+            return one(taught, *(value[0] for value in (*given, ramps, *weights)))[None]
+        return torch.vmap(one)(taught, *given, torch.as_tensor(ramps, dtype=torch.float32, device=where), *weights)
 
-    return (losses, count), weights
+    return losses, weights
 
 
 def together(tensors: list[Tensor]) -> Tensor:
-    """Tensors along a new first axis; one alone is not copied."""
-    return torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]
+    """Tensors along a new first axis, the shorter ones filled up; one alone is not copied."""
+    return nn.utils.rnn.pad_sequence(tensors, batch_first=True) if len(tensors) > 1 else tensors[0][None]
 
 
 def ramp_of(strategy: str, c: Constants, epoch: int) -> float:
@@ -286,10 +289,10 @@ def outputs(network: ResNet1D, signal: np.ndarray, starts: np.ndarray, maps: boo
     """Logits (N, 180) float32 and, if asked for, feature maps (N, C, 1, L), in eval mode and float32."""
     network.eval()
     where, logits, feature_maps = next(network.parameters()).device, [], []
-    here = lambda chosen: torch.from_numpy(gather(signal, starts[chosen.numpy()]))[:, None]  # noqa: E731
-    read = gatherer(signal, starts, where) if where.type == "cuda" else here
+    here = lambda chosen: torch.from_numpy(gather(signal, starts[chosen[0].numpy()]))[None, :, None]  # noqa: E731
+    read = gatherer(signal, starts[None], where) if where.type == "cuda" else here
     for chosen in torch.arange(len(starts), device=where).split(EVALUATION_BATCH[where.type]):
-        feature_map = network.feature_map(read(chosen))
+        feature_map = network.feature_map(read(chosen[None])[0])
         logits.append(network.classify(feature_map).cpu().numpy())
         if maps:
             feature_maps.append(feature_map.cpu().numpy())

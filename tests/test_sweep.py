@@ -291,7 +291,7 @@ def test_each_seed_and_fold_has_weights_an_order_and_a_dropout_of_its_own_alike_
     class Seen(Exception):
         pass
 
-    def train(members, windows, rows):
+    def train(members, windows):
         (member,) = members
         first = b"".join(p.detach().numpy().tobytes() for p in member.network.parameters())
         dropouts = {layer.rate for layer in member.network.modules() if isinstance(layer, Dropout)}

@@ -81,8 +81,8 @@ def test_a_network_as_teacher_is_what_it_predicts(windows, rows, taught):
 def loss_of(strategy, student, windows, rows, said, **constants):
     """As a function (windows (N, 1, 200), positions (N,), ramp) -> loss."""
     c, said = replace(Constants(), **SHORT | constants), said if STRATEGIES[strategy].teacher else {}
-    member = training.Member(student, strategy, c, said)
-    losses, extra = training.make_loss([member], windows.table.hr.to_numpy()[rows])
+    member = training.Member(student, rows, strategy, c, said)
+    losses, extra = training.make_loss([member], [windows.table.hr.to_numpy()[rows]])
 
     def loss(x, chosen, ramp):
         feature_map = student.feature_map(x)

@@ -58,12 +58,12 @@ def windows_per_second(name: str, blocks: int) -> float:
     """Of all networks of a loop together, after their first epoch."""
     rows, (loop, networks), ticks = np.arange(STEPS[name] * BATCH), LOOPS[name], []
     constants = Constants(epochs=1 + TIMED, batch=BATCH)
-    members = [Member(ResNet1D(blocks), "scratch", constants, seed=seed) for seed in range(networks)]
+    members = [Member(ResNet1D(blocks), rows, "scratch", constants, seed=seed) for seed in range(networks)]
     members[0].progress = lambda mean: ticks.append(time.perf_counter())
     before = training.LOOPS["cuda"]
     training.LOOPS["cuda"] = loop
     try:
-        training.train_together(members, noise_windows(len(rows)), rows)
+        training.train_together(members, noise_windows(len(rows)))
     finally:
         training.LOOPS["cuda"] = before
     return networks * TIMED * len(rows) / (ticks[-1] - ticks[0])

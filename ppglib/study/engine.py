@@ -141,13 +141,11 @@ def claimed(run: Run, digest: str, folder: Path, held: ExitStack) -> bool:
 def train_runs(runs: list[Run], windows: Windows, taught: list[dict | None]) -> Iterator[tuple[ResNet1D, dict]]:
     """Seed, network, train, record, of runs that are `alike`: each trained network, and what is kept of it.
 
-    taught: what each teacher predicts for this fold's training samples, see `teachers.outputs`. The test windows
+    taught: what each teacher predicts for the fold's training samples, see `teachers.outputs`. The test windows
     are seen once, at the end."""
     if not runs:
         return
-    started = time.perf_counter()
-    rows, test = split(windows, runs[0].fold, runs[0].split)
-    members, curves, where = [], [[] for _ in runs], device()
+    started, members, curves, where = time.perf_counter(), [], [[] for _ in runs], device()
     for run, said, curve in zip(runs, taught, curves):
         given = dict(run.constants)
         # The same fold and seed give the same first weights and the same order of windows to every
@@ -156,11 +154,13 @@ def train_runs(runs: list[Run], windows: Windows, taught: list[dict | None]) -> 
             torch.manual_seed(run.seed * 2 + run.fold)
             network = ResNet1D(**vars(run.network), dropout=given.pop("dropout"))
         used = constants_of(run.strategy, given)
-        members.append(Member(network, run.strategy, used, said or {}, (run.seed, run.fold), curve.append))
-    train_together(members, windows, rows)
+        rows, _ = split(windows, run.fold, run.split)
+        members.append(Member(network, rows, run.strategy, used, said or {}, (run.seed, run.fold), curve.append))
+    train_together(members, windows)
     before = (time.perf_counter() - started) / len(runs)
     for run, said, curve, member in zip(runs, taught, curves, members):
         started, network, used = time.perf_counter(), member.network, member.constants
+        rows, test = split(windows, run.fold, run.split)
         yield network, evaluate(network, windows, test) | {
             "permuted": permuted(network, windows, test),
             "curve": curve,
@@ -178,15 +178,19 @@ def train_runs(runs: list[Run], windows: Windows, taught: list[dict | None]) -> 
         }
 
 
-def alike(tasks: list[tuple[Run, Strategy]], most: int = TOGETHER) -> list[list[tuple[Run, Strategy]]]:
-    """The tasks in groups, of at most so many, whose networks can be trained as one: of one design, on the same windows."""
+def alike(tasks: list[tuple[Run, Strategy]], windows: Windows, most: int = TOGETHER) -> list[list[tuple]]:
+    """The tasks in groups, of at most so many, that can be trained as one: of one design, for as many steps.
+
+    Those that take longest come first, for these can go on beside all others."""
     groups = {}
     for run, row in tasks:
         given = dict(run.constants)
+        steps = len(split(windows, run.fold, run.split)[0]) // given["batch"]
         shared = [given[name] for name in (*RECIPE, *(DENSE if row.dense else ()))]
-        groups.setdefault((run.network, run.split, run.fold, row.dense, *shared), []).append((run, row))
-    parts = [np.array_split(np.arange(len(group)), -(-len(group) // most)) for group in groups.values()]
-    return [[group[i] for i in part] for group, each in zip(groups.values(), parts) for part in each]
+        groups.setdefault((run.network, row.dense, steps, *shared), []).append((run, row))
+    parts = [(group, np.array_split(np.arange(len(group)), -(-len(group) // most))) for group in groups.values()]
+    found = [[group[i] for i in part] for group, each in parts for part in each]
+    return sorted(found, key=lambda group: -cost(group[0][0]))
 
 
 def as_memory_allows(tasks: list[tuple[Run, Strategy]], *common) -> list[tuple[Run, float | None]]:
@@ -230,7 +234,7 @@ def backend(dask: str | None, jobs: int, common: tuple) -> Iterator[tuple[Callab
         sys.setswitchinterval(1e-4)  # seconds: a thread that only launches is not to wait for one that computes
         how = dict(backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch="all")
         threads = joblib.Parallel(min(jobs, AT_ONCE), **how)
-        groups = lambda tasks: threads(joblib.delayed(as_memory_allows)(group, *common) for group in alike(tasks))  # noqa: E731
+        groups = lambda tasks: threads(joblib.delayed(as_memory_allows)(group, *common) for group in alike(tasks, common[0]))  # noqa: E731
         yield lambda tasks: (done for group in groups(tasks) for done in group), 1
     elif jobs == 1:
         yield lambda tasks: (work(*task, *common) for task in tasks), 1
