@@ -35,14 +35,14 @@ from ppglib.task import to_bin
 from ppglib.training import Member, constants_of, epochs_of, samples, train_together
 from ppglib.windows import Windows
 
-AT_ONCE = 4  # groups of networks that share a GPU: while one is evaluated, others train
+AT_ONCE = 6  # groups of networks that share a GPU: while one is evaluated, others train
 RETRIES = 3  # deaths of workers for each that is at work, without a run done in between
 
 
 def sweep(study: Study, windows: Windows, folder: Path, jobs: int = 1, dask: str | None = None) -> None:
     """Train every run of `study` that has no record in `folder`; then all tables can be made.
 
-    jobs: processes of one thread each, or on a GPU groups of networks at once, at most 4. dask: address of a
+    jobs: processes of one thread each, or on a GPU groups of networks at once, at most 6. dask: address of a
     scheduler whose workers see `folder`.
     Raises InputError for jobs < 1, an unreachable scheduler or a folder that cannot be written."""
     complete(study.name, runs(study, windows), windows, folder, jobs, dask)
