@@ -177,8 +177,6 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
 
 def predict(options: argparse.Namespace) -> None:
     """heart rate from recordings of your own"""
-    # the slowest part of SciPy is read from disk while PyTorch is: together they take most of a short prediction
-    threading.Thread(target=import_module, args=("scipy.signal",)).start()
     from ppglib.models import program
 
     o = options

@@ -37,7 +37,7 @@ def test_a_csv_and_the_same_as_parquet(walk, tmp_path, capsys):
 
 
 def test_a_prediction_loads_only_what_it_needs(walk):
-    """Most of a short one is importing: PyTorch, pandas and a part of SciPy, which is loaded beside PyTorch."""
+    """Most of a short one is importing: PyTorch, pandas and a part of SciPy."""
     code = "import sys\nfrom ppglib.__main__ import main\nmain(['predict', 'walk.csv'])\nprint(*sys.modules)"
     loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
     assert {"torch", "scipy.signal", "ppglib.models.program"} <= loaded
