@@ -1,6 +1,8 @@
 """The command line: `ppglib COMMAND` or `python -m ppglib COMMAND`; `--help` lists them."""
 
 import argparse
+import atexit
+import gc
 import logging
 import re
 import signal
@@ -29,6 +31,7 @@ TRACK = "over consecutive windows: online as a watch can, smooth with the whole 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 if all went well, 2 with one sentence for wrong input, 1 for a failed notebook."""
+    atexit.register(gc.freeze)  # else Python looks through all that PyTorch made before it ends, for half a second
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for chatty in ("papermill", "traitlets"):  # on every cell, and on figures without alternative text
         logging.getLogger(chatty).setLevel(logging.ERROR)

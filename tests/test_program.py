@@ -1,6 +1,8 @@
 """`python -m ppglib predict` on CSV and Parquet files, folders, and files that are none."""
 
 import gzip
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -32,6 +34,18 @@ def test_a_csv_and_the_same_as_parquet(walk, tmp_path, capsys):
     walk.rename(columns={"ppg": "ppg1"}).assign(ppg2=walk.ppg, other="x").to_parquet("walk.parquet")
     assert predict("walk.parquet", "--track", "smooth", "--out", "again.csv") == 0
     pd.testing.assert_frame_equal(found, pd.read_csv("again.csv"))
+
+
+def test_a_prediction_loads_only_what_it_needs_and_ends_at_once(walk):
+    """Most of a short one is importing: PyTorch, pandas and a part of SciPy."""
+    code = "import atexit, gc, sys\nfrom ppglib.__main__ import main\n"
+    code += "atexit.register(lambda: print(gc.get_freeze_count() > 1000, *sys.modules))\nmain(['predict', 'walk.csv'])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    ends, *loaded = said.splitlines()[-1].split()
+    assert ends == "True" and {"torch", "scipy.signal", "ppglib.models.program"} <= set(loaded)
+    others = "IPython papermill dask distributed matplotlib joblib sklearn neurokit2 sleepecg torch._dynamo"
+    rooms = {f"ppglib.{name}" for name in ("study", "results", "bench", "simulate", "edge", "training")}
+    assert not set(loaded) & {*others.split(), *rooms}
 
 
 def test_dates_capitals_packed_files_and_spreadsheets(walk, tmp_path):

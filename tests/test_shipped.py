@@ -32,8 +32,10 @@ def test_models_are_made_of_all_people_and_tested_on_some(simulated_root, tmp_pa
     people = [r for name in ("spc2015", "bami1") for r in recordings.load(name, simulated_root)]
     shipped.make(people, tmp_path)
     windows = shipped.windows_of(people, (1, -1))
-    everything, n, added = shipped.beside(windows, people), len(windows.table), round(paces.SHARE * len(windows.table))
-    more = everything.table.iloc[n:]
+    everything, n = shipped.beside(windows, people), len(windows.table)
+    added, worse, made = (round(shipped.CHOSEN[kind] * n) for kind in ("changed", "disturbed", "simulated"))
+    more = everything.table.iloc[n : n + added]
+    assert len(everything.table) == n + added + worse + made
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         f"{name}.{kind}" for name in FAMILY for kind in ("md", "safetensors")
     )
@@ -46,12 +48,12 @@ def test_models_are_made_of_all_people_and_tested_on_some(simulated_root, tmp_pa
         assert rows.windows["all"] == len(tested)
         of_tested = set(map(tuple, windows.table.iloc[tested][["dataset", "person"]].to_numpy()))
         slow = [one in of_tested for one in map(tuple, more[more.hr < paces.SLOW][["dataset", "person"]].to_numpy())]
-        slowed = about["error"]["slowed"]
+        slowed, rates = about["error"]["slowed"], {"below": 85, "above": 160}
         assert slowed["windows"] == sum(slow) > 0 and slowed["mae"] != rows.mae["all"]
         assert about["windows"] == everything.digest() != windows.digest()
-        assert about["counts"] == {"recorded": n, "changed": added, "simulated": added, "below": 85, "above": 160}
+        assert about["counts"] == {"recorded": n, "changed": added, "disturbed": worse, "simulated": made, **rates}
         card = (tmp_path / f"{name}.md").read_text()
-        assert "academic use" in card and f"{added} of simulated pulses" in card and f"of {slowed['mae']:.2f}" in card
+        assert "academic use" in card and f"{made} of simulated pulses" in card and f"of {slowed['mae']:.2f}" in card
 
 
 def test_the_models_beside_the_code_are_the_family():

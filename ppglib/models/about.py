@@ -35,7 +35,8 @@ def _of_paces(about: dict) -> str:
     of, slowed = about["counts"], about["error"]["slowed"]
     interval = "" if slowed["low"] is None else f" [{slowed['low']:.2f}, {slowed['high']:.2f}]"
     return f"""Beside {of["recorded"]:,} recorded windows the model was trained on {of["changed"]:,} of the same recordings slowed \
-down or sped up, below {of["below"]} or above {of["above"]} BPM, and on {of["simulated"]:,} of simulated pulses. \
+down or sped up, below {of["below"]} or above {of["above"]} BPM, on {of["disturbed"]:,} with steps of gain, drift and noise, \
+and on {of["simulated"]:,} of simulated pulses. \
 {slowed["windows"]:,} windows of the held-out people, their recordings slowed below {of["below"]} BPM, have an MAE of \
 {slowed["mae"]:.2f}{interval} BPM (no tracking). Nobody was recorded at rest.
 

@@ -29,7 +29,9 @@ from ppglib.training import predict, train
 from ppglib.windows import Recording, Windows
 
 STUDY, FOLDS, SIGNS = "open_receptive_field_family", (0, 1), (1, -1)
-EPOCHS = 12  # of 2.6 times the windows: some 1.6 times the steps of the study
+EPOCHS = 12  # of 2.9 times the windows: some 1.7 times the steps of the study
+# Beside the recorded windows, in shares of their number, and of which pulses: the mix that `tools/mixes.py` chose.
+CHOSEN = {"changed": 0.15, "simulated": 0.15, "disturbed": 0.15, "smooth": True}
 LICENCE = "academic use only: the recordings (SPC 2015, BAMI-1, BAMI-2) are published for research"
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,11 @@ def windows_of(recordings: Iterable[Recording], signs: tuple[int, ...]) -> Windo
     return Windows(rows.ravel(), table, pd.DataFrame(), pd.DataFrame())
 
 
+def designs() -> dict[str, Design]:
+    """The family by name, in the order of its cost."""
+    return dict(zip(FAMILY, sorted(studies.networks([], studies.read(STUDY).designs), key=lambda d: d.macs)))
+
+
 def trained(design: Design, windows: Windows, rows: np.ndarray, fold: int) -> ResNet1D:
     """By the tuned recipe and Gaussian labels, which the tuning people preferred for four of the five (argmax)."""
     study = studies.read(STUDY)
@@ -65,37 +72,50 @@ def trained(design: Design, windows: Windows, rows: np.ndarray, fold: int) -> Re
     return train(network, windows, rows, "gaussian", seed=fold, epochs=EPOCHS, progress=lambda _: None, **what)
 
 
-def beside(windows: Windows, recordings: list[Recording]) -> Windows:
-    """The windows, and after them SHARE as many of `paces.rare` of the changed recordings, and of `paces.pulses`."""
+def beside(windows: Windows, recordings: list[Recording], **mix) -> Windows:
+    """The windows, and after them as many of changed and of disturbed recordings and of pulses as `mix` says (CHOSEN)."""
+    mix, count = CHOSEN | mix, len(windows.table)
     others = windows_of((paces.changed(r, factor) for r, factor in product(recordings, paces.FACTORS)), SIGNS)
-    count = round(paces.SHARE * len(windows.table))
-    drawn, (pulses, hr) = paces.rare(others.table, count), paces.pulses(count)
-    rows = [windows.signal.reshape(-1, LENGTH), others.signal.reshape(-1, LENGTH)[drawn], pulses]
+    worse = windows_of(map(paces.disturbed, recordings, range(len(recordings))), SIGNS)
+    order = np.random.default_rng(0).permutation(len(worse.table))
+    drawn = [np.arange(count), paces.rare(others.table, round(mix["changed"] * count))]
+    parts = list(zip((windows, others, worse), [*drawn, np.sort(order[: round(mix["disturbed"] * count)])]))
+    pulses, hr = paces.pulses(round(mix["simulated"] * count), mix["smooth"])
     made = pd.DataFrame({"second": 0.0, "hr": hr, "dataset": "", "person": "", "recording": "", "simulated": True})
-    table = pd.concat([windows.table, others.table.iloc[drawn], made.assign(activity="")], ignore_index=True)
+    rows = [*(part.signal.reshape(-1, LENGTH)[at] for part, at in parts), pulses]
+    table = pd.concat([*(part.table.iloc[at] for part, at in parts), made.assign(activity="")], ignore_index=True)
     table = table.assign(start=np.arange(len(table)) * LENGTH)
     return replace(windows, signal=np.concatenate(rows).ravel(), table=table)
 
 
 def counts_of(everything: Windows, recorded: int) -> dict:
-    """How many training windows are recorded, changed and simulated, and which rates (BPM) were changed to."""
-    simulated = int(everything.table.simulated.sum())
-    made = {"changed": len(everything.table) - recorded - simulated, "simulated": simulated}
+    """How many training windows are of each kind, in their order, and which rates (BPM) were changed to."""
+    disturbed, simulated = round(CHOSEN["disturbed"] * recorded), int(everything.table.simulated.sum())
+    made = {"changed": len(everything.table) - recorded - disturbed - simulated, "disturbed": disturbed, "simulated": simulated}
     return {"recorded": recorded, **made, "below": paces.SLOW, "above": paces.FAST}
 
 
-def held_out_probabilities(design: Design, windows: Windows, everything: Windows, fold: int) -> tuple[np.ndarray, ...]:
-    """Test rows of a fold, and what a network says of them that was trained on its other people.
+def people_of(windows: Windows) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(windows.table[["dataset", "person"]])
 
-    Rows of `everything`, of which `windows` are the first: those tested, and beyond them those slowed below
-    `paces.SLOW` of the same people."""
-    rows, tested = split(windows, fold)
-    people = pd.MultiIndex.from_frame(everything.table[["dataset", "person"]])
-    more, hr = np.arange(len(people)) >= len(windows.table), everything.table.hr
-    trained_on = (people.isin(people[rows]) | everything.table.simulated) & more
-    slowed = people.isin(people[tested]) & more & (hr < paces.SLOW)
-    tested = np.concatenate([tested, np.flatnonzero(slowed)])
-    network = trained(design, everything, np.concatenate([rows, np.flatnonzero(trained_on)]), fold)
+
+def learned_without(design, windows: Windows, everything: Windows, fold: int, kind="person") -> tuple[ResNet1D, np.ndarray]:
+    """A network that learned all but the test people of a split of `windows`, and the rows of these people.
+
+    `windows` are the first of `everything`; of those beyond, it learned what is of the same people or simulated."""
+    rows, tested = split(windows, fold, kind)
+    people = people_of(everything)
+    more = np.flatnonzero(people.isin(people[rows]) | everything.table.simulated)
+    return trained(design, everything, np.append(rows, more[more >= len(windows.table)]), fold), tested
+
+
+def held_out_probabilities(design: Design, windows: Windows, everything: Windows, fold: int) -> tuple[np.ndarray, ...]:
+    """Test rows of a fold, beyond `windows` those slowed below `paces.SLOW` of the same people, and what is said of them."""
+    network, tested = learned_without(design, windows, everything, fold)
+    people, recorded = people_of(everything), len(windows.table)
+    slowed = np.flatnonzero(people.isin(people[tested]) & (everything.table.hr < paces.SLOW))
+    changed = (slowed >= recorded) & (slowed < recorded + counts_of(everything, recorded)["changed"])
+    tested = np.append(tested, slowed[changed])
     return tested, predict(network, everything, tested)
 
 
@@ -103,15 +123,12 @@ def make(recordings: list[Recording], folder: Path, jobs: int = 1) -> None:
     """Train and write NAME.safetensors and NAME.md into `folder`."""
     windows = windows_of(recordings, SIGNS)
     everything = beside(windows, recordings)
-    designs = dict(zip(FAMILY, sorted(studies.networks([], studies.read(STUDY).designs), key=lambda d: d.macs)))
-    tasks = [
-        joblib.delayed(held_out_probabilities)(d, windows, everything, f) for d in designs.values() for f in FOLDS
-    ]
-    everyone = np.arange(len(everything.table))
-    tasks += [joblib.delayed(trained)(design, everything, everyone, len(FOLDS)) for design in designs.values()]
+    family, everyone = designs(), np.arange(len(everything.table))
+    tasks = [joblib.delayed(held_out_probabilities)(d, windows, everything, f) for d in family.values() for f in FOLDS]
+    tasks += [joblib.delayed(trained)(design, everything, everyone, len(FOLDS)) for design in family.values()]
     found = joblib.Parallel(n_jobs=jobs)(tasks)
     datasets, moves = sorted(windows.table.dataset.unique()), tracked.models()["network"]
-    for i, name in enumerate(designs):
+    for i, name in enumerate(family):
         rows, said = map(np.concatenate, zip(*found[2 * i : 2 * i + 2]))
         table = everything.table.iloc[rows].reset_index(drop=True)
         slowed = rows >= len(windows.table)
@@ -122,6 +139,6 @@ def make(recordings: list[Recording], folder: Path, jobs: int = 1) -> None:
         about["error"]["slowed"] = of_slowed(said[slowed], table[slowed], about["interval"]["none"])
         about |= {"strategy": "gaussian", "teacher": "", "datasets": datasets, "licence": LICENCE}
         about |= {"windows": everything.digest(), "counts": counts_of(everything, len(windows.table))}
-        models.save(found[2 * len(designs) + i], folder / f"{name}.safetensors", about)
+        models.save(found[2 * len(family) + i], folder / f"{name}.safetensors", about)
         files.write(folder / f"{name}.md", card(name, models.load(folder / f"{name}.safetensors").about).encode())
         log.info("%s: %s", name, about["error"]["rows"][-1])
