@@ -1,7 +1,7 @@
 """Train one network, from scratch or by a teacher, and predict with it."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from functools import lru_cache
 from itertools import groupby
@@ -88,8 +88,7 @@ def train_together(members: Sequence[Member], windows: Windows) -> None:
     start, hr, (offsets, *_) = zip(*(samples(windows, member.rows, strategy) for member in members))
     loss, extra = make_loss(members, hr)
     steps = len(members[0].rows) // c.batch  # the last, incomplete batch is left out; the order changes each epoch
-    epochs, size = epochs_of(strategy, c), (steps, c.batch)
-    randoms = [[np.random.default_rng([*np.atleast_1d(m.seed), *more]) for more in ([], [1])] for m in members]
+    epochs, orders = epochs_of(strategy, c), orders_of(members, (steps, c.batch), offsets)
     random = torch.Generator(where).manual_seed(number_of(members[0].seed)) if where.type == "cuda" else None
     whole = Together(networks) if len(networks) > 1 else networks[0]
     with own_stream(where), own_dropout(whole, random):
@@ -107,15 +106,12 @@ def train_together(members: Sequence[Member], windows: Windows) -> None:
             optimizer.step()
             return values.detach()
 
-        start = together([torch.from_numpy(each) for each in start]).numpy()
+        start = together([torch.tensor(each) for each in start]).numpy()
         run = LOOPS[where.type](step, whole, windows.signal, start, optimizer, rates, random)
         for epoch in range(1, epochs + 1):
             whole.train()
-            orders = [order.permutation(len(m.rows))[: steps * c.batch] for m, (order, _) in zip(members, randoms)]
-            if offsets > 1:
-                orders = [o * offsets + draws.integers(offsets, size=len(o)) for o, (_, draws) in zip(orders, randoms)]
-            chosen = np.stack([order.reshape(size) for order in orders], 1)
-            for member, total in zip(members, run(chosen, [ramp_of(m.strategy, m.constants, epoch) for m in members])):
+            ramps = [ramp_of(member.strategy, member.constants, epoch) for member in members]
+            for member, total in zip(members, run(next(orders), ramps)):
                 member.progress(total / steps)
                 if not np.isfinite(total):
                     what = f"Training {member.strategy} with {len(whole.blocks)} blocks diverged in epoch {epoch}"
@@ -124,6 +120,17 @@ def train_together(members: Sequence[Member], windows: Windows) -> None:
         if whole is not network:
             whole.part(i, network)
         network.eval()
+
+
+def orders_of(members: Sequence[Member], size: tuple[int, int], offsets: int) -> Iterator[np.ndarray]:
+    """For each epoch the positions (steps, G, N) of each member's samples, `offsets` of which belong to a row."""
+    random = [[np.random.default_rng([*np.atleast_1d(m.seed), *more]) for more in ([], [1])] for m in members]
+    while True:
+        chosen = []
+        for member, (order, draws) in zip(members, random):
+            rows = order.permutation(len(member.rows))[: size[0] * size[1]].reshape(size)
+            chosen.append(rows * offsets + draws.integers(offsets, size=size) if offsets > 1 else rows)
+        yield np.stack(chosen, 1)
 
 
 def plain(step: Callable, network, signal, start, optimizer, rates: list[float], random) -> Callable:

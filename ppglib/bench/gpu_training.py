@@ -1,4 +1,4 @@
-"""What training costs on a GPU: one step after the other, as one CUDA graph, and several networks side by side."""
+"""What training costs on a GPU: one step after the other, as one CUDA graph, and several networks as one."""
 
 import os
 import time
@@ -108,9 +108,8 @@ def plan(study: Study, hours: float, measured: pd.DataFrame) -> pd.DataFrame:
     """What a study would take, by what was measured: a row with networks, windows to train on, and hours.
 
     hours: of recordings, a window every 2 s, four fifths of them in training. measured: as `speed` gives it, networks
-    side by side or, where that is not there, one after the other as a graph; seconds a window are interpolated in
-    blocks, and beyond the largest size the line goes on. Training alone."""
+    as one; seconds a window are interpolated in blocks, and beyond the largest size the line goes on. Training alone."""
     every, windows = runs(study), 0.8 * hours * 3600 / STEP_SECONDS
-    line = np.polyfit(measured.blocks, 1 / measured.get("together", measured.get("graph")), 1)
+    line = np.polyfit(measured.blocks, 1 / measured.together, 1)
     seconds = sum(run.get("epochs") * windows * np.polyval(line, run.student) for run in every)
     return pd.DataFrame([{"networks": len(every), "windows": round(windows), "hours": seconds / 3600}])
