@@ -31,7 +31,8 @@ TRACK = "over consecutive windows: online as a watch can, smooth with the whole 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 if all went well, 2 with one sentence for wrong input, 1 for a failed notebook."""
-    atexit.register(gc.freeze)  # else Python looks through all that PyTorch made before it ends, for half a second
+    if arguments is None:
+        atexit.register(gc.freeze)  # else Python looks through all that PyTorch made before it ends, for half a second
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for chatty in ("papermill", "traitlets"):  # on every cell, and on figures without alternative text
         logging.getLogger(chatty).setLevel(logging.ERROR)

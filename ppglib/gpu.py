@@ -8,7 +8,7 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
@@ -22,8 +22,8 @@ from ppglib.task import LENGTH
 WARM_UP = 1  # steps before the capture, in which libraries choose their kernels; undone afterwards
 AHEAD = 2  # steps that a thread sends ahead: one that waits for a place in a full queue keeps all others from sending
 os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")  # streams side by side; CUDA's own is 8
-# PyTorch has 32 streams and deals them in turn, also those in use: two trainings on one would record each other.
-TOGETHER, FREE = 32, []
+TOGETHER = 32  # networks that are trained as one
+FREE = []  # PyTorch has 32 streams and deals them in turn, also those in use: two trainings on one would record each other
 # Held while something of the whole process is in use: torch's random numbers, or a capture.
 ALONE = threading.RLock()
 
@@ -83,7 +83,6 @@ class Together(nn.Module):
     def __init__(self, networks: Sequence[ResNet1D]):
         super().__init__()
         self.networks, self.trunk = len(networks), copy.deepcopy(networks[0])
-        self.blocks = self.trunk.blocks
         others = [dict(network.named_modules()) for network in networks]
         for name, module in self.trunk.named_modules():
             for key, tensor in [*module._parameters.items(), *module._buffers.items()]:
@@ -160,8 +159,6 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
         parameters = [*network.state_dict(keep_vars=True).values(), *optimizer.param_groups[0]["params"]]
         before = [tensor.detach().clone() for tensor in parameters]
         with ALONE:
-            if 2 * torch.cuda.memory_reserved() > torch.cuda.get_device_properties(where).total_memory:
-                torch.cuda.empty_cache()  # what graphs of finished trainings held
             for _ in range(WARM_UP):
                 one()
             with torch.no_grad():
@@ -169,10 +166,16 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
                     tensor.copy_(kept)
                 for tensor in [done, *(moment for state in optimizer.state.values() for moment in state.values())]:
                     tensor.zero_()
+            torch.cuda.empty_cache()  # the graph has memory of its own
             made = torch.cuda.CUDAGraph()
             made.register_generator_state(random)
             made.capture_begin(capture_error_mode="thread_local")
-            one()
+            try:
+                one()
+            except Exception:
+                with suppress(RuntimeError):  # that it is not whole
+                    made.capture_end()
+                raise
             made.capture_end()
         return made
 

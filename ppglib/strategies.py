@@ -5,6 +5,7 @@ A new strategy is a loss and one row, from anywhere; `ppglib.train` then knows i
     loss = lambda b, c: torch.nn.functional.cross_entropy(b.logits.float(), b.target, label_smoothing=0.1)
     ppglib.STRATEGIES["smoothed"] = ppglib.Strategy("cross-entropy with smoothed labels", loss)
 
+On a GPU the losses of networks that are trained as one go through `torch.vmap`: no branch on a value, no random number.
 A batch `b` has the student's `logits` and `map`, `teacher`, `teacher_map`, `target` (true bin) and `hr`; `c` the constants."""
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import ppglib  # for ppglib.losses, which is loaded with the first batch: listin
 from ppglib.files import InputError, short
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
 def bounded(default, low, high):
@@ -61,8 +62,8 @@ class Batch(NamedTuple):
     hr: "Tensor"  # (N,) BPM
     teacher: "Tensor | None"  # logits
     teacher_map: "Tensor | None"
-    regressor: "nn.Module | None"  # 1x1 convolution from the student's channels to the teacher's
-    ramp: float  # rises from 0 to 1 over `warm_up`, else 1
+    regressor: "Callable | None"  # 1x1 convolution from the student's channels to the teacher's
+    ramp: "float | Tensor"  # rises from 0 to 1 over `warm_up`, else 1
 
 
 @dataclass(frozen=True)

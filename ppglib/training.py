@@ -24,6 +24,10 @@ from ppglib.windows import Windows, gather
 EVALUATION_BATCH = {"cpu": 512, "cuda": 2048}
 
 
+class Diverged(InputError):
+    """The loss of a network became infinite or no number."""
+
+
 @dataclass
 class Member:
     """A network to be trained beside others of its design, on rows and by a strategy, teacher and order of its own.
@@ -39,9 +43,16 @@ class Member:
     progress: Callable[[float], None] = lambda mean: None
 
     @property
-    def loss(self) -> tuple:
+    def kind(self) -> tuple:
         """What members have in common whose losses are computed as one."""
         return self.strategy, astuple(self.constants), sorted((k, np.shape(v)[1:]) for k, v in self.said.items())
+
+    @property
+    def shared(self) -> tuple:
+        """What all that are trained as one have in common."""
+        c, dense = self.constants, STRATEGIES[self.strategy].dense
+        given = (getattr(c, name) for name in (*TRAINING, "dense_noise"))
+        return self.network.design, len(self.rows) // c.batch, dense, epochs_of(self.strategy, c), *given
 
 
 def train(
@@ -77,13 +88,16 @@ def train(
 def train_together(members: Sequence[Member], windows: Windows) -> None:
     """Train networks of one design as one, for as many steps and epochs; each as if it were alone.
 
-    They share the constants of all strategies, and whether these are dense. Dropout alone is drawn otherwise."""
-    members, where = sorted(members, key=lambda member: member.loss), device()
+    They share the constants that every strategy depends on. Dropout is drawn for all at once; on a CPU regressors of
+    feature maps too, one after the other. Raises as `train`; ValueError for members that cannot be trained as one."""
+    members, where = sorted(members, key=lambda member: member.kind), device()
     strategy, c = members[0].strategy, members[0].constants
     for member in members:
         if len(member.rows) < c.batch:
             few = f"There are {len(member.rows)} training windows, fewer than one batch of {c.batch}"
             raise InputError(f"{few}: add recordings or choose a smaller batch.")
+    if len(members) > 1 and len({member.shared for member in members}) > 1:
+        raise ValueError(f"These cannot be trained as one: {sorted({str(member.shared) for member in members})}")
     networks = [member.network.to(where) for member in members]
     start, hr, (offsets, *_) = zip(*(samples(windows, member.rows, strategy) for member in members))
     loss, extra = make_loss(members, hr)
@@ -106,7 +120,7 @@ def train_together(members: Sequence[Member], windows: Windows) -> None:
             optimizer.step()
             return values.detach()
 
-        start = together([torch.tensor(each) for each in start]).numpy()
+        start = stacked([torch.tensor(each) for each in start]).numpy()
         run = LOOPS[where.type](step, whole, windows.signal, start, optimizer, rates, random)
         for epoch in range(1, epochs + 1):
             whole.train()
@@ -114,8 +128,8 @@ def train_together(members: Sequence[Member], windows: Windows) -> None:
             for member, total in zip(members, run(next(orders), ramps)):
                 member.progress(total / steps)
                 if not np.isfinite(total):
-                    what = f"Training {member.strategy} with {len(whole.blocks)} blocks diverged in epoch {epoch}"
-                    raise InputError(f"{what} (loss {total / steps}): choose a lower rate than {c.rate}.")
+                    what = f"Training {member.strategy} with {len(networks[0].blocks)} blocks diverged in epoch {epoch}"
+                    raise Diverged(f"{what} (loss {total / steps}): choose a lower rate than {c.rate}.")
     for i, network in enumerate(networks):
         if whole is not network:
             whole.part(i, network)
@@ -185,7 +199,7 @@ def make_loss(members: Sequence[Member], hr: Sequence[np.ndarray]) -> tuple[Call
 
     hr: for each member (n,) BPM of its samples. Alike members are neighbours and computed as one. Ramps: see `ramp_of`."""
     parts, extra, numbers = [], [], range(len(members))
-    for _, alike in groupby(numbers, key=lambda i: members[i].loss):
+    for _, alike in groupby(numbers, key=lambda i: members[i].kind):
         alike = list(alike)
         own = slice(alike[0], alike[-1] + 1)
         part, more = alike_loss(members[own], hr[own])
@@ -199,7 +213,7 @@ def make_loss(members: Sequence[Member], hr: Sequence[np.ndarray]) -> tuple[Call
 
 
 def alike_loss(members: Sequence[Member], hr: Sequence[np.ndarray]) -> tuple[Callable, list]:
-    """As `make_loss` for members with one `Member.loss`."""
+    """As `make_loss` for members with one `Member.kind`."""
     strategy, c, where = members[0].strategy, members[0].constants, next(members[0].network.parameters()).device
     row, count = STRATEGIES[strategy], len(members)
     if missing := {"": set(), "map": {"logits", "map"}}.get(row.teacher, {"logits"}) - set(members[0].said):
@@ -210,15 +224,15 @@ def alike_loss(members: Sequence[Member], hr: Sequence[np.ndarray]) -> tuple[Cal
                 found = f"The teacher's {name} have {len(values)} rows for {len(own_hr)} samples"
                 raise InputError(f"{found}: make them with `teach`, for the same rows and strategy.")
     bins, bpm = [torch.from_numpy(to_bin(own)) for own in hr], [torch.from_numpy(own.astype(np.float32)) for own in hr]
-    truth = together(bins).to(where), together(bpm).to(where)
-    said = {name: together([torch.as_tensor(m.said[name]).to(where) for m in members]) for name in members[0].said}
+    truth = stacked(bins).to(where), stacked(bpm).to(where)
+    said = {name: stacked([torch.as_tensor(m.said[name]).to(where) for m in members]) for name in members[0].said}
     regressors = []
     if row.teacher == "map":
         for member in members:
             with own_random(where, member.seed):
                 made = nn.Conv2d(member.network.head.in_features, said["map"].shape[2], 1).to(where)
             regressors.append(made)
-    weights = [nn.Parameter(together(list(each))) for each in zip(*(r.parameters() for r in regressors))]
+    weights = [nn.Parameter(stacked(list(each))) for each in zip(*(r.parameters() for r in regressors))]
     own = torch.arange(count, device=where)[:, None]
 
     def one(taught, logits, feature_map, target, bpm, ramp, *weights) -> Tensor:
@@ -237,7 +251,7 @@ def alike_loss(members: Sequence[Member], hr: Sequence[np.ndarray]) -> tuple[Cal
     return losses, weights
 
 
-def together(tensors: list[Tensor]) -> Tensor:
+def stacked(tensors: list[Tensor]) -> Tensor:
     """Tensors along a new first axis, the shorter ones filled up; one alone is not copied."""
     return nn.utils.rnn.pad_sequence(tensors, batch_first=True) if len(tensors) > 1 else tensors[0][None]
 

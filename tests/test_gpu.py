@@ -2,6 +2,7 @@
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -188,24 +189,35 @@ def assert_as_one(cases, windows):
             torch.testing.assert_close(one.network.state_dict()[name], value, atol=1e-7, rtol=1e-7)
 
 
-def test_regressors_of_feature_maps_are_trained_each_on_its_own(windows):
-    """In float32, as their maps are; they are drawn one after the other, so that seeds alone do not repeat them."""
-    several = [member(windows, "feature", seed, epochs=2) for seed in (1, 2)]
-    training.train_together([one for one, _ in several], windows)
-    both = [curve for _, curve in several]
-    alone = [trained(windows, "feature", seed, epochs=2)[0] for seed in (1, 2)]
-    np.testing.assert_allclose(both[1], alone[1], rtol=0.02)
-    assert both[0] != both[1]
+@pytest.fixture
+def seeded(monkeypatch):
+    """On the CPU, and regressors of feature maps are drawn as on a GPU: by the seed of their network."""
+
+    @contextmanager
+    def own_random(where, seed):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            yield
+
+    monkeypatch.setattr(training, "own_random", own_random)
+    monkeypatch.setattr(training, "device", lambda: torch.device("cpu"))
 
 
-def test_networks_as_one_stay_near_those_alone_in_float32(windows):
-    cases = [("scratch", 1), ("soft", 2), ("dkd", 3)]
-    several = [member(windows, *case, epochs=2, rate=5e-4, schedule="constant") for case in cases]  # 16 steps
+def test_networks_as_one_stay_near_those_alone_in_float32(windows, seeded):
+    cases = [("scratch", 1), ("soft", 2), ("dkd", 3), ("feature", 4), ("feature", 5)]
+    constants = {"epochs": 2, "rate": 5e-4, "schedule": "constant"}  # 16 steps
+    several = [member(windows, *case, **constants) for case in cases]
     training.train_together([one for one, _ in several], windows)
     for case, (one, curve) in zip(cases, several):
-        expected, network = trained(windows, *case, epochs=2, rate=5e-4, schedule="constant")
+        expected, network = trained(windows, *case, **constants)
         np.testing.assert_allclose(curve, expected, rtol=1e-5)
         assert_alike(one.network, network, 5e-4)
+
+
+@pytest.mark.parametrize("other", [{"rate": 1e-2}, {"batch": 32}, {"epochs": 1}, {"design": Design(1)}])
+def test_networks_that_have_not_all_in_common_are_not_trained_as_one(windows, other):
+    with pytest.raises(ValueError, match="cannot be trained as one"):
+        training.train_together([member(windows, "scratch")[0], member(windows, "gaussian", **other)[0]], windows)
 
 
 @ON_GPU

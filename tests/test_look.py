@@ -1,4 +1,4 @@
-"""The one look at other sets: the table is that of the predictions, model by model, set by set."""
+"""The look at other sets: the table is that of the predictions, model by model, set by set."""
 
 import numpy as np
 import pandas as pd

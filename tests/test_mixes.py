@@ -73,5 +73,6 @@ def test_the_committed_table_chose_what_is_shipped():
     assert list(dict.fromkeys(table.mix)) == list(mixes.CANDIDATES) and mixes.best(table) == chosen.mix.iloc[0]
     for name, value in shipped.CHOSEN.items():
         assert chosen[name].unique() == pytest.approx([value])
+    assert mixes.best(table[~table.test.str.startswith("without")]) == chosen.mix.iloc[0]
     assert mixes.best(table, slow=False) == "few changed, pulses"  # what the first rule chose, as the docstring says
     assert (table.low <= table.mae).all() and (table.mae <= table.high).all()

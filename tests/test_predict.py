@@ -126,16 +126,17 @@ def test_what_a_device_does_to_a_signal_changes_no_clean_window(rate, bpm, sign,
     assert np.median((found.hr - bpm)[kept].abs()) < 2
 
 
-LOST = pytest.mark.xfail(strict=True, reason="a smooth wave at 85 BPM is taken for one twice as fast")
+LOST = pytest.mark.xfail(strict=True, reason="upside down this one is taken for one twice as fast")
 
 
-@pytest.mark.parametrize("sign", [1, pytest.param(-1, marks=LOST)])
-def test_smooth_waves_are_not_taken_for_twice_as_fast(best, sign):
-    time = np.arange(20 * 50) / 50
-    for bpm in range(45, 200, 10):
-        beat = 2 * np.pi * bpm / 60 * time
-        found = ppg.heart_rate(sign * (np.sin(beat) + 0.3 * np.sin(2 * beat)), 50, model=best)
-        assert np.median((found.hr - bpm).abs()) < 5  # between 2 and 5 BPM at 75 and 85
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("bpm", range(45, 200, 10))
+def test_smooth_waves_are_not_taken_for_twice_as_fast(best, bpm, sign, request):
+    if (bpm, sign) == (85, -1):
+        request.applymarker(LOST)
+    beat = 2 * np.pi * bpm / 60 * np.arange(20 * 50) / 50
+    found = ppg.heart_rate(sign * (np.sin(beat) + 0.3 * np.sin(2 * beat)), 50, model=best)
+    assert np.median((found.hr - bpm).abs()) < (5 if bpm in (75, 85) else 2)
 
 
 def test_what_comes_later_changes_no_window(best):
@@ -275,7 +276,7 @@ def test_what_is_faster_than_any_heart_does_not_fold_into_the_band():
     signal = pulse(100, 120)
     fast = np.sin(2 * np.pi * 26.5 * np.arange(len(signal)) / 100)
     found, expected = (ppg.heart_rate(x, 100, model="tiny") for x in (signal + fast, signal))
-    np.testing.assert_allclose(found.hr, expected.hr, rtol=0, atol=2)
+    np.testing.assert_allclose(found.hr, expected.hr, rtol=0, atol=2)  # as far as a clean window may be off
 
 
 @pytest.mark.parametrize("rate", [25, 100])

@@ -39,8 +39,8 @@ def test_a_csv_and_the_same_as_parquet(walk, tmp_path, capsys):
 def test_a_prediction_loads_only_what_it_needs_and_ends_at_once(walk):
     """Most of a short one is importing: PyTorch, pandas and a part of SciPy."""
     code = "import atexit, gc, sys\nfrom ppglib.__main__ import main\n"
-    code += "atexit.register(lambda: print(gc.get_freeze_count() > 1000, *sys.modules))\nmain(['predict', 'walk.csv'])"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    code += "atexit.register(lambda: print(gc.get_freeze_count() > 1000, *sys.modules))\nmain()"
+    said = subprocess.run([sys.executable, "-c", code, "predict", "walk.csv"], capture_output=True, text=True, check=True).stdout
     ends, *loaded = said.splitlines()[-1].split()
     assert ends == "True" and {"torch", "scipy.signal", "ppglib.models.program"} <= set(loaded)
     others = "IPython papermill dask distributed matplotlib joblib sklearn neurokit2 sleepecg torch._dynamo"

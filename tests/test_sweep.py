@@ -416,3 +416,69 @@ def test_what_a_killed_writer_left_goes_with_the_next(study, windows, undisturbe
     engine.sweep(study, windows, folder)
     assert runs_csv(study, windows, folder) == runs_csv(study, windows, undisturbed)
     assert not [place for place in left if place.exists()]
+
+
+def tasks_of(study, windows, **constants):
+    runs = grid.runs(replace(study, **constants), windows)
+    return [(run, STRATEGIES[run.strategy]) for run in runs if not run.teacher]
+
+
+def test_runs_that_are_trained_as_one_are_of_one_design_length_and_recipe(study, windows):
+    tasks = tasks_of(study, windows)
+    for other in ({"rate": 1e-2}, {"dropout": 0.3}, {"batch": 16}, {"epochs": 1}):
+        tasks += tasks_of(study, windows, **other)
+    groups = engine.alike(tasks, windows, 3)
+    assert sorted(map(id, [run for group in groups for run, _ in group])) == sorted(id(run) for run, _ in tasks)
+    assert 1 < max(map(len, groups)) <= 3 and [engine.cost(g[0][0]) for g in groups] == sorted(
+        (engine.cost(g[0][0]) for g in groups), reverse=True
+    )
+    for group in groups:
+        of_all = {(run.network, run.get("rate"), run.get("dropout"), run.get("batch"), run.get("epochs")) for run, _ in group}
+        steps = {len(split(windows, run.fold, run.split)[0]) // run.get("batch") for run, _ in group}
+        assert len(of_all) == len(steps) == 1
+    own = replace(STRATEGIES["scratch"], constants=("dense_noise",))  # one from outside, which is given noise
+    run, row = tasks[0]
+    noisy = replace(run, strategy="noisy", constants=(*run.constants, ("dense_noise", 0.3)))
+    assert len(engine.alike([(run, row), (noisy, own)], windows)) == 2
+
+
+def test_runs_as_one_have_the_records_that_they_have_alone(study, windows, tmp_path):
+    """But for what is drawn for all at once, dropout, and for rounding."""
+    group = engine.alike(tasks_of(study, windows, dropout=0.0), windows)[0]
+    common = windows, windows.digest()
+    assert len(group) > 1
+    done = engine.work_together(group, *common, tmp_path / "one")
+    assert [run for run, _ in done] == [run for run, _ in group] and all(seconds > 0 for _, seconds in done)
+    assert engine.work_together(group, *common, tmp_path / "one") == [(run, None) for run, _ in group]
+    for run, row in group:
+        engine.work(run, row, *common, tmp_path / "alone")
+        one, alone = (records.read(tmp_path / name, run.id(windows.digest())) for name in ("one", "alone"))
+        assert one.keys() == alone.keys()
+        assert {k for k in one if one[k] != alone[k]} <= {"seconds", "curve", "people", "reliability", "permuted", *records.MEASURED}
+        np.testing.assert_allclose(one["curve"], alone["curve"], rtol=1e-2)
+        teachers.load_network(run.network, teachers.kept_path(run, windows.digest(), tmp_path / "one"))
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("short"), engine.Diverged("Training diverged.")])
+def test_a_group_is_halved_until_what_can_be_done_is_done(study, windows, monkeypatch, error):
+    """Memory for two; or one network that diverges, which is said when all others are done."""
+    tasks, done = tasks_of(study, windows)[:4] * 2, []
+    tasks = [(replace(run, seed=i), row) for i, (run, row) in enumerate(tasks[:5])]
+
+    def together(tasks, *common):
+        bad = len(tasks) > 2 if isinstance(error, torch.OutOfMemoryError) else any(run.seed == 1 for run, _ in tasks)
+        if bad:
+            raise error
+        done.extend(run.seed for run, _ in tasks)
+        return [(run, 1.0) for run, _ in tasks]
+
+    monkeypatch.setattr(engine, "work_together", together)
+    if isinstance(error, engine.Diverged):
+        with pytest.raises(InputError, match="diverged"):
+            engine.in_parts(tasks)
+        assert sorted(done) == [0, 2, 3, 4]
+    else:
+        assert [run.seed for run, _ in engine.in_parts(tasks)] == sorted(done) == [0, 1, 2, 3, 4]
+    monkeypatch.setattr(engine, "work_together", lambda *_: (_ for _ in ()).throw(error))
+    with pytest.raises(InputError, match="diverged|memory is too short for .* smaller batch"):
+        engine.in_parts(tasks[:1])

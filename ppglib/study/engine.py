@@ -32,7 +32,7 @@ from ppglib.study.studies import Study
 from ppglib.study.teachers import kept_path, outputs, save_network, weights_path
 from ppglib.study.workers import AGAIN, Lost, Processes
 from ppglib.task import to_bin
-from ppglib.training import Member, constants_of, epochs_of, samples, train_together
+from ppglib.training import Diverged, Member, constants_of, epochs_of, samples, train_together
 from ppglib.windows import Windows
 
 AT_ONCE = 6  # groups of networks that share a GPU: while one is evaluated, others train
@@ -115,7 +115,7 @@ def work(run: Run, row: Strategy, windows: Windows, digest: str, folder: Path) -
 def work_together(tasks: list[tuple[Run, Strategy]], windows: Windows, digest: str, folder: Path) -> list[tuple]:
     """As `work` for runs that are `alike`, whose networks are trained as one."""
     STRATEGIES.update({run.strategy: row for run, row in tasks})  # one added in the main process travels with its run
-    torch.set_num_threads(1)  # also makes a result independent of the number of jobs
+    torch.set_num_threads(1)  # also makes a result on a CPU independent of the number of jobs
     keep_memory()
     seconds = dict.fromkeys([run for run, _ in tasks])
     with ExitStack() as held, own_stream(device()):
@@ -186,24 +186,36 @@ def alike(tasks: list[tuple[Run, Strategy]], windows: Windows, most: int = TOGET
     for run, row in tasks:
         given = dict(run.constants)
         steps = len(split(windows, run.fold, run.split)[0]) // given["batch"]
-        shared = [given[name] for name in (*RECIPE, *(DENSE if row.dense else ()))]
-        groups.setdefault((run.network, row.dense, steps, *shared), []).append((run, row))
+        shared = [given.get(name) for name in (*RECIPE, *DENSE)]
+        groups.setdefault((run.network, steps, *shared), []).append((run, row))
     parts = [(group, np.array_split(np.arange(len(group)), -(-len(group) // most))) for group in groups.values()]
     found = [[group[i] for i in part] for group, each in parts for part in each]
     return sorted(found, key=lambda group: -cost(group[0][0]))
 
 
-def as_memory_allows(tasks: list[tuple[Run, Strategy]], *common) -> list[tuple[Run, float | None]]:
-    """As `work_together`; in halves if the GPU's memory is too short for all. InputError if it is for one."""
+def in_parts(tasks: list[tuple[Run, Strategy]], *common) -> list[tuple[Run, float | None]]:
+    """As `work_together`; in halves where the GPU's memory is too short for all, or one network diverges.
+
+    InputError for a single one, after all others are done."""
     try:
         return work_together(tasks, *common)
-    except torch.OutOfMemoryError as error:
+    except (torch.OutOfMemoryError, Diverged) as error:
         if len(tasks) == 1:
+            if isinstance(error, Diverged):
+                raise
             said = f"The GPU's memory is too short for {tasks[0][0].student} blocks ({error})"
             raise InputError(f"{said}: choose a smaller batch, or fewer --jobs.") from None
-    torch.cuda.empty_cache()
-    half = len(tasks) // 2
-    return as_memory_allows(tasks[:half], *common) + as_memory_allows(tasks[half:], *common)
+    with ALONE:  # nobody may record a graph now
+        torch.cuda.empty_cache()
+    done, failed, half = [], None, len(tasks) // 2
+    for part in (tasks[:half], tasks[half:]):
+        try:
+            done += in_parts(part, *common)
+        except InputError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return done
 
 
 def true_probability(taught: dict, windows: Windows, rows, strategy: str) -> float:
@@ -234,7 +246,7 @@ def backend(dask: str | None, jobs: int, common: tuple) -> Iterator[tuple[Callab
         sys.setswitchinterval(1e-4)  # seconds: a thread that only launches is not to wait for one that computes
         how = dict(backend="threading", return_as="generator_unordered", batch_size=1, pre_dispatch="all")
         threads = joblib.Parallel(min(jobs, AT_ONCE), **how)
-        groups = lambda tasks: threads(joblib.delayed(as_memory_allows)(group, *common) for group in alike(tasks, common[0]))  # noqa: E731
+        groups = lambda tasks: threads(joblib.delayed(in_parts)(group, *common) for group in alike(tasks, common[0]))  # noqa: E731
         yield lambda tasks: (done for group in groups(tasks) for done in group), 1
     elif jobs == 1:
         yield lambda tasks: (work(*task, *common) for task in tasks), 1

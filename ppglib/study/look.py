@@ -1,7 +1,7 @@
-"""One look at recordings that nothing was trained, tuned or chosen on: how far the models that ship err there.
+"""A look at recordings that nothing was trained, tuned or chosen on: how far the models that ship err there.
 
-A phone's camera at rest, a wrist in heavy motion and stairs. The table is made once, after all choices; a model that is
-changed because of it has lost its test."""
+A phone's camera at rest, a wrist in heavy motion and stairs. The table is made once for each set of models, after all
+choices; a model that is changed because of it has lost its test. data/README.md keeps what earlier looks found."""
 
 from dataclasses import replace
 from pathlib import Path
