@@ -29,8 +29,8 @@ def committed(root):
 
 def test_every_network_of_the_family_was_measured_in_both_kinds(committed):
     rows = shown.costs(committed)
-    rows = rows[rows["median"].notna()]
-    assert set(FAMILY) <= set(rows.network) and (rows.groupby("network").kind.nunique() == 2).all()
+    assert set(rows.network) == {*FAMILY, *map(str, table.SIZES)}
+    assert (rows.groupby("network").kind.nunique() == 2).all()
     for name in FAMILY:
         design = models.load(name).design
         own = rows[rows.network == name]
@@ -44,6 +44,10 @@ def test_runtimes_agree_as_the_table_says(committed):
     exact = same.loc["float32"]
     assert (exact.same_argmax == exact.windows).all() and exact.logit.max() < 1e-4 and (exact.windows == table.COMPARED).all()
     assert same.loc["int8"].median_mean.max() < 0.5
+    runtimes = committed.people.groupby(["network", "fold", "kind"]).runtime.agg(set)
+    assert (runtimes.xs("float32", level="kind") == {"PyTorch"}).all()
+    assert (runtimes.xs("int8", level="kind") == {"PyTorch", "ONNX Runtime", "LiteRT", table.DEVICE}).all()
+    assert len(shown.runtimes_table(committed)) == 4 * committed.networks.network.nunique()
 
 
 def people(mae):
