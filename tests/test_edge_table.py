@@ -50,6 +50,18 @@ def test_runtimes_agree_as_the_table_says(committed):
     assert len(shown.runtimes_table(committed)) == 4 * committed.networks.network.nunique()
 
 
+def test_how_far_a_runtime_is_from_pytorch_is_counted_in_windows_logits_and_bpm():
+    truth = np.full((3, 180), -30.0)
+    truth[:, 50] = 0
+    other = truth.copy()
+    other[0, [50, 60]] = -30, 1  # another heart rate, 10 BPM higher
+    rows = list(table.agreement({("int8", "C"): other, ("float32", "PyTorch"): truth}))
+    assert [row["runtime"] for row in rows] == ["PyTorch", "C"] and rows[0]["same_argmax"] == rows[0]["windows"] == 3
+    assert (rows[1]["same_argmax"], rows[1]["logit"]) == (2, 31)
+    for how in ("argmax", "median"):
+        assert rows[1][f"{how}_largest"] == pytest.approx(10) and rows[1][f"{how}_mean"] == pytest.approx(10 / 3)
+
+
 def people(mae):
     """Errors of four people with other numbers of windows, of which float32 and int8 differ by 0.1 for each."""
     rows = [("a", "1", 10, mae), ("a", "2", 30, mae + 2), ("b", "1", 50, mae + 1), ("b", "2", 10, mae + 1)]

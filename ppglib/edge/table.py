@@ -25,7 +25,7 @@ from ppglib.splits import split
 from ppglib.study import grid, studies
 from ppglib.study.studies import Study
 from ppglib.study.teachers import kept_path, load_network
-from ppglib.task import BAND, LENGTH, RATE, decode
+from ppglib.task import BAND, DECODERS, LENGTH, RATE, decode
 from ppglib.windows import Windows, gather
 
 STUDY = "open_edge"
@@ -114,7 +114,7 @@ def tested(run: grid.Run, windows: Windows, work: Path, compared: bool) -> Itera
 def agreement(said: dict[tuple[str, str], np.ndarray]) -> Iterable[dict]:
     """How far the logits (N, 180) of each kind and runtime are from those of PyTorch in float32."""
     truth = said["float32", "PyTorch"]
-    for (kind, runtime), logits in said.items():
+    for (kind, runtime), logits in sorted(said.items(), key=lambda item: item[0][0]):
         row = {"kind": kind, "runtime": runtime, "windows": len(logits)}
         row["same_argmax"] = int((logits.argmax(1) == truth.argmax(1)).sum())
         row["logit"] = np.abs(logits - truth).max()
