@@ -43,11 +43,13 @@ def test_runtimes_agree_as_the_table_says(committed):
     same = committed.agreement.set_index(["kind", "runtime"])
     exact = same.loc["float32"]
     assert (exact.same_argmax == exact.windows).all() and exact.logit.max() < 1e-4 and (exact.windows == table.COMPARED).all()
-    assert same.loc["int8"].median_mean.max() < 0.5
+    assert same.loc["int8"].median_mean.max() < 1
     runtimes = committed.people.groupby(["network", "fold", "kind"]).runtime.agg(set)
     assert (runtimes.xs("float32", level="kind") == {"PyTorch"}).all()
     assert (runtimes.xs("int8", level="kind") == {"PyTorch", "ONNX Runtime", "LiteRT", table.DEVICE}).all()
-    assert len(shown.runtimes_table(committed)) == 4 * committed.networks.network.nunique()
+    cost = shown.runtimes_table(committed).pivot(index="network", columns="runtime", values="cost")
+    assert cost.shape == (committed.networks.network.nunique(), 4)
+    assert (cost.max(axis=1) - cost.min(axis=1)).max() < 0.001  # int8 is the same by every tool
 
 
 def test_how_far_a_runtime_is_from_pytorch_is_counted_in_windows_logits_and_bpm():
