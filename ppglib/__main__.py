@@ -175,6 +175,7 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
     add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--data", type=Path, help="with --train: recordings, to compare what both loops learn; with --edge: to train")
     add("--out", type=Path, help="folder for the CSVs (out/compute, out/training, out/models, out/edge/results)")
+    add("--tune", action="store_true", help="with --edge: instead what was tried for int8 on the tuning people")
     add("--jobs", type=int, help="with --edge: processes of one thread each (as many as cores)")
     return top, commands.choices
 
@@ -351,7 +352,7 @@ def bench(options: argparse.Namespace) -> None:
     if options.edge:
         from ppglib.edge import bench as edge
 
-        edge.main(options.out or Path("out/edge/results"), options.data, Path("out/edge"), options.jobs)
+        edge.main(options.out or Path("out/edge/results"), options.data, Path("out/edge"), options.jobs, options.tune)
     elif options.inference:
         inference.main(options.out or Path("out/compute"), options.device)
     elif options.predict:

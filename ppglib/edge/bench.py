@@ -1,5 +1,6 @@
 """`python -m ppglib bench --edge`: from recordings to every table of the folder."""
 
+import time
 from pathlib import Path
 
 from ppglib.edge import streaming, table, tuned
@@ -11,8 +12,9 @@ from ppglib.study.prepare import study_windows
 TOOLS = ("onnx", "onnxruntime", "litert_torch", "ai_edge_quantizer", "ai_edge_litert", "tflite_micro", "ethosu.vela")
 
 
-def main(out: Path, data: Path | None, work: Path, jobs: int) -> None:
-    """Train what is not trained yet (into `work`), measure, and write the tables to `out`.
+def main(out: Path, data: Path | None, work: Path, jobs: int, tune: bool = False) -> None:
+    """Train what is not trained yet (into `work`), measure, and write the tables to `out`. tune: instead the table of
+    what was tried on the tuning people, by which the family is fine-tuned.
 
     Raises InputError, before anything is trained, for missing recordings, tools and programs."""
     if data is None:
@@ -23,8 +25,16 @@ def main(out: Path, data: Path | None, work: Path, jobs: int) -> None:
         program(name)
     study = studies.read(table.STUDY)
     windows = study_windows(study, data, work)
-    engine.sweep(study, windows, work, jobs)
-    table.price(out, study, jobs)
-    table.tables(out, study, windows, work, jobs)
-    tuned.main(out, study, windows, work, jobs)
-    streaming.main(out, data, jobs)
+    if tune:
+        return tuned.choose(out, study, windows, work, jobs)
+    steps = {
+        "networks of all sizes trained": lambda: engine.sweep(study, windows, work, jobs),
+        "costs counted": lambda: table.price(out, study, jobs),
+        "errors by all runtimes": lambda: table.tables(out, study, windows, work, jobs),
+        "family fine-tuned and tested": lambda: tuned.main(out, study, windows, work, jobs),
+        "streams trained and tested": lambda: streaming.main(out, data, jobs),
+    }
+    for name, step in steps.items():
+        started = time.perf_counter()
+        step()
+        engine.say(f"{name}: {(time.perf_counter() - started) / 60:.1f} minutes")

@@ -90,7 +90,7 @@ def counted(files: dict[str, str], task: str, tasks: int, board: str) -> Count:
 def fits(flash: int, board: str) -> bool:
     """Whether so many bytes, and the program around them, fit the memory of a board."""
     count, unit = BOARDS[board].flash[1][:-1], BOARDS[board].flash[1][-1]
-    return flash + 2**16 < int(count) * {"K": 2**10, "M": 2**20}[unit]
+    return flash + 2**15 < int(count) * {"K": 2**10, "M": 2**20}[unit]
 
 
 def stream_size(files: dict[str, str]) -> int:

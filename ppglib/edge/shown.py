@@ -1,14 +1,14 @@
 """The tables of `bench --edge` as people read them: what a network costs on a device, and what int8 costs in error."""
 
 import math
-from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ppglib.edge import streaming
+from ppglib.edge import streaming, table
 from ppglib.files import InputError
 from ppglib.results import kit
 from ppglib.results.bootstrap import error_interval, interval, resample, widened
@@ -42,7 +42,8 @@ def load(folder: Path) -> Measured:
     paths = [Path(folder) / f"{name}.csv" for name in Measured._fields]
     for path in paths:
         if not path.is_file():
-            raise InputError(f"There is no {path}: make it with python -m ppglib bench --edge.")
+            more = " --tune" * (path.stem == "tuning")
+            raise InputError(f"There is no {path}: make it with python -m ppglib bench --edge{more}.")
     return Measured(*(pd.read_csv(path, dtype={"network": str, "person": str}) for path in paths))
 
 
@@ -63,12 +64,17 @@ def errors(people: pd.DataFrame, by: list[str]) -> dict[str, pd.DataFrame]:
     return found
 
 
+def on_device(people: pd.DataFrame) -> pd.DataFrame:
+    """Of people.csv float32, and the int8 of the C code: what a device would say."""
+    return people[(people.kind == "float32") | (people.runtime == table.DEVICE)]
+
+
 def costs(measured: Measured) -> pd.DataFrame:
     """A row a network and kind: what it costs, its MAE by each decoder, and for int8 what that costs against float32.
 
-    Columns of networks.csv, and for argmax and median the MAE, NAME_low, NAME_high; int8: `NAME cost` with its limits."""
-    rows = measured.networks
-    for how, draws in errors(measured.people, ["network", "kind"]).items():
+    Columns of networks.csv, epochs, and for argmax and median MAE, NAME_low, NAME_high; int8: `NAME cost` and limits."""
+    rows = measured.networks.join(measured.people.groupby("network").epochs.first(), on="network")
+    for how, draws in errors(on_device(measured.people), ["network", "kind"]).items():
         exact = draws.xs("float32", level="kind").reindex(draws.index, level=0)
         for name, values, limits in ((how, draws, error_interval), (f"{how} cost", draws - exact, interval)):
             ends = pd.DataFrame(_ends(name, limits(values.to_numpy())), values.index)
@@ -94,15 +100,27 @@ def cost_table(measured: Measured) -> Table:
 
 
 def int8_table(measured: Measured) -> Table:
-    """MAE (BPM) on people whom the networks were not trained on, in float32, and how much more it is in int8, paired over the same
-    people."""
-    rows = costs(measured).dropna(subset="median")
-    shown = rows[rows.kind == "int8"][["network"]].reset_index(drop=True)
+    """MAE (BPM) on people whom the networks were not trained on, after so many epochs, in float32, and how much more it
+    is in int8 (C), paired over the same people."""
+    rows = costs(measured)
+    shown = rows[rows.kind == "int8"][["network", "epochs"]].reset_index(drop=True)
     for how in COLUMN:
         for kind, name, form in (("float32", how, ".2f"), ("int8", f"{how} cost", "+.3f")):
             title = f"{how}, int8 − float32" if kind == "int8" else how
             shown[title] = _with_limits(rows[rows.kind == kind], name, form)
     return captioned(rows.assign(tested=_tested(measured.people)), int8_table.__doc__, shown)
+
+
+def runtimes_table(measured: Measured) -> Table:
+    """MAE (BPM, median) in int8 by each runtime less that in float32 (PyTorch), on people whom the networks were not
+    trained on, paired over the same people."""
+    draws = errors(measured.people, ["network", "kind", "runtime"])["median"]
+    int8, exact = draws.xs("int8", level="kind"), draws.xs(("float32", "PyTorch"), level=("kind", "runtime"))
+    ends = interval((int8 - exact.reindex(int8.index, level="network")).to_numpy())
+    rows = int8.index.to_frame(index=False).assign(**_ends("cost", ends), tested=_tested(measured.people))
+    wide = rows.assign(text=_with_limits(rows, "cost")).pivot(index="network", columns="runtime", values="text")
+    shown = wide.loc[costs(measured).network.unique()].reset_index().rename_axis(columns=None)
+    return captioned(rows, runtimes_table.__doc__, shown)
 
 
 def choice_table(measured: Measured) -> Table:
@@ -129,9 +147,9 @@ def choice_table(measured: Measured) -> Table:
 def tuned_table(measured: Measured) -> Table:
     """What fine-tuning with the rounding of int8 brings on people whom the networks were not trained on: MAE (BPM) in float32, and differences,
     paired over the same people."""
-    rows = []
-    for how, draws in errors(measured.tuned, ["network", "kind"]).items():
-        for network in [name for name in FAMILY if name in set(measured.tuned.network)]:
+    rows, before = [], on_device(measured.people).query("network in @FAMILY")
+    for how, draws in errors(pd.concat([before, measured.tuned]), ["network", "kind"]).items():
+        for network in FAMILY:
             exact, plain, tuned = (draws.loc[(network, kind)].to_numpy() for kind in ("float32", "int8", "fine-tuned"))
             row = {"decoder": how, "network": network, "float32": exact[0]}
             for name, values in (("int8", plain - exact), ("tuned", tuned - exact), ("gain", tuned - plain)):
@@ -239,27 +257,24 @@ def published() -> Table:
 
 def plot(measured: Measured) -> kit.Plot:
     """MAE (median) in int8 and float32 against instructions on an M4F and against flash."""
-    rows = costs(measured).dropna(subset="median")
+    rows = costs(measured)
+    family, few = rows.network.isin(FAMILY), rows.epochs < rows.epochs.max()
+    looks = (
+        ("see the whole window", family, ("o", kit.ACCENT, "-")),
+        ("the paper's sizes", ~family & ~few, ("s", kit.INK, "--")),
+        (f"the paper's, {rows.epochs.min()} epochs", ~family & few, ("D", "0.45", ":")),
+    )
     fig, axes = kit.figure(1, 2, 5.6, 4.6, sharey=True)
-    looks = {"paper": ("s", kit.INK, "--"), "family": ("o", kit.ACCENT, "-")}
     for ax, (x, unit, name) in zip(axes, (("Cortex-M4F", 1e6, "10⁶ instructions on a Cortex-M4F"), ("flash", 1e3, "flash (kB)"))):
-        for (own, kind), (label, (marker, color, line)) in _kinds(looks):
-            part = rows[(rows.network.isin(FAMILY) == own) & (rows.kind == kind)].sort_values(x)
-            low, high = part.median_low, part.median_high
+        for (label, own, (marker, color, line)), kind in product(looks, ("float32", "int8")):
+            part = rows[own & (rows.kind == kind)].sort_values(x)
             style = {"mfc": color if kind == "int8" else "white", "ls": line, "marker": marker, "color": color, "elinewidth": 0.8}
-            part = part.assign(mae=part["median"], low=low, high=high)
+            part = part.assign(mae=part["median"], low=part.median_low, high=part.median_high)
             kit.dots(ax, part[x] / unit, part, "mae", label=f"{label}, {kind}", **style)
         ax.set(xscale="log", xlabel=name)
     axes[0].axvline(BUDGET / CYCLES["int8"][1] / 1e6, color="0.45", ls=":", label="all that an M4 at 64 MHz can do in 2 s")
     axes[0].set_ylabel("MAE (BPM, median)")
     return kit.Plot(fig, rows, "11_edge", _told(rows))
-
-
-def _kinds(looks: dict) -> Iterable[tuple]:
-    names = {"family": "see the whole window", "paper": "the paper's sizes"}
-    for own, look in ((False, "paper"), (True, "family")):
-        for kind in ("float32", "int8"):
-            yield (own, kind), (names[look], looks[look])
 
 
 def smallest(rows: pd.DataFrame) -> pd.Series:

@@ -18,9 +18,8 @@ from torch import Tensor, nn
 from ppglib import files, recordings
 from ppglib.edge import signal
 from ppglib.edge.extra import spread
-from ppglib.edge.table import STUDY, by_torch, shares
+from ppglib.edge.table import STUDY, by_torch, person
 from ppglib.fast import keep_memory
-from ppglib.metrics import errors_of_people
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.results.students import FAMILY
 from ppglib.splits import split
@@ -153,8 +152,3 @@ def fitted(make: type[ResNet1D], design: Design, windows: Windows, study: Study,
     network = make(**vars(design), dropout=study.dropout)
     what = {name: getattr(study, name) for name in ("epochs", "rate", "schedule", "sigma")}
     return train(network, windows, split(windows, fold)[0], "gaussian", seed=(0, fold), progress=lambda _: None, **what)
-
-
-def person(about: dict, logits: np.ndarray, windows: Windows, rows: np.ndarray) -> list[dict]:
-    """Rows of the table for one network and way of running."""
-    return [about | row for row in errors_of_people(shares(logits), windows.table.iloc[rows])]

@@ -16,6 +16,7 @@ from ppglib import files
 from ppglib.edge import boards, c_code, export, host, onnx_file, signal, tflite
 from ppglib.edge.extra import spread
 from ppglib.edge.graph import Op, graph
+from ppglib.edge.rounded import Rounded
 from ppglib.files import InputError
 from ppglib.metrics import errors_of_people
 from ppglib.resnet1d import Design, ResNet1D
@@ -24,21 +25,21 @@ from ppglib.splits import split
 from ppglib.study import grid, studies
 from ppglib.study.studies import Study
 from ppglib.study.teachers import kept_path, load_network
-from ppglib.task import BAND, LENGTH, RATE, decode
+from ppglib.task import BAND, DECODERS, LENGTH, RATE, decode
 from ppglib.windows import Windows, gather
 
 STUDY = "open_edge"
-SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12)  # the paper's, in blocks: all have costs, those of the study are trained
+SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12)  # the paper's, in blocks
 COMPARED = 500  # windows, of the test people of a fold, on which all runtimes are compared
+DEVICE = "C"  # the runtime whose int8 is that of a device
 RATES = (25.0, 50.0, 100.0)  # Hz, of sensors
 log = logging.getLogger(__name__)
 
 
 class Student(NamedTuple):
-    """A trained network of a fold: who it is, in float32 as operations, its C code, and what int8 made of it."""
+    """A trained network, its operations, its ONNX and C of both kinds, and the windows that int8 is calibrated by."""
 
     name: str
-    fold: int
     network: ResNet1D
     ops: list[Op]
     onnx: dict[str, bytes]
@@ -48,17 +49,17 @@ class Student(NamedTuple):
 
 def tables(out: Path, study: Study, windows: Windows, work: Path, jobs: int) -> None:
     """Write to `out` how the networks of a study err whose weights lie in `work`, and how runtimes agree on them."""
-    runs = sorted(grid.runs(study), key=lambda run: run.network.macs)
-    files.write_table(out / "people.csv", pd.DataFrame(spread(jobs, errors, [(run, windows, work) for run in runs])))
-    first = [(run, windows, work) for run in runs if run.fold == study.folds[0]]
-    files.write_table(out / "agreement.csv", pd.DataFrame(spread(jobs, agree, first)))
+    runs = sorted(grid.runs(study), key=lambda run: -run.network.macs)  # the longest first: no process waits for it
+    found = spread(jobs, tested, [(run, windows, work, run.fold == study.folds[0]) for run in runs])
+    for name in ("people", "agreement"):
+        files.write_table(out / f"{name}.csv", pd.DataFrame([row for table, row in found if table == name]))
 
 
 def price(out: Path, study: Study, jobs: int) -> None:
     """Write to `out` what the paper's SIZES and a study's designs cost, and what surrounds them. Nothing is trained for it."""
-    designs = sorted(studies.networks(SIZES, study.designs), key=lambda design: design.macs)
+    designs = sorted(studies.networks(SIZES, study.designs), key=lambda design: -design.macs)
     files.write_table(out / "signal.csv", pd.DataFrame(spread(jobs, around, [(rate,) for rate in RATES])))
-    rows = pd.DataFrame(spread(jobs, costs, [(design,) for design in designs]))
+    rows = pd.DataFrame(spread(jobs, costs, [(design,) for design in designs])).sort_values("macs", kind="stable")
     files.write_table(out / "networks.csv", rows.convert_dtypes())  # counts stay whole where some are missing
 
 
@@ -72,8 +73,8 @@ def made(run: grid.Run, windows: Windows, work: Path) -> Student:
     ops, name = graph(network), name_of(run.network)
     single = onnx_file.float32(ops, {})
     models = {"float32": single, "int8": onnx_file.int8(single, drawn)}
-    quantized = {"float32": None, "int8": onnx_file.scales(models["int8"])}
-    return Student(name, run.fold, network, ops, models, {k: c_code.files_of(ops, {}, q) for k, q in quantized.items()}, drawn)
+    code = {"float32": c_code.files_of(ops, {}), "int8": c_code.files_of(ops, {}, onnx_file.scales(models["int8"]))}
+    return Student(name, network, ops, models, code, drawn)
 
 
 def int8_code(ops: list[Op], drawn: np.ndarray) -> dict[str, str]:
@@ -87,39 +88,40 @@ def name_of(design: Design) -> str:
     return {own: name for name, own in FAMILY.items()}.get(text, text)
 
 
-def errors(run: grid.Run, windows: Windows, work: Path) -> list[dict]:
-    """Mean errors of a person whom it was not trained on, in float32 (PyTorch) and int8 (C on this machine)."""
-    student = made(run, windows, work)
-    table, found = windows.table.iloc[split(windows, student.fold)[1]], []
-    x = gather(windows.signal, table.start.to_numpy())
-    for kind, logits in (("float32", by_torch(student.network, x)), ("int8", host.predict(student.c["int8"], x))):
-        about = {"network": student.name, "fold": student.fold, "kind": kind}
-        found += [about | row for row in errors_of_people(shares(logits), table)]
-    log.info("%s, fold %d: errors", student.name, student.fold)
-    return found
-
-
-def agree(run: grid.Run, windows: Windows, work: Path) -> Iterable[dict]:
-    """How far each runtime is from PyTorch on the same windows of test people."""
-    student = made(run, windows, work)
-    table, lite = windows.table.iloc[split(windows, student.fold)[1]], tflite.int8(student.ops, student.drawn)
-    x = gather(windows.signal, table.start.to_numpy()[np.linspace(0, len(table) - 1, COMPARED).astype(int)])
-    said = {("float32", "PyTorch"): by_torch(student.network, x)}
-    for kind in student.c:
-        said[kind, "ONNX Runtime"] = onnx_file.predict(student.onnx[kind], x)
-        said[kind, "C"] = host.predict(student.c[kind], x)
+def tested(run: grid.Run, windows: Windows, work: Path, compared: bool) -> Iterable[tuple[str, dict]]:
+    """Rows, each after its table's name: mean errors of people whom a run was not trained on, in float32 (PyTorch) and
+    in int8 by each runtime; if `compared`, also how far runtimes are from PyTorch in float32 on COMPARED windows."""
+    student, rows = made(run, windows, work), split(windows, run.fold)[1]
+    x = gather(windows.signal, windows.table.start.to_numpy()[rows])
+    lite, rounded = tflite.int8(student.ops, student.drawn), Rounded(student.ops, student.drawn)
+    said = {("float32", "PyTorch"): by_torch(student.network, x), ("int8", "PyTorch"): by_torch(rounded, x)}
+    said["int8", "ONNX Runtime"] = onnx_file.predict(student.onnx["int8"], x)
+    said["int8", DEVICE] = host.predict(student.c["int8"], x)
     said["int8", "LiteRT"] = tflite.predict(lite, x)
-    said["int8", "TFLite Micro"] = tflite.micro(lite, x)[1]
-    truth = said["float32", "PyTorch"]
+    about = {"network": student.name, "fold": run.fold}
     for (kind, runtime), logits in said.items():
-        row = {"network": student.name, "fold": student.fold, "kind": kind, "runtime": runtime, "windows": len(x)}
+        more = {"epochs": run.get("epochs"), "kind": kind, "runtime": runtime}
+        yield from (("people", row) for row in person(about | more, logits, windows, rows))
+    if compared:
+        some = np.linspace(0, len(x) - 1, COMPARED).astype(int)
+        said = {key: logits[some] for key, logits in said.items()}
+        said["float32", "ONNX Runtime"] = onnx_file.predict(student.onnx["float32"], x[some])
+        said["float32", DEVICE] = host.predict(student.c["float32"], x[some])
+        said["int8", "TFLite Micro"] = tflite.micro(lite, x[some])[1]
+        yield from (("agreement", about | row) for row in agreement(said))
+
+
+def agreement(said: dict[tuple[str, str], np.ndarray]) -> Iterable[dict]:
+    """How far the logits (N, 180) of each kind and runtime are from those of PyTorch in float32."""
+    truth = said["float32", "PyTorch"]
+    for (kind, runtime), logits in sorted(said.items(), key=lambda item: item[0][0]):
+        row = {"kind": kind, "runtime": runtime, "windows": len(logits)}
         row["same_argmax"] = int((logits.argmax(1) == truth.argmax(1)).sum())
         row["logit"] = np.abs(logits - truth).max()
         for how in DECODERS:
             far = np.abs(decode(shares(logits), how) - decode(shares(truth), how))
             row |= {f"{how}_mean": far.mean(), f"{how}_largest": far.max()}
         yield row
-    log.info("%s: runtimes compared", student.name)
 
 
 def costs(design: Design) -> Iterable[dict]:
@@ -181,6 +183,11 @@ def by_torch(network: ResNet1D, x: np.ndarray) -> np.ndarray:
     """Logits (N, 180) of windows (N, 200), in pieces."""
     parts = [network(part[:, None]) for part in torch.from_numpy(x).split(512)]
     return torch.cat(parts).numpy()
+
+
+def person(about: dict, logits: np.ndarray, windows: Windows, rows: np.ndarray) -> list[dict]:
+    """Mean errors of each person of the windows at `rows`, by logits (N, 180) of these, each beside `about`."""
+    return [about | row for row in errors_of_people(shares(logits), windows.table.iloc[rows])]
 
 
 def shares(logits: np.ndarray) -> np.ndarray:

@@ -4,21 +4,18 @@ int8, both made on the tuning people (`splits.TUNING`, whom neither fold tests) 
 The choices: whether the head is rounded, and for how many epochs and at which rate a network is trained on."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from ppglib import files
 from ppglib.edge import host, table
 from ppglib.edge.extra import spread
-from ppglib.edge.graph import INPUT, OUTPUT, Folded, Op
-from ppglib.fast import Dropout, keep_memory
-from ppglib.metrics import errors_of_people
+from ppglib.edge.rounded import HEADS, Rounded
+from ppglib.fast import keep_memory
 from ppglib.results.students import FAMILY
 from ppglib.splits import TUNING, split
 from ppglib.study import engine, grid, studies
@@ -29,77 +26,9 @@ from ppglib.windows import Windows, gather
 
 EPOCHS, RATE = 3, 1e-4  # with the least MAE (argmax, mean over the networks) of what was `tried`
 TRIED_EPOCHS, TRIED_RATES = (1, 3), (1e-5, 1e-4)
-TRIED_ON = ("tiny", "small", "medium", "large")  # of the family: the largest would take as long as these together
+TRIED_ON = ("large", "medium", "small", "tiny")  # the longest first; `largest` would take as long as these together
 TUNED_ON = ("tiny", "small", "large")  # likewise, what is fine-tuned to choose epochs and rate
-HEADS = ("as it is", "weights", "weights and logits")  # what of the head is rounded
-TUNED = "fine-tuned"  # kind of errors, beside those of `table.errors`
-
-
-class Rounded(Folded):
-    """The operations in PyTorch, every number rounded as int8 rounds it: weights by a step a filter, maps by one a map, biases
-    by the steps of the sums.
-
-    Gradients pass through the rounding as if it were not there, but not where a map is cut off. `drawn`: windows (N, 200)
-    of training people, whose least and largest numbers are the ends of the maps, as in the export. head: one of HEADS.
-    dropout: in training, where the network had it. `ppglib.train` trains it like a network."""
-
-    def __init__(self, ops: list[Op], drawn: np.ndarray, head: str = HEADS[0], dropout: float = 0.0):
-        super().__init__(ops)
-        self.drawn, self.head, self.dropout = torch.from_numpy(drawn)[:, None], head, Dropout(dropout)
-        self.blocks = [op for op in ops if op.kind == "add"]  # as a network has them
-        self.calibrate()
-
-    @torch.no_grad()
-    def calibrate(self) -> None:
-        """The ends of all maps by the weights that are here now, in float32."""
-        self.ends = {}
-        for name, x in Folded(self.operations()).maps(self.drawn).items():
-            if name != OUTPUT or self.head == HEADS[2]:
-                low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
-                step = float(np.float32((high - low) / 255)) or 1.0
-                self.ends[name] = step, int(np.rint(-128 - low / step))
-
-    def operations(self) -> list[Op]:
-        """The operations with the weights that are here now, to be exported."""
-        now = lambda parameters, name: parameters[name].detach().numpy().copy() if name in parameters else None  # noqa: E731
-        return [replace(op, weight=now(self.weights, op.output), bias=now(self.biases, op.output)) for op in self.ops]
-
-    def steps(self, op: Op) -> Tensor | None:
-        """Of the weights of each filter; None where they are not rounded."""
-        whole = op.output == OUTPUT and self.head == HEADS[0]
-        return None if whole else (self.weights[op.output].detach().abs().amax((1, 2)) / 127).clamp_min(1e-30)
-
-    def weight(self, op: Op) -> Tensor:
-        weight, steps = self.weights[op.output], self.steps(op)
-        if steps is None:
-            return weight
-        return torch.fake_quantize_per_channel_affine(weight, steps, torch.zeros(len(steps), dtype=torch.int32), 0, -127, 127)
-
-    def bias(self, op: Op) -> Tensor:
-        bias, steps = self.biases[op.output], self.steps(op)
-        if steps is None:
-            return bias
-        steps = steps * self.ends[op.inputs[-1]][0]  # of the sums
-        return bias + ((bias / steps).round() * steps - bias).detach()
-
-    def maps(self, x: Tensor) -> dict[str, Tensor]:
-        return super().maps(self.rounded(INPUT, x))
-
-    def run(self, op: Op, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
-        x = self.rounded(op.output, super().run(op, x, shortcut))
-        return self.dropout(x) if op.relu and op.output not in ("stem", "exit") else x
-
-    def rounded(self, name: str, x: Tensor) -> Tensor:
-        """A map in the steps of its ends."""
-        return torch.fake_quantize_per_tensor_affine(x, *self.ends[name], -128, 127) if name in self.ends else x
-
-    def feature_map(self, x: Tensor) -> Tensor:
-        """Logits: all that a loss without a teacher looks at."""
-        return self(x)
-
-    def classify(self, logits: Tensor) -> Tensor:
-        """The same."""
-        return logits
+TUNED = "fine-tuned"  # kind of errors, beside those of `table.tested`
 
 
 def fine_tune(rounded: Rounded, windows: Windows, rows: np.ndarray, sigma: float, seed: int, epochs: int, rate: float, each: Callable) -> Rounded:
@@ -119,16 +48,20 @@ def fine_tune(rounded: Rounded, windows: Windows, rows: np.ndarray, sigma: float
     return train(rounded, windows, rows, "gaussian", seed=seed, progress=after, **what)
 
 
-def main(out: Path, study: Study, windows: Windows, work: Path, jobs: int) -> None:
-    """Write tuning.csv, what was tried on the tuning people, and tuned.csv, what the choice brings on the test people."""
+def choose(out: Path, study: Study, windows: Windows, work: Path, jobs: int) -> None:
+    """Write tuning.csv, what was tried on the tuning people: EPOCHS and RATE are what it says."""
     family = {table.name_of(design): design for design in studies.networks([], study.designs)}
-    tried_on = [grid.make_run(study, TUNING, "gaussian", family[name], None, 0, 0) for name in TRIED_ON]
-    engine.complete(f"{study.name}, tuning people", tried_on, windows, work, jobs)
-    tested = [run for run in grid.runs(study) if table.name_of(run.network) in FAMILY]
-    for name, task, runs in (("tuning", tried, tried_on), ("tuned", tested_rows, tested)):
-        runs = sorted(runs, key=lambda run: -run.network.macs)  # the longest first
-        rows = spread(jobs, task, [(run, study, windows, work) for run in runs])
-        files.write_table(out / f"{name}.csv", pd.DataFrame(rows))
+    runs = [grid.make_run(study, TUNING, "gaussian", family[name], None, 0, 0) for name in TRIED_ON]
+    engine.complete(f"{study.name}, tuning people", runs, windows, work, jobs)
+    rows = spread(jobs, tried, [(run, study, windows, work) for run in runs])
+    files.write_table(out / "tuning.csv", pd.DataFrame(rows))
+
+
+def main(out: Path, study: Study, windows: Windows, work: Path, jobs: int) -> None:
+    """Write tuned.csv, what the choice brings the family on the test people."""
+    runs = [run for run in grid.runs(study) if table.name_of(run.network) in FAMILY]  # the longest first
+    rows = spread(jobs, tested_rows, [(run, study, windows, work) for run in runs])
+    files.write_table(out / "tuned.csv", pd.DataFrame(rows))
 
 
 def tried(run: Run, study: Study, windows: Windows, work: Path) -> list[dict]:
@@ -139,7 +72,7 @@ def tried(run: Run, study: Study, windows: Windows, work: Path) -> list[dict]:
 
     def keep(network, head: str, epochs: int, rate: float) -> None:
         about = {"network": student.name, "head": head, "epochs": epochs, "rate": rate}
-        found.extend(about | row for row in errors_of_people(table.shares(table.by_torch(network, x)), windows.table.iloc[test_rows]))
+        found.extend(table.person(about, table.by_torch(network, x), windows, test_rows))
 
     keep(student.network, "float32", 0, 0.0)
     for head in HEADS:
@@ -152,17 +85,10 @@ def tried(run: Run, study: Study, windows: Windows, work: Path) -> list[dict]:
 
 
 def tested_rows(run: Run, study: Study, windows: Windows, work: Path) -> list[dict]:
-    """Mean errors of the fold's test people: in float32, in int8, and in int8 after fine-tuning on its training people.
-
-    int8 is the C code on this machine, as in `table.errors`."""
+    """Mean errors of the fold's test people in int8 (C) after fine-tuning on its training people."""
     student, (train_rows, test_rows) = table.made(run, windows, work), split(windows, run.fold, run.split)
     rounded = Rounded(student.ops, student.drawn, dropout=study.dropout)
     fine_tune(rounded, windows, train_rows, study.sigma, run.fold, EPOCHS, RATE, lambda _: None)
     x = gather(windows.signal, windows.table.start.to_numpy()[test_rows])
-    said = {"float32": table.by_torch(student.network, x), "int8": host.predict(student.c["int8"], x)}
-    said[TUNED] = host.predict(table.int8_code(rounded.operations(), student.drawn), x)
-    found = []
-    for kind, logits in said.items():
-        about = {"network": student.name, "fold": run.fold, "kind": kind}
-        found += [about | row for row in errors_of_people(table.shares(logits), windows.table.iloc[test_rows])]
-    return found
+    logits = host.predict(table.int8_code(rounded.operations(), student.drawn), x)
+    return table.person({"network": student.name, "fold": run.fold, "kind": TUNED}, logits, windows, test_rows)
