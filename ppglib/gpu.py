@@ -23,7 +23,8 @@ WARM_UP = 1  # steps before the capture, in which libraries choose their kernels
 AHEAD = 2  # steps that a thread sends ahead: one that waits for a place in a full queue keeps all others from sending
 os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")  # streams side by side; CUDA's own is 8
 TOGETHER = 32  # networks that are trained as one
-FREE = []  # PyTorch has 32 streams and deals them in turn, also those in use: two trainings on one would record each other
+# PyTorch has 32 streams and deals them in turn, also those in use: two trainings on one would record each other.
+FREE = []
 # Held while something of the whole process is in use: torch's random numbers, or a capture.
 ALONE = threading.RLock()
 
@@ -125,7 +126,7 @@ class Convolutions(nn.Conv2d):
 
 
 def gatherer(signal: np.ndarray, start: np.ndarray, where: torch.device) -> Callable[[Tensor], Tensor]:
-    """`windows.gather` on the device: positions (G, N) in the rows of `start` -> z-scored windows (G, N, 1, 200), float32."""
+    """`windows.gather` on the device: positions (G, N) in the rows of `start` -> windows (G, N, 1, 200), float32."""
     signal, start = (torch.tensor(a, device=where) for a in (signal, start))
     own = torch.arange(len(start), device=where)[:, None]
     inside = torch.arange(LENGTH, device=where)
@@ -166,7 +167,8 @@ def recorded(step: Callable, network, signal, start, optimizer, rates: list[floa
                     tensor.copy_(kept)
                 for tensor in [done, *(moment for state in optimizer.state.values() for moment in state.values())]:
                     tensor.zero_()
-            torch.cuda.empty_cache()  # the graph has memory of its own
+            if 2 * torch.cuda.memory_reserved() > torch.cuda.get_device_properties(where).total_memory:
+                torch.cuda.empty_cache()  # what those steps and finished graphs held: a graph has memory of its own
             made = torch.cuda.CUDAGraph()
             made.register_generator_state(random)
             made.capture_begin(capture_error_mode="thread_local")

@@ -16,7 +16,7 @@ from ppglib.beyond import OFFSETS, dense
 from ppglib.fast import Adam, autocast, device
 from ppglib.files import InputError
 from ppglib.gpu import Together, gatherer, number_of, own_dropout, own_random, own_stream, recorded
-from ppglib.resnet1d import ResNet1D
+from ppglib.resnet1d import Design, ResNet1D
 from ppglib.strategies import STRATEGIES, TRAINING, Batch, Constants, check
 from ppglib.task import to_bin
 from ppglib.windows import Windows, gather
@@ -47,12 +47,11 @@ class Member:
         """What members have in common whose losses are computed as one."""
         return self.strategy, astuple(self.constants), sorted((k, np.shape(v)[1:]) for k, v in self.said.items())
 
-    @property
-    def shared(self) -> tuple:
-        """What all that are trained as one have in common."""
-        c, dense = self.constants, STRATEGIES[self.strategy].dense
-        given = (getattr(c, name) for name in (*TRAINING, "dense_noise"))
-        return self.network.design, len(self.rows) // c.batch, dense, epochs_of(self.strategy, c), *given
+
+def shared(design: Design, rows: np.ndarray, strategy: str, c: Constants) -> tuple:
+    """What all networks that are trained as one have in common, beside dropout: design, length and recipe."""
+    given = (getattr(c, name) for name in (*TRAINING, "dense_noise"))
+    return design, len(rows) // c.batch, STRATEGIES[strategy].dense, epochs_of(strategy, c), *given
 
 
 def train(
@@ -81,7 +80,8 @@ def train(
     said = teach(teacher, windows, rows, strategy) if isinstance(teacher, nn.Module) else teacher or {}
     quiet = progress is not None or not sys.stderr.isatty()
     with tqdm(total=epochs_of(strategy, c), desc=strategy, unit="epoch", disable=quiet, leave=False) as bar:
-        train_together([Member(network, rows, strategy, c, said, seed, progress or (lambda mean: bar.update()))], windows)
+        member = Member(network, rows, strategy, c, said, seed, progress or (lambda mean: bar.update()))
+        train_together([member], windows)
     return network
 
 
@@ -96,15 +96,16 @@ def train_together(members: Sequence[Member], windows: Windows) -> None:
         if len(member.rows) < c.batch:
             few = f"There are {len(member.rows)} training windows, fewer than one batch of {c.batch}"
             raise InputError(f"{few}: add recordings or choose a smaller batch.")
-    if len(members) > 1 and len({member.shared for member in members}) > 1:
-        raise ValueError(f"These cannot be trained as one: {sorted({str(member.shared) for member in members})}")
+    alone = len(members) == 1
+    if not alone and len(several := {shared(m.network.design, m.rows, m.strategy, m.constants) for m in members}) > 1:
+        raise ValueError(f"These cannot be trained as one: {', '.join(sorted(map(str, several)))}")
     networks = [member.network.to(where) for member in members]
     start, hr, (offsets, *_) = zip(*(samples(windows, member.rows, strategy) for member in members))
     loss, extra = make_loss(members, hr)
     steps = len(members[0].rows) // c.batch  # the last, incomplete batch is left out; the order changes each epoch
     epochs, orders = epochs_of(strategy, c), orders_of(members, (steps, c.batch), offsets)
     random = torch.Generator(where).manual_seed(number_of(members[0].seed)) if where.type == "cuda" else None
-    whole = Together(networks) if len(networks) > 1 else networks[0]
+    whole = networks[0] if alone else Together(networks)
     with own_stream(where), own_dropout(whole, random):
         optimizer, rates = make_optimizer(c, [*whole.parameters(), *extra], epochs * steps)
 
@@ -112,9 +113,9 @@ def train_together(members: Sequence[Member], windows: Windows) -> None:
             if c.dense_noise:
                 x = x + c.dense_noise * torch.randn(x.shape, generator=random, device=where)
             with autocast(c.precision, where):
-                feature_map = whole.feature_map(x if len(networks) > 1 else x[0])
-                outputs = whole.classify(feature_map), feature_map
-                values = loss(*(outputs if len(networks) > 1 else (o[None] for o in outputs)), chosen, ramps)
+                feature_map = whole.feature_map(x[0] if alone else x)
+                given = whole.classify(feature_map), feature_map
+                values = loss(*((each[None] for each in given) if alone else given), chosen, ramps)
             optimizer.zero_grad(set_to_none=True)
             values.sum().backward()
             optimizer.step()
@@ -131,7 +132,7 @@ def train_together(members: Sequence[Member], windows: Windows) -> None:
                     what = f"Training {member.strategy} with {len(networks[0].blocks)} blocks diverged in epoch {epoch}"
                     raise Diverged(f"{what} (loss {total / steps}): choose a lower rate than {c.rate}.")
     for i, network in enumerate(networks):
-        if whole is not network:
+        if not alone:
             whole.part(i, network)
         network.eval()
 
@@ -197,7 +198,8 @@ def samples(windows: Windows, rows: np.ndarray, strategy: str) -> tuple[np.ndarr
 def make_loss(members: Sequence[Member], hr: Sequence[np.ndarray]) -> tuple[Callable, list]:
     """The totals of G members, a function (logits, maps, positions in `hr`, ramps) -> (G,), and their extra parameters.
 
-    hr: for each member (n,) BPM of its samples. Alike members are neighbours and computed as one. Ramps: see `ramp_of`."""
+    hr: for each member (n,) BPM of its samples. Members of one kind are neighbours and computed as one. Ramps: see
+    `ramp_of`."""
     parts, extra, numbers = [], [], range(len(members))
     for _, alike in groupby(numbers, key=lambda i: members[i].kind):
         alike = list(alike)

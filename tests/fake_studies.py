@@ -10,7 +10,8 @@ from ppglib import metrics, windows
 from ppglib.files import NOTEBOOKS
 from ppglib.recordings import Recording
 from ppglib.results import bootstrap, plots
-from ppglib.study import engine, prepare
+from ppglib.splits import split
+from ppglib.study import engine, groups, prepare
 from ppglib.task import CENTRES
 
 SECONDS, RATE = 60, 25.0
@@ -39,12 +40,12 @@ def noise(people: dict[str, int]) -> windows.Windows:
 
 
 def predicted(runs, given: windows.Windows, taught):
-    """In the place of `engine.train_runs`: records as if the networks had found each heart rate up to some error."""
+    """In the place of `groups.train_runs`: records as if the networks had found each heart rate up to some error."""
     yield from ((None, record_of(run, given)) for run in runs)
 
 
 def record_of(run, given: windows.Windows) -> dict:
-    rows, test = engine.split(given, run.fold, run.split)
+    rows, test = split(given, run.fold, run.split)
     rng = np.random.default_rng([run.seed, run.fold, run.student, run.teacher, *run.strategy.encode()])
     table = given.table.iloc[test]
     said = table.hr.to_numpy()[:, None] + rng.normal(0, 3 + 4 / run.student, (len(table), 1))
@@ -63,7 +64,7 @@ def without_training(monkeypatch, people: dict[str, int]) -> None:
     given = noise(people)
     monkeypatch.setattr(prepare, "study_windows", lambda *_: given)
     for name, value in {"train_runs": predicted, "save_network": lambda *_: None, "outputs": lambda *_: None}.items():
-        monkeypatch.setattr(engine, name, value)
+        monkeypatch.setattr(groups, name, value)
     monkeypatch.setattr(engine, "to_do", lambda every, digest, folder: every)
     monkeypatch.setattr(bootstrap, "DRAWS", 40)
     monkeypatch.setattr(plots.Plot, "save", lambda self, out: self)

@@ -30,7 +30,8 @@ def windows():
 def test_the_devices_windows_are_those_of_the_processor(windows):
     start = windows.table.start.to_numpy()
     chosen = np.array([5, 0, N - 1])
-    found = gpu.gatherer(windows.signal, np.stack([start, start[::-1]]), torch.device("cpu"))(torch.from_numpy(np.stack([chosen, chosen])))
+    gathered = gpu.gatherer(windows.signal, np.stack([start, start[::-1]]), torch.device("cpu"))
+    found = gathered(torch.from_numpy(np.stack([chosen, chosen])))
     for own, starts in zip(found, (start, start[::-1])):
         np.testing.assert_allclose(own[:, 0].numpy(), gather(windows.signal, starts[chosen]), atol=1e-5)
 
@@ -84,7 +85,8 @@ def member(windows, strategy, seed=0, dropout=0.0, design=Design(2), **constants
         torch.manual_seed(seed)
         network = ResNet1D(**vars(design), dropout=dropout)
     curve = []
-    return training.Member(network, rows, strategy, training.constants_of(strategy, given), said or {}, seed, curve.append), curve
+    c = training.constants_of(strategy, given)
+    return training.Member(network, rows, strategy, c, said or {}, seed, curve.append), curve
 
 
 def trained(windows, *what, **constants):
@@ -154,7 +156,7 @@ DESIGNS = {
 
 @pytest.fixture
 def in_double(monkeypatch):
-    """On the CPU. Rounding, of which Adam makes steps as large as any where there is no gradient, hides nothing then."""
+    """On the CPU. Rounding, of which Adam makes steps as large as any without a gradient, hides nothing then."""
     torch.set_num_threads(1)
     monkeypatch.setattr(training, "device", lambda: torch.device("cpu"))
     monkeypatch.setattr(training, "gather", lambda *given: gather(*given).astype(float))

@@ -28,7 +28,7 @@ from ppglib.files import InputError
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES
-from ppglib.study import engine, grid, predictions, records, studies, teachers
+from ppglib.study import engine, grid, groups, predictions, records, studies, teachers
 from ppglib.training import outputs
 from ppglib.windows import gather
 
@@ -298,12 +298,12 @@ def test_each_seed_and_fold_has_weights_an_order_and_a_dropout_of_its_own_alike_
         seen[member.strategy, member.seed] = hashlib.sha256(first).hexdigest(), dropouts
         raise Seen
 
-    monkeypatch.setattr(engine, "train_together", train)
+    monkeypatch.setattr(groups, "train_together", train)
     for strategy, seed, fold in product(("scratch", "gaussian"), range(3), (0, 1)):
         other = replace(study, dropout=0.25)
         run = grid.make_run(other, "person", strategy, Design(2), None, fold, seed)
         with pytest.raises(Seen):
-            next(engine.train_runs([run], windows, [None]))
+            next(groups.train_runs([run], windows, [None]))
     orders = {order for _, order in seen}
     assert len(orders) == 6 and len(seen) == 12
     assert all(seen["scratch", order] == seen["gaussian", order] for order in orders)
@@ -343,10 +343,10 @@ def test_baselines_err_by_the_training_mean_and_the_spectral_peak_once_in_each_f
 
 def test_a_record_counts_the_people_of_the_test(study, windows, monkeypatch):
     for name, value in {"train_together": None, "evaluate": {}, "permuted": []}.items():
-        monkeypatch.setattr(engine, name, lambda *_, value=value, **__: value)
+        monkeypatch.setattr(groups, name, lambda *_, value=value, **__: value)
     for fold in (0, 1):
         run = grid.make_run(study, "person", "scratch", Design(1), None, fold, 0)
-        (rows, test), record = split(windows, fold), next(engine.train_runs([run], windows, [None]))[1]
+        (rows, test), record = split(windows, fold), next(groups.train_runs([run], windows, [None]))[1]
         assert record["people_test"] == windows.table.person.iloc[test].nunique() < windows.table.person.iloc[rows].nunique()
 
 
@@ -423,43 +423,46 @@ def tasks_of(study, windows, **constants):
     return [(run, STRATEGIES[run.strategy]) for run in runs if not run.teacher]
 
 
-def test_runs_that_are_trained_as_one_are_of_one_design_length_and_recipe(study, windows):
+def test_runs_that_are_trained_as_one_are_of_one_design_length_and_recipe(study, windows, monkeypatch):
     tasks = tasks_of(study, windows)
     for other in ({"rate": 1e-2}, {"dropout": 0.3}, {"batch": 16}, {"epochs": 1}):
         tasks += tasks_of(study, windows, **other)
-    groups = engine.alike(tasks, windows, 3)
-    assert sorted(map(id, [run for group in groups for run, _ in group])) == sorted(id(run) for run, _ in tasks)
-    assert 1 < max(map(len, groups)) <= 3 and [engine.cost(g[0][0]) for g in groups] == sorted(
-        (engine.cost(g[0][0]) for g in groups), reverse=True
+    found = groups.alike(tasks, windows, 3)
+    assert sorted(map(id, [run for group in found for run, _ in group])) == sorted(id(run) for run, _ in tasks)
+    assert 1 < max(map(len, found)) <= 3 and [groups.cost(g[0][0]) for g in found] == sorted(
+        (groups.cost(g[0][0]) for g in found), reverse=True
     )
-    for group in groups:
-        of_all = {(run.network, run.get("rate"), run.get("dropout"), run.get("batch"), run.get("epochs")) for run, _ in group}
+    for group in found:
+        names = ("rate", "dropout", "batch", "epochs")
+        of_all = {(run.network, *(run.get(name) for name in names)) for run, _ in group}
         steps = {len(split(windows, run.fold, run.split)[0]) // run.get("batch") for run, _ in group}
         assert len(of_all) == len(steps) == 1
     own = replace(STRATEGIES["scratch"], constants=("dense_noise",))  # one from outside, which is given noise
+    monkeypatch.setitem(STRATEGIES, "noisy", own)
     run, row = tasks[0]
     noisy = replace(run, strategy="noisy", constants=(*run.constants, ("dense_noise", 0.3)))
-    assert len(engine.alike([(run, row), (noisy, own)], windows)) == 2
+    assert len(groups.alike([(run, row), (noisy, own)], windows)) == 2
 
 
 def test_runs_as_one_have_the_records_that_they_have_alone(study, windows, tmp_path):
     """But for what is drawn for all at once, dropout, and for rounding."""
-    group = engine.alike(tasks_of(study, windows, dropout=0.0), windows)[0]
+    group = groups.alike(tasks_of(study, windows, dropout=0.0), windows)[0]
     common = windows, windows.digest()
     assert len(group) > 1
-    done = engine.work_together(group, *common, tmp_path / "one")
+    done = groups.work_together(group, *common, tmp_path / "one")
     assert [run for run, _ in done] == [run for run, _ in group] and all(seconds > 0 for _, seconds in done)
-    assert engine.work_together(group, *common, tmp_path / "one") == [(run, None) for run, _ in group]
+    assert groups.work_together(group, *common, tmp_path / "one") == [(run, None) for run, _ in group]
     for run, row in group:
         engine.work(run, row, *common, tmp_path / "alone")
         one, alone = (records.read(tmp_path / name, run.id(windows.digest())) for name in ("one", "alone"))
         assert one.keys() == alone.keys()
-        assert {k for k in one if one[k] != alone[k]} <= {"seconds", "curve", "people", "reliability", "permuted", *records.MEASURED}
+        measured = {"seconds", "curve", "people", "reliability", "permuted", *records.MEASURED}
+        assert {name for name in one if one[name] != alone[name]} <= measured
         np.testing.assert_allclose(one["curve"], alone["curve"], rtol=1e-2)
         teachers.load_network(run.network, teachers.kept_path(run, windows.digest(), tmp_path / "one"))
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("short"), engine.Diverged("Training diverged.")])
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("short"), groups.Diverged("Training diverged.")])
 def test_a_group_is_halved_until_what_can_be_done_is_done(study, windows, monkeypatch, error):
     """Memory for two; or one network that diverges, which is said when all others are done."""
     tasks, done = tasks_of(study, windows)[:4] * 2, []
@@ -472,13 +475,17 @@ def test_a_group_is_halved_until_what_can_be_done_is_done(study, windows, monkey
         done.extend(run.seed for run, _ in tasks)
         return [(run, 1.0) for run, _ in tasks]
 
-    monkeypatch.setattr(engine, "work_together", together)
-    if isinstance(error, engine.Diverged):
+    monkeypatch.setattr(groups, "work_together", together)
+    if isinstance(error, groups.Diverged):
         with pytest.raises(InputError, match="diverged"):
-            engine.in_parts(tasks)
+            groups.in_parts(tasks)
         assert sorted(done) == [0, 2, 3, 4]
     else:
-        assert [run.seed for run, _ in engine.in_parts(tasks)] == sorted(done) == [0, 1, 2, 3, 4]
-    monkeypatch.setattr(engine, "work_together", lambda *_: (_ for _ in ()).throw(error))
+        assert [run.seed for run, _ in groups.in_parts(tasks)] == sorted(done) == [0, 1, 2, 3, 4]
+
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr(groups, "work_together", fails)
     with pytest.raises(InputError, match="diverged|memory is too short for .* smaller batch"):
-        engine.in_parts(tasks[:1])
+        groups.in_parts(tasks[:1])

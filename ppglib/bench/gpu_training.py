@@ -108,7 +108,7 @@ def plan(study: Study, hours: float, measured: pd.DataFrame) -> pd.DataFrame:
     """What a study would take, by what was measured: a row with networks, windows to train on, and hours.
 
     hours: of recordings, a window every 2 s, four fifths of them in training. measured: as `speed` gives it, networks
-    as one; seconds a window are interpolated in blocks, and beyond the largest size the line goes on. Training alone."""
+    as one; seconds a window are interpolated in blocks, beyond the largest size the line goes on. Training alone."""
     every, windows = runs(study), 0.8 * hours * 3600 / STEP_SECONDS
     line = np.polyfit(measured.blocks, 1 / measured.together, 1)
     seconds = sum(run.get("epochs") * windows * np.polyval(line, run.student) for run in every)

@@ -26,7 +26,7 @@ from ppglib.metrics import evaluate
 from ppglib.resnet1d import KERNEL, Block, Design, ResNet1D, macs
 from ppglib.splits import split
 from ppglib.study import studies
-from ppglib.study.engine import train_runs
+from ppglib.study.groups import train_runs
 from ppglib.study.grid import Run, make_run
 from ppglib.study.prepare import study_windows
 from ppglib.study.records import versions

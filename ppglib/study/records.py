@@ -36,7 +36,7 @@ def path_of(folder: Path, run_id: str) -> Path:
 def write(folder: Path, run_id: str, record: dict) -> None:
     """Store a record with a checksum of its content, under its final name only when it is whole.
 
-    Whoever calls holds the lock of the run, and of its network: see `engine.work`."""
+    Whoever calls holds the lock of the run, and of its network: see `groups.work_together`."""
     content = json.dumps(record, allow_nan=False, sort_keys=True)
     whole = json.dumps({"sha256": _digest(content), "record": content}).encode()
     files.write(path_of(folder, run_id), whole, alone=True)

@@ -54,7 +54,7 @@ def progress(study, out: Path):
     import pandas as pd
 
     from ppglib.study import prepare
-    from ppglib.study.engine import cost
+    from ppglib.study.groups import cost
     from ppglib.study.grid import runs
 
     windows = prepare.kept(study.datasets, out / "windows")
