@@ -50,19 +50,18 @@ def summarise(measured: dict[str, np.ndarray]) -> dict:
     return means | {"rmse": math.sqrt(means.pop("squared"))}
 
 
-def people_rows(measured: dict[str, np.ndarray], table: pd.DataFrame) -> list[dict]:
-    """A row per person and activity: n and the mean of each measure; every pooled mean follows from them."""
-    keys = ["dataset", "person", "activity"]
-    frame = table[keys].reset_index(drop=True).assign(n=1, **measured)
-    how = {"n": "sum"} | dict.fromkeys(measured, "mean")
-    return frame.groupby(keys).agg(how).reset_index().to_dict("records")
+def people_rows(measured: dict[str, np.ndarray], table: pd.DataFrame, keys=("dataset", "person", "activity")) -> list:
+    """A row (dict) per person and activity: n and the mean of each measure; every pooled mean follows from them."""
+    groups = pd.DataFrame({key: table[key].to_numpy() for key in keys} | measured).groupby(list(keys))
+    means = groups.mean()
+    means.insert(0, "n", groups.size())
+    return means.reset_index().to_dict("records")
 
 
 def errors_of_people(probabilities: np.ndarray, table: pd.DataFrame) -> list[dict]:
     """A row a person: dataset, person, n and the mean error (BPM) of each decoder, of (N, 180) and the windows' table."""
     errors = {DECODERS[how]: np.abs(decode(probabilities, how) - table.hr.to_numpy()) for how in DECODERS}
-    rows = people_rows(errors, table.assign(activity=""))
-    return [{name: value for name, value in row.items() if name != "activity"} for row in rows]
+    return people_rows(errors, table, ("dataset", "person"))
 
 
 def reliability_rows(probabilities: np.ndarray, truth: np.ndarray) -> list[dict]:
@@ -96,7 +95,7 @@ def permuted(network, windows: Windows, rows: np.ndarray) -> list[dict]:
         order = rng.random(pieces.shape[:2]).argsort(axis=1)
         same = (order == np.arange(order.shape[1])).all(axis=1)
         order[same] = np.roll(order[same], 1, axis=1)  # every window in another order: of two pieces, half are not
-        signal = np.take_along_axis(pieces, order[..., None], axis=1).ravel()
+        signal = pieces[np.arange(len(pieces))[:, None], order].ravel()
         moved = replace(windows, signal=signal, table=table.assign(start=np.arange(len(whole)) * LENGTH))
         rows_ = errors_of_people(predict(network, moved, np.arange(len(whole))), table)
         found += [{"seconds": seconds} | row for row in rows_]

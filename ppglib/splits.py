@@ -1,6 +1,7 @@
 """Which windows a network is trained on and which it is tested on."""
 
 import numpy as np
+import pandas as pd
 
 from ppglib.files import InputError
 from ppglib.windows import Windows
@@ -32,7 +33,7 @@ def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray
     for dataset in sorted(table.dataset.unique()) if not kind.startswith("without-") else ():
         rows = (table.dataset == dataset).to_numpy()
         units = np.flatnonzero(rows) if kind == "shuffled" else table.person[rows].to_numpy()
-        names = np.unique(units)
+        codes, names = pd.factorize(units, sort=True)
         share = max(1, round(0.2 * len(names)))
         if not once and len(names) < 2 * share + 1:
             raise InputError(f"{dataset} has {len(names)} people: two folds need at least 3.")
@@ -46,7 +47,7 @@ def split(windows: Windows, fold: int, kind: str = "person") -> tuple[np.ndarray
         if kind in PARTS:
             chosen = np.array_split(rest, len(PARTS))[PARTS.index(kind)]
             rest = np.setdiff1d(rest, chosen)
-        test[rows], train[rows] = np.isin(units, chosen), np.isin(units, rest)
+        test[rows], train[rows] = np.isin(names, chosen)[codes], np.isin(names, rest)[codes]
     if not (train.any() and test.any()):
         few = "one set of at least 5 people is needed" if kind in PARTS else "add recordings"
         raise InputError(f"The split {kind} leaves no window to train on or none to test on: {few}.")
@@ -61,5 +62,6 @@ def once_each(kind: str) -> int:
 
 def fold_count(windows: Windows, kind: str) -> int:
     """How many folds a split of these windows has: no more than a set has people, where each is tested once."""
-    people = windows.table.groupby("dataset").person.nunique().max()
-    return min(once_each(kind), people) if once_each(kind) else 2
+    if not (once := once_each(kind)):
+        return 2
+    return min(once, windows.table.groupby("dataset").person.nunique().max())

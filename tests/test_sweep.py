@@ -427,7 +427,10 @@ def test_runs_that_are_trained_as_one_are_of_one_design_length_and_recipe(study,
     tasks = tasks_of(study, windows)
     for other in ({"rate": 1e-2}, {"dropout": 0.3}, {"batch": 16}, {"epochs": 1}):
         tasks += tasks_of(study, windows, **other)
+    dealt = []
+    monkeypatch.setattr(groups, "split", lambda *given: dealt.append(given[1:]) or split(*given))
     found = groups.alike(tasks, windows, 3)
+    assert len(dealt) == len(set(dealt))  # people are dealt once, not for each run: a GPU waits for it
     assert sorted(map(id, [run for group in found for run, _ in group])) == sorted(id(run) for run, _ in tasks)
     assert 1 < max(map(len, found)) <= 3 and [groups.cost(g[0][0]) for g in found] == sorted(
         (groups.cost(g[0][0]) for g in found), reverse=True

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,7 @@ def train_runs(runs: list[Run], windows: Windows, taught: list[dict | None]) -> 
     if not runs:
         return
     started, members, curves, where = time.perf_counter(), [], [[] for _ in runs], device()
+    rows_of = cache(partial(split, windows))
     for run, said, curve in zip(runs, taught, curves):
         given = dict(run.constants)
         # The same fold and seed give the same first weights and the same order of windows to every
@@ -73,13 +75,13 @@ def train_runs(runs: list[Run], windows: Windows, taught: list[dict | None]) -> 
             torch.manual_seed(run.seed * 2 + run.fold)
             network = ResNet1D(**vars(run.network), dropout=given.pop("dropout"))
         used = constants_of(run.strategy, given)
-        rows, _ = split(windows, run.fold, run.split)
+        rows, _ = rows_of(run.fold, run.split)
         members.append(Member(network, rows, run.strategy, used, said or {}, (run.seed, run.fold), curve.append))
     train_together(members, windows)
     before = (time.perf_counter() - started) / len(runs)
     for run, said, curve, member in zip(runs, taught, curves, members):
         started, network, used = time.perf_counter(), member.network, member.constants
-        rows, test = split(windows, run.fold, run.split)
+        rows, test = rows_of(run.fold, run.split)
         yield network, evaluate(network, windows, test) | {
             "permuted": permuted(network, windows, test),
             "curve": curve,
@@ -101,11 +103,11 @@ def alike(tasks: list[tuple[Run, Strategy]], windows: Windows, most: int = TOGET
     """The tasks in groups, of at most so many, that can be trained as one: of one design, for as many steps.
 
     Those that take longest come first, for these can go on beside all others."""
-    groups = {}
+    groups, rows_of = {}, cache(partial(split, windows))
     for run, row in tasks:
         given = dict(run.constants)
         dropout, constants = given.pop("dropout"), constants_of(run.strategy, given)
-        rows, _ = split(windows, run.fold, run.split)
+        rows, _ = rows_of(run.fold, run.split)
         groups.setdefault((dropout, *shared(run.network, rows, run.strategy, constants)), []).append((run, row))
     parts = [(group, np.array_split(np.arange(len(group)), -(-len(group) // most))) for group in groups.values()]
     found = [[group[i] for i in part] for group, each in parts for part in each]
