@@ -159,7 +159,7 @@ class ResNet1D(nn.Module):
 
     def __init__(self, blocks: int, dropout: float = 0.5, **design):
         super().__init__()
-        self.design = Design(blocks, **design)
+        self.design, self.dropout = Design(blocks, **design), dropout
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is a rate in [0, 1), not {dropout}")
         first, last, shape = self.design.width, self.design.channels[-1], self.design

@@ -5,6 +5,7 @@ A new strategy is a loss and one row, from anywhere; `ppglib.train` then knows i
     loss = lambda b, c: torch.nn.functional.cross_entropy(b.logits.float(), b.target, label_smoothing=0.1)
     ppglib.STRATEGIES["smoothed"] = ppglib.Strategy("cross-entropy with smoothed labels", loss)
 
+A sweep knows what it has done by this name: a loss that has changed needs another one, or an empty folder.
 On a GPU the losses of networks that are trained as one go through `torch.vmap`: no branch on a value, no random number.
 A batch `b` has the student's `logits` and `map`, `teacher`, `teacher_map`, `target` (true bin) and `hr`; `c` the constants."""
 

@@ -97,7 +97,8 @@ def train_together(members: Sequence[Member], windows: Windows) -> None:
             few = f"There are {len(member.rows)} training windows, fewer than one batch of {c.batch}"
             raise InputError(f"{few}: add recordings or choose a smaller batch.")
     alone = len(members) == 1
-    if not alone and len(several := {shared(m.network.design, m.rows, m.strategy, m.constants) for m in members}) > 1:
+    common = lambda m: (m.network.dropout, *shared(m.network.design, m.rows, m.strategy, m.constants))  # noqa: E731
+    if not alone and len(several := {*map(common, members)}) > 1:
         raise ValueError(f"These cannot be trained as one: {', '.join(sorted(map(str, several)))}")
     networks = [member.network.to(where) for member in members]
     start, hr, (offsets, *_) = zip(*(samples(windows, member.rows, strategy) for member in members))

@@ -127,23 +127,25 @@ def even_signal(recording: Recording) -> tuple[np.ndarray, np.ndarray, np.ndarra
         raw = np.zeros(len(raw))
     elif not usable.all():
         raw = np.interp(np.arange(len(raw)), np.flatnonzero(usable), raw[usable])
-    if recording.time is not None:
-        return _from_stamps(recording, raw, gap, broken, moves)
+    time, thousandths = recording.time, round(recording.rate * 1000)
+    drift = abs(thousandths / 1000 / recording.rate - 1) * len(raw) / recording.rate  # seconds at the end
+    if time is None and drift > 0.5 / RATE and not recording.breaks:  # an uneven rate, for hours
+        time = np.arange(len(raw)) / recording.rate
+    if time is not None:
+        return _from_stamps(recording, time, raw, gap, broken, moves)
     pieces = np.split(raw, list(recording.breaks))
     if len({len(piece) for piece in pieces}) == 1:  # thousands of equal ones are filtered in one go
         pieces = [np.stack(pieces)]
     filtered = [_bandpass(piece, recording.rate) for piece in pieces]
-    if recording.rate != RATE:  # in thousandths of a Hz; up / down is reduced by the common divisor
-        down = round(recording.rate * 1000)
-        filtered = [scipy.signal.resample_poly(piece, RATE * 1000, down, axis=-1) for piece in filtered]
+    if recording.rate != RATE:  # up / down is reduced by the common divisor
+        filtered = [scipy.signal.resample_poly(piece, RATE * 1000, thousandths, axis=-1) for piece in filtered]
     signal = np.concatenate([piece.ravel() for piece in filtered])
     native = np.minimum(np.round(np.arange(len(signal)) * recording.rate / RATE).astype(int), len(raw) - 1)
     # The neighbours of a bad sample leak into the even grid, so masks are widened by one grid step.
     return signal, _widen(gap, native), _widen(broken, native), moves[native]
 
 
-def _from_stamps(recording, raw, gap, broken, moves):
-    time = recording.time
+def _from_stamps(recording, time, raw, gap, broken, moves):
     finer = max(1, round(recording.rate / RATE))  # filtered before it is thinned, or noise would fold in
     grid = np.arange(int(np.floor(time[-1] * RATE)) * finer + 1) / (RATE * finer)
     signal = _bandpass(np.interp(grid, time, raw), RATE * finer)[::finer]

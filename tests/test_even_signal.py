@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,16 @@ def test_a_beat_stays_where_it_was_on_uneven_time_stamps():
     ppg = np.exp(-0.5 * ((time - 31.37) / 0.12) ** 2)
     signal, *_ = even_signal(recording(ppg, 24.897, time=time))
     assert signal.argmax() / RATE == pytest.approx(31.37, abs=0.5 / RATE + 1e-9)
+
+
+def test_a_day_at_an_odd_rate_stays_in_time():
+    """A beat near its end, and the mask of the hole after it; a rate in whole thousandths would be 1.4 s late."""
+    rate, beat, hole = 25.0004, 24 * 3600 - 60.0, 24 * 3600 - 40.0
+    t = np.arange(round(24 * 3600 * rate)) / rate
+    gaps = ((round(hole * rate), round((hole + 1) * rate)),)
+    signal, gap, *_ = even_signal(replace(recording(np.exp(-(((t - beat) / 0.1) ** 2)), rate), gaps=gaps))
+    assert np.abs(signal).argmax() / RATE == pytest.approx(beat, abs=0.05)
+    assert np.flatnonzero(gap)[[0, -1]] / RATE == pytest.approx([hole, hole + 1], abs=0.1)
 
 
 def test_windows_agree_with_a_filter_in_the_frequency_domain(simulated_root):

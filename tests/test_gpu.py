@@ -216,7 +216,7 @@ def test_networks_as_one_stay_near_those_alone_in_float32(windows, seeded):
         assert_alike(one.network, network, 5e-4)
 
 
-@pytest.mark.parametrize("other", [{"rate": 1e-2}, {"batch": 32}, {"epochs": 1}, {"design": Design(1)}])
+@pytest.mark.parametrize("other", [{"rate": 1e-2}, {"batch": 32}, {"epochs": 1}, {"design": Design(1)}, {"dropout": 0.5}])
 def test_networks_that_have_not_all_in_common_are_not_trained_as_one(windows, other):
     with pytest.raises(ValueError, match="cannot be trained as one"):
         training.train_together([member(windows, "scratch")[0], member(windows, "gaussian", **other)[0]], windows)

@@ -26,14 +26,19 @@ def test_the_five_numbers_are_the_measured_ones(results):
     frames = {recipe: controls.table(results, recipe).set_index("compared") for recipe in ("public", "tuned")}
 
     def said(recipe, pair, sign):
-        row = frames[recipe].loc[pair]
+        return in_words(frames[recipe].loc[pair], sign) + " BPM"
+
+    def in_words(row, sign):
         limits = outcome.widened(row.effect, row.low, row.high, row.seed_sd)
         low, high = sorted(sign * limit for limit in limits)
-        return f"{sign * row.effect:.2f} [{low:.2f}, {high:.2f}] BPM"
+        return f"{sign * row.effect:.2f} [{low:.2f}, {high:.2f}]"
 
     assert f"*tuned* is better than *public* by {said('public', 'tuned - public, scratch', -1)}" in TEXT
     assert f"worse than scratch by {said('public', 'soft - scratch', 1)}" in TEXT
     assert f"better than scratch by {said('tuned', 'dkd - scratch', -1)}" in TEXT
+    others = controls.beyond(results, "tuned").query("decoder == 'expectation'").set_index("compared")
+    expectation = others.loc["scratch - dkd"]
+    assert f"(by the expectation {in_words(expectation, 1)})" in TEXT
     assert frames["public"].reading["soft_t1 - scratch"] == "not distinguishable"
     assert frames["tuned"].reading["dkd - gaussian"] == "not distinguishable"
     mae = tables.conditions(results).query("recipe == 'tuned' and split == 'person' and strategy == 'scratch'")

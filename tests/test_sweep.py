@@ -364,12 +364,32 @@ def test_weights_of_another_network_are_one_sentence(tmp_path):
         teachers.load_network(Design(2), path)
 
 
-def test_what_an_earlier_teacher_predicted_goes_with_it(tmp_path):
-    names = ("scratch.logits.npy", "scratch.map.npy", "scratch2.logits.npy")
+def test_what_an_earlier_network_predicted_goes_with_it(tmp_path):
+    names = ("teachers/a.logits.npy", "teachers/a.map.npy", "teachers/a2.logits.npy", "predictions/a.parquet")
     for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    teachers.save_network(ResNet1D(1), tmp_path / "scratch.safetensors")
-    assert [name for name in names if (tmp_path / name).exists()] == ["scratch2.logits.npy"]
+    teachers.save_network(ResNet1D(1), tmp_path / "teachers" / "a.safetensors")
+    assert [name for name in names if (tmp_path / name).exists()] == ["teachers/a2.logits.npy"]
+
+
+def test_other_activities_are_in_the_records_without_training(few, windows, undisturbed, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed, folder)
+    before = records.tables(few, windows, folder)
+    table = windows.table.assign(activity=np.where(windows.table.index % 2, "walk", "rest"))
+    lost = next(run for run in grid.runs(few) if run.teacher)
+    teachers.kept_path(lost, windows.digest(), folder).unlink()
+    monkeypatch.setattr(groups, "train_together", lambda members, _: trained.extend(members))
+    trained, active = [], replace(windows, table=table)
+    engine.sweep(few, active, folder)
+    assert len(trained) == 1 and f"{len(grid.runs(few))} networks are tested again" in capsys.readouterr().out
+    after = records.tables(few, active, folder)
+    assert set(after["people"].activity) == {"walk", "rest"}
+    own = after["runs"].run_id != lost.id(windows.digest())
+    pd.testing.assert_series_equal(after["runs"].mae[own], before["runs"].mae[own], rtol=1e-5)
+    engine.sweep(few, active, folder)
+    assert "again" not in capsys.readouterr().out
 
 
 def test_a_run_computes_in_one_thread(study, windows, tmp_path):

@@ -254,6 +254,10 @@ def test_quality_has_limits_where_people_have_the_measure(results):
     limits = row.rmse**2 + wide * (np.percentile(by_hand**2, [2.5, 97.5]) - row.rmse**2)
     assert [row.rmse_low, row.rmse_high] == pytest.approx(np.sqrt(limits))
     assert (row.within5, row.within5_low, row.within5_high) == pytest.approx((0.8, 0.8, 0.8))
+    few = people[people.person.isin(people.person.unique()[:4])]  # whose intervals are widened beyond any share
+    few = few.assign(within5=few.person.rank(method="dense") / 4)
+    limits = tables.quality(results._replace(runs=runs, people=few), "public")[["within5_low", "within5_high"]].dropna()
+    assert len(limits) and ((limits >= 0) & (limits <= 1)).all(axis=None)
 
 
 def test_quality_mixes_no_old_and_new_records_and_weighs_folds_alike(results):

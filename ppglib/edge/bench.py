@@ -1,5 +1,6 @@
 """`python -m ppglib bench --edge`: from recordings to every table of the folder."""
 
+import os
 import time
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def main(out: Path, data: Path | None, work: Path, jobs: int, tune: bool = False
         needed(name)
     for name in PROGRAMS:
         program(name)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the runtimes that are compared are a processor's
     study = studies.read(table.STUDY)
     windows = study_windows(study, data, work)
     if tune:

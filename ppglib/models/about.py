@@ -93,6 +93,8 @@ Heart rate from {about["samples"] / about["rate"]:g} s of wrist PPG, every {abou
 
 99 % of these windows, of people in exercise, have a heart rate from {low:.0f} to {high:.0f} BPM. Outside of that, at \
 rest above all, the model may be far off and sure of it: a slow pulse can be taken for one twice as fast. The \
-people are few. Other sensors, places of the body, ages, skin tones, arrhythmia and medication were not tested. Steps in the rhythm of the heart can be taken for it. The band \
-holds the heart rate in 80 % of the windows of people as these; for one person it may hold fewer.
+people are few. Other places of the body, ages, skin tones, arrhythmia and medication were not tested. Steps in the rhythm of the heart can be taken \
+for it. The band holds the heart rate in 80 % of the windows of people as these; for one person it may hold fewer. On phone cameras \
+at rest and on wrists in heavy motion the models of the library were tested after everything was chosen: errors are larger there, \
+for some people by tens of BPM, and the band holds less often (`external.csv` in data/README.md).
 """

@@ -101,10 +101,10 @@ def cost(results) -> Plot:
         ax.minorticks_off()
         kit.bar(ax, tables.baselines(conditions[conditions.recipe.isin(rows.recipe)]))
     panels[0][0].set_ylabel(f"{MAE}\nbars: scratch, 95 % interval")
-    best = data.groupby(["recipe", "student"], sort=False).mae.min().reset_index().sort_values("student")
-    best = kit.said(best, lambda rows: f"{rows.mae.iloc[-1]:.1f} to {rows.mae.iloc[0]:.1f} BPM")
+    ends = data[data.strategy == "scratch"].sort_values("student")
+    ends = kit.said(ends, lambda rows: f"{rows.mae.iloc[-1]:.1f} to {rows.mae.iloc[0]:.1f} BPM")
     share = 100 * data.mmacs.min() / data.mmacs.max()
-    return Plot(fig, data, "05_cost", f"With {share:.0f} % of the arithmetic the lowest MAE goes from {best}")
+    return Plot(fig, data, "05_cost", f"With {share:.0f} % of the arithmetic the MAE from scratch goes from {ends}")
 
 
 def receptive_field(results, paper) -> Plot:
@@ -121,7 +121,7 @@ def receptive_field(results, paper) -> Plot:
         ax.plot(theirs[x], theirs.mae, "x--", color="black", ms=9, lw=1, label="the paper's sizes", zorder=3)
         kit.dots(ax, rows[x], rows, "mae", marker="", elinewidth=0.7, color="0.55", zorder=1)
         whole = ~rows.design.str.contains("p")
-        for own, marker, name in ((whole, "o", "sees the window whole"), (~whole, "s", "sees it in pieces")):
+        for own, marker, name in ((whole, "o", "window in one piece"), (~whole, "s", "window in pieces")):
             style = {"c": rows[shade][own], "cmap": "viridis_r", "norm": scale, "marker": marker, "label": name}
             ax.scatter(rows[x][own], rows.mae[own], s=46, zorder=4, edgecolors="0.2", linewidths=0.5, **style)
         kit.bar(ax, bars, label=False)
@@ -373,18 +373,20 @@ def reliability(results) -> Plot:
         rows = rows.sort_values("strategy", key=lambda names: names.map(kit.ordered(names).index), kind="stable")
         kit.lines(ax, rows, "strategy", "confidence", "accuracy", **axis)
     panels[0][0].set_ylabel("Share of windows in the right bin")
-    over = data.assign(excess=(data.confidence - data.accuracy) * data.n)
-    over = kit.said(over, lambda rows: kit.count(rows.groupby("strategy").excess.sum() > 0))
-    return Plot(fig, data, "08_reliability", f"Strategies whose smallest networks are overconfident: {over}")
+    over = data.assign(excess=(data.confidence - data.accuracy) * data.n).groupby(["recipe", "strategy"], sort=False)
+    over = (over.excess.sum() / over.n.sum()).rename("excess").reset_index()
+    most = lambda rows: "{0.strategy} {0.excess:+.2f}".format(rows.loc[rows.excess.idxmax()])  # noqa: E731
+    text = "Confidence minus share of hits of the smallest networks, highest in"
+    return Plot(fig, data, "08_reliability", f"{text} {kit.said(over, most)}")
 
 
 def across(results) -> Plot:
     """MAE on a set not in training (filled) and with other people of it in training (hollow), a panel a set.
 
-    The same people behind both, with 95 % intervals over them."""
+    The same people behind both and the baseline, with 95 % intervals over them."""
     data = by_recipe(results, lambda recipe: elsewhere.table(results, recipe))
-    data, alone = data[data.student.isin(data.student[data.teacher > 0])], tables.conditions(results)
-    alone = alone[alone.strategy.isin(tables.BASELINES)]
+    data = data.assign(tested=data.both, mae=data.held_out)
+    alone, data = data[data.strategy.isin(tables.BASELINES)], data[data.student.isin(data.student[data.teacher > 0])]
     students, names = sorted(data.student.unique()), kit.ordered(data.strategy)
     kinds = [*zip(("held_out", "in_domain"), FILLS)]
     fig, panels = kit.panels(data, ["recipe", "dataset"], 3.9, 4, 3)  # the intervals of four people would hide all others
@@ -395,7 +397,7 @@ def across(results) -> Plot:
             series.append((rows[rows.strategy == name], [kind, f"{kind}_low", f"{kind}_high"], style))
         kit.beside(ax, students, series, 0.12)
         ax.set_ylim(0, None)
-        kit.bar(ax, alone[alone.recipe.isin(rows.recipe) & alone.split.isin(elsewhere.PREFIX + rows.dataset)])
+        kit.bar(ax, alone[alone.recipe.isin(rows.recipe) & alone.dataset.isin(rows.dataset)])
     panels[0][0].set_ylabel(f"{MAE}, own scale")
     gap = data.dropna(subset="gap")
     text = f"A set not in training costs {gap.gap.median():.1f} BPM in the median, significantly so for"

@@ -11,8 +11,9 @@ from ppglib.task import DECODERS
 
 HEAD = """# Results of the study `{name}`
 
-{whose} Each recipe of training is judged by itself, and so are the tables that the paper prints: no people
-stand behind these, so that signs alone decide. Differences are in BPM, below 0 where the first of two is better;
+{whose} Each recipe of training is judged by itself, and so are the tables that the paper prints (for
+teachers of 8 and 10 blocks, points of the curves that it prints for them): no people stand behind these, so that signs
+alone decide. Differences are in BPM, below 0 where the first of two is better;
 brackets are 95 % intervals. The end says how a verdict is reached and what the words mean.
 
 Written by `python -m ppglib report --results {folder}` from the CSVs beside it: do not edit.

@@ -8,21 +8,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import joblib
 import torch
 from tqdm import tqdm
 
+from ppglib.fast import device
 from ppglib.files import InputError
+from ppglib.metrics import evaluate
 from ppglib.splits import split
 from ppglib.strategies import STRATEGIES
 from ppglib.study import cluster, records
 from ppglib.study.grid import Run, runs, teachers_of
 from ppglib.study.groups import alike, cost, in_parts, work
 from ppglib.study.studies import Study
-from ppglib.study.teachers import weights_path
+from ppglib.study.teachers import kept_path, load_network, weights_path
 from ppglib.study.workers import AGAIN, Lost, Processes
 from ppglib.windows import Windows
 
@@ -51,6 +53,7 @@ def complete(
     for fold, kind in {(run.fold, run.split) for run in every}:
         split(windows, fold, kind)  # too few people: better now than after hours
     report_damaged(every, digest, folder)
+    test_again(every, windows, digest, folder)
     missing = to_do(every, digest, folder)
     announce(name, every, missing, windows, 0 if dask or torch.cuda.is_available() else min(jobs, len(missing)))
     with backend(dask, jobs if missing else 1, (windows, digest, folder)) as workers, bar_of(missing) as bar:
@@ -106,6 +109,34 @@ def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
         except InputError as error:
             records.remove(folder, run.id(digest))
             say(f"{str(error).rstrip('.')}: that run is made again.")
+
+
+def test_again(every: list[Run], windows: Windows, digest: str, folder: Path) -> None:
+    """Test finished networks anew, with a word about it, whose people do other things now than their records say.
+
+    What people did is told beside their errors, but no network learns of it: a changed `activity` is no other run."""
+    rows_of, outdated = cache(partial(split, windows)), []
+    now = cache(lambda fold, kind: doing(windows.table.iloc[rows_of(fold, kind)[1]].to_dict("records")))
+    for run in every:
+        record = records.read(folder, run.id(digest))
+        if record is not None and doing(record["people"]) != now(run.fold, run.split):
+            outdated.append((run, record))
+    if outdated:
+        say(f"{len(outdated)} networks are tested again, for the activities of their people have changed.")
+    for run, record in outdated:
+        weights = kept_path(run, digest, folder)
+        if not weights.exists():
+            records.remove(folder, run.id(digest))  # trained again
+            continue
+        network = load_network(run.network, weights).to(device())
+        (folder / "predictions" / f"{run.id(digest)}.parquet").unlink(missing_ok=True)
+        tested = evaluate(network, windows, rows_of(run.fold, run.split)[1])
+        records.write(folder, run.id(digest), record | tested)
+
+
+def doing(rows: list[dict]) -> set:
+    """Who did what, of rows of windows or of people."""
+    return {(row["dataset"], row["person"], row["activity"]) for row in rows}
 
 
 @contextmanager

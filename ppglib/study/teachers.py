@@ -103,7 +103,8 @@ def kept_path(run: Run, digest: str, folder: Path) -> Path:
 
 
 def save_network(network: ResNet1D, path: Path) -> None:
-    """Keep a network's weights, and drop what an earlier teacher of that name predicted. Under the lock of its run."""
-    for outdated in path.parent.glob(f"{path.stem}.*.npy"):
-        outdated.unlink()
+    """Keep a network's weights, and drop what an earlier one of that name predicted. Under the lock of its run."""
+    predicted = path.parent.parent / "predictions" / f"{path.stem}.parquet"
+    for outdated in (predicted, *path.parent.glob(f"{path.stem}.*.npy")):
+        outdated.unlink(missing_ok=True)
     files.write(path, save({k: v.cpu().contiguous() for k, v in network.state_dict().items()}), alone=True)
