@@ -1,10 +1,10 @@
 """What a study found, in three sentences, and what was run on whom."""
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pandas as pd
 
+from ppglib.files import library_version
 from ppglib.results import networks
 from ppglib.results.tables import BASELINES, Results, judged
 
@@ -69,14 +69,10 @@ def facts(found: dict[Path, Results], catalogue: pd.DataFrame, day: str) -> dict
     clocks = [folder / "timing.csv" for folder in found if (folder / "timing.csv").exists()]
     hours = sum(pd.read_csv(path).seconds.sum() for path in clocks) / 3600
     trained = f"{networks.counted(catalogue)} networks, each in every fold: {len(runs):,} trainings"
-    try:
-        own = version("ppglib")
-    except PackageNotFoundError:  # used from a folder that is not installed
-        own = "not installed"
     return {
         "Recipes": of("recipe"), "Strategies": of("strategy"),
         "Trained": trained + (f", {hours:.1f} hours of one thread" if hours >= 0.1 else f", {hours * 60:.0f} minutes"),
-        "Machine": of("device"), "Versions": f"ppglib {own}; trained with torch {of('torch')}", "Page written": day,
+        "Machine": of("device"), "Versions": f"ppglib {library_version()}; trained with torch {of('torch')}", "Page written": day,
     }  # fmt: skip
 
 
