@@ -2,7 +2,6 @@
 
 import os
 import time
-import timeit
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 import torch
 
 from ppglib import files, gpu, training
-from ppglib.bench.training import BATCH, noise_windows
+from ppglib.bench.training import BATCH, fastest, matrix_peak, noise_windows
 from ppglib.files import InputError
 from ppglib.resnet1d import Design, ResNet1D
 from ppglib.strategies import Constants
@@ -37,7 +36,7 @@ def main(out: Path) -> None:
 
 def speed() -> pd.DataFrame:
     """One row a size: windows per second of each of LOOPS in turn, ratios to the plain one, share of each floor."""
-    peak, copied = matrix_peak(), copy_peak()
+    peak, copied = matrix_peak("cuda", torch.bfloat16, 8192), copy_peak()
     rows = []
     for blocks in SIZES:
         rounds = pd.DataFrame([{name: windows_per_second(name, blocks) for name in LOOPS} for _ in range(ROUNDS)])
@@ -83,25 +82,10 @@ def traffic(design: Design) -> float:
     return 3 * 2.0 * moved
 
 
-def matrix_peak(n: int = 8192) -> float:
-    """FLOP/s of a product of bfloat16 matrices: the arithmetic ceiling, as measured."""
-    a = torch.randn(n, n, device="cuda", dtype=torch.bfloat16)
-    return 2 * n**3 / seconds(lambda: a @ a)
-
-
-def copy_peak(n: int = 2**30) -> float:
+def copy_peak() -> float:
     """Bytes/s read and written by a copy within the device's memory: the bandwidth ceiling, as measured."""
-    a = torch.ones(n, device="cuda", dtype=torch.uint8)
-    b = torch.empty_like(a)
-    return 2 * n / seconds(lambda: b.copy_(a))
-
-
-def seconds(call, repeat: int = 8) -> float:
-    def timed():
-        call()
-        torch.cuda.synchronize()
-
-    return min(timeit.repeat(timed, number=1, repeat=repeat))
+    a, b = torch.ones(2, 2**30, device="cuda", dtype=torch.uint8)
+    return 2 * len(a) / fastest(lambda: b.copy_(a))
 
 
 def plan(study: Study, hours: float, measured: pd.DataFrame) -> pd.DataFrame:
