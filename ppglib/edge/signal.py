@@ -10,11 +10,9 @@ import scipy  # its parts are loaded when they are first used
 from ppglib.edge.c_code import PARTS, number
 from ppglib.files import InputError
 from ppglib.models.cut import finer
-from ppglib.models.predict import LOWEST_RATE
+from ppglib.models.predict import HIGHEST_RATE, LOWEST_RATE
 from ppglib.task import BAND, LENGTH, RATE, STEP_SECONDS
 from ppglib.windows import _filter
-
-HIGHEST_RATE = 1000.0  # Hz
 
 
 def files_of(rate: float) -> dict[str, str]:

@@ -19,7 +19,7 @@ from ppglib.edge.graph import Op, graph
 from ppglib.edge.rounded import Rounded
 from ppglib.files import InputError
 from ppglib.metrics import errors_of_people
-from ppglib.resnet1d import Design, ResNet1D
+from ppglib.resnet1d import SIZES, Design, ResNet1D
 from ppglib.results.students import FAMILY
 from ppglib.splits import split
 from ppglib.study import grid, studies
@@ -29,7 +29,6 @@ from ppglib.task import BAND, DECODERS, LENGTH, RATE, decode
 from ppglib.windows import Windows, gather
 
 STUDY = "open_edge"
-SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12)  # the paper's, in blocks
 COMPARED = 500  # windows, of the test people of a fold, on which all runtimes are compared
 DEVICE = "C"  # the runtime whose int8 is that of a device
 RATES = (25.0, 50.0, 100.0)  # Hz, of sensors

@@ -13,7 +13,7 @@ from ppglib.recordings import archives, ecg
 from ppglib.recordings.base import RATE_TOLERANCE, check_forwards, constant_runs, read_table, window_count
 from ppglib.recordings.sources import how_to_get
 from ppglib.task import STEP_SECONDS, WINDOW_SECONDS
-from ppglib.windows import Recording
+from ppglib.windows import MAX_STAMP_GAP, Recording
 
 DATASET = "galaxyppg"
 PPG_RATE, ECG_RATE = 24.897, 130.487  # Hz, as measured on the time stamps of the published files
@@ -22,7 +22,6 @@ USABLE = (0, 500)  # status: ok, no status; -999 = the sensor was taken away
 WITHOUT_WATCH = ("P01",)
 FILES = ("GalaxyWatch/PPG.csv", "PolarH10/ECG.csv", "Event.csv")
 LONGEST = 48.0  # hours; one damaged time stamp must not ask for years of signal
-PERIODS = 2.5  # sampling periods between two stamps: beyond, samples are missing
 
 
 def read(folder: Path) -> Iterator[Recording]:
@@ -57,7 +56,7 @@ def _recording(person: str, watch, heart, events, notes: tuple[str, ...]) -> Rec
     windows = window_count(time[-1], 1.0)
     hr, vetoed = ecg.window_hr(signal, ECG_RATE, windows, heart.name, chest_stamp - stamp[0])
     bad, steps = ~ppg["status"].isin(USABLE).to_numpy(), np.diff(time)
-    missing = steps[steps * PPG_RATE > PERIODS]
+    missing = steps[steps * PPG_RATE > MAX_STAMP_GAP]
     notes += (
         f"{person}: {int((~first).sum())} repeated time stamps, {int(bad.sum())} samples with a bad status, "
         f"{len(missing)} gaps of {missing.sum():.1f} s.",
@@ -83,7 +82,7 @@ def _stamps(name: str, milliseconds: pd.Series) -> np.ndarray:
 def _check_rate(name: str, stamp: np.ndarray, published: float) -> None:
     """The rate between gaps must be the published one within 2 %."""
     period = np.diff(stamp)
-    period = period[period * published < PERIODS]
+    period = period[period * published < MAX_STAMP_GAP]
     rate = len(period) / period.sum() if period.sum() > 0 else 0.0
     if abs(rate - published) > RATE_TOLERANCE * published:
         raise InputError(f"{name} is sampled at {rate:.2f} Hz, published is {published} Hz.")

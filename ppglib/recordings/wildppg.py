@@ -1,24 +1,23 @@
 """WildPPG (Meier, Demirel & Holz 2024): 16 people, a day each; wrist PPG, heart rate from the chest ECG.
 
 Two published forms: one MAT file per person (raw, 128 Hz), alone or in a zip, and one MAT file with all
-people (Hugging Face: windows of 200 samples, 8 s apart, with labels)."""
+people (Hugging Face: windows of 200 samples at 25 Hz, 8 s apart, with labels)."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from ppglib import task
 from ppglib.files import InputError
 from ppglib.metrics import spectral_peak
 from ppglib.recordings import archives, ecg, mat
 from ppglib.recordings.base import RATE_TOLERANCE, constant_runs, is_numeric, nested, window_count
 from ppglib.recordings.sources import how_to_get
-from ppglib.task import WINDOW_SECONDS
 from ppglib.windows import Recording
 
 RATE = 128.0  # Hz, of PPG and ECG in the raw files
 MIN_GAP = 1.0  # seconds of one constant value: the device recorded nothing
-CELL_RATE, CELL_LENGTH = 25.0, 200  # of the windows in the Hugging Face file
 PPG_KEYS = ("data_ppg_wrist", "data_ppg_g_wrist")  # what the file has, what its public code reads
 HR_KEY = "data_bpm_values"
 CROPPED = 0.8  # 6.4 s / 8 s: the apparent heart rate of windows that lost 0.8 s at both ends
@@ -82,10 +81,10 @@ def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
         raise InputError(f"{member.name}: {ppg_key} and {HR_KEY} are not cells, one for each participant.")
     ppg, hr = [], []
     for number, (windows, labels) in enumerate(zip(ppg_cells, hr_cells), start=1):
-        fits = np.shape(windows) == (np.size(labels), CELL_LENGTH)
+        fits = np.shape(windows) == (np.size(labels), task.LENGTH)
         if not (fits and is_numeric(windows) and is_numeric(labels)):
             shapes = f"windows of shape {np.shape(windows)} and {np.size(labels)} labels"
-            expected = f"expected n x {CELL_LENGTH} and n"
+            expected = f"expected n x {task.LENGTH} and n"
             raise InputError(f"{member.name}: participant {number} has {shapes}, {expected}.")
         ppg.append(windows)
         hr.append(np.where(np.ravel(labels) > 0, np.ravel(labels), np.nan).astype(np.float64))
@@ -94,8 +93,8 @@ def _cells(member: archives.Member, dataset: str) -> Iterator[Recording]:
         person, missing = f"{number:02d}", int(np.isnan(labels).sum())
         invalid = f"{person}: {missing} of {len(labels)} windows have HR 0, no valid label."
         signal = windows.reshape(1, -1).astype(np.float64)
-        breaks, notes = tuple(range(CELL_LENGTH, signal.size, CELL_LENGTH)), (finding, invalid)
-        series = (signal, CELL_RATE, labels, WINDOW_SECONDS)
+        breaks, notes = tuple(range(task.LENGTH, signal.size, task.LENGTH)), (finding, invalid)
+        series = (signal, task.RATE, labels, task.WINDOW_SECONDS)
         yield Recording(dataset, person, person, *series, breaks=breaks, notes=notes)
 
 
@@ -105,7 +104,7 @@ def window_rate(windows: np.ndarray, hr: np.ndarray) -> tuple[float, str]:
     stretched to 200 samples, as the public preprocessing makes them. Clean windows are near either."""
     with np.errstate(all="ignore"):  # constant and non-finite windows become NaN, and drop out below
         scaled = (windows - windows.mean(axis=1, keepdims=True)) / windows.std(axis=1, keepdims=True)
-        ratio = spectral_peak(scaled, CELL_RATE) / hr
+        ratio = spectral_peak(scaled, task.RATE) / hr
     ratio = ratio[(ratio > CROPPED - 0.1) & (ratio < 1.1)]
     median = float(np.median(ratio)) if len(ratio) else np.nan
     finding = "neither 8 s nor 6.4 s windows; the rate cannot be told."

@@ -10,10 +10,9 @@ from ppglib import scaling
 from ppglib.results import laws
 from ppglib.results.bootstrap import interval
 from ppglib.results.evidence import Evidence, slope_weights, top, weighted
-from ppglib.results.outcome import CANNOT, CONTROL, NO, TOLERANCE, YES, Outcome, cannot
+from ppglib.results.outcome import CANNOT, CONTROL, NO, PER_DOUBLING, TOLERANCE, YES, Outcome, cannot
 from ppglib.results.outcome import effect_text, finding, significant
 
-UNIT = "BPM per doubling"
 FEW = "A slope needs soft students of three teachers (here {})."
 SATURATED = 6  # blocks, from where the paper sees saturation
 
@@ -27,7 +26,7 @@ def size_helps(evidence: Evidence) -> Outcome:
         return cannot(f"A slope needs students of three sizes (here {sizes}).")
     (weight,) = slope_weights(np.log2(rows.student), rows.strategy + rows.teacher.astype(str), 1)
     slope = weighted(evidence, rows.index, weight)
-    why = f"Over {sizes} sizes of scratch and soft networks the slope is {finding(*slope, unit=UNIT)}."
+    why = f"Over {sizes} sizes of scratch and soft networks the slope is {finding(*slope, unit=PER_DOUBLING)}."
     return Outcome(YES if significant(*slope) < 0 else NO, why, *slope)
 
 
@@ -41,7 +40,7 @@ def larger_teachers_help(evidence: Evidence) -> Outcome:
     best = several.assign(mae=evidence.mae[0]).sort_values("mae").drop_duplicates("student")
     wins = (best.teacher == rows.teacher.max()).sum()
     why = f"The largest of {teachers} teachers is the best for {wins} of {len(best)} students that have "
-    why += f"several; the slope is {finding(*slope, unit=UNIT)}." + _without_one(evidence, rows, slope)
+    why += f"several; the slope is {finding(*slope, unit=PER_DOUBLING)}." + _without_one(evidence, rows, slope)
     return Outcome(YES if significant(*slope) < 0 else NO, why, *slope)
 
 
@@ -55,7 +54,7 @@ def too_large_teachers_harm(evidence: Evidence) -> Outcome:
     ends = rows.teacher.min(), rows.teacher.max()
     smallest, largest = (_trend(evidence, rows, at=end) for end in ends)
     why = f"The slope is {effect_text(*smallest)} at the smallest teacher and, at the largest, "
-    why += finding(*largest, unit=UNIT, side=1)
+    why += finding(*largest, unit=PER_DOUBLING, side=1)
     if significant(*largest) > 0 and smallest[0] >= 0:
         why += ": larger teachers are worse from the smallest on, so none is the best size"
     why += "." + _without_one(evidence, rows, largest, at=ends[1])

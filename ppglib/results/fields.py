@@ -12,7 +12,7 @@ from ppglib.results import bootstrap, controls, laws
 from ppglib.results import evidence as ev
 from ppglib.results.controls import Row
 from ppglib.results.evidence import Evidence
-from ppglib.results.outcome import NO, YES, Outcome, cannot, finding, significant
+from ppglib.results.outcome import NO, PER_DOUBLING, YES, Outcome, cannot, finding, significant
 from ppglib.results.tables import BASELINES, Results, conditions, judged, tested
 from ppglib.strategies import STRATEGIES
 from ppglib.task import LENGTH, RATE
@@ -20,7 +20,6 @@ from ppglib.task import LENGTH, RATE
 FULL = LENGTH / RATE  # seconds
 CONSTANT = scaling.Form("c", ("c",), lambda x: [np.ones_like(x)], scaling.NONE)  # sees nothing
 FORESEEN = ["strategy", "x", "law", "formula", "fitted", "foreseen"]
-UNIT = "BPM per doubling"
 
 
 def _recipe(results: Results) -> str:
@@ -200,23 +199,21 @@ def claims(results: Results, paper: Results) -> pd.DataFrame:
     for number, name in (("F4", "soft"), ("F5", "dkd")):
         what = f"A network that sees the whole window is better taught ({name}) than by Gaussian labels without a teacher."
         rows.append((number, what, _gains(own, known, name)))
-    table = pd.DataFrame([row[:2] for row in rows], columns=["id", "claim"])
-    found = pd.DataFrame([row[2] for row in rows], columns=Outcome._fields)
-    table = pd.concat([table, found], axis=1)
+    table = pd.DataFrame([(*row[:2], *row[2]) for row in rows], columns=["id", "claim", *Outcome._fields])
     return table.assign(tested=tested(results, _recipe(results)), simulated=bool(results.name))
 
 
-def _verdict(effect: tuple, why: str, side: int = -1, unit: str = "BPM") -> Outcome:
-    """Reproduced where the effect is significant on that side of 0."""
-    held = significant(*effect) == side
-    return Outcome(YES if held else NO, f"{why} {finding(*effect, unit=unit, side=side)}.", *effect)
+def _verdict(effect: tuple, why: str, unit: str = "BPM") -> Outcome:
+    """Reproduced where the effect is significantly below 0."""
+    return Outcome(YES if significant(*effect) < 0 else NO, f"{why} {finding(*effect, unit=unit)}.", *effect)
 
 
 def _sees(own: Evidence, known) -> Outcome:
     keys, weight = slope_weights(_alone(own, known), ["parameters", "macs"], "field")
     if not keys:
         return cannot("No two networks of the same parameters and arithmetic see more and less.")
-    return _verdict(ev.weighted(own, keys, weight), f"Over {len(keys)} networks: per doubling of the field", unit=UNIT)
+    why = f"Over {len(keys)} networks: per doubling of the field"
+    return _verdict(ev.weighted(own, keys, weight), why, PER_DOUBLING)
 
 
 def _dearer(own: Evidence, known) -> Outcome:
@@ -225,7 +222,7 @@ def _dearer(own: Evidence, known) -> Outcome:
     if not seeing or not larger:
         return cannot("Networks of the same field and other parameters, or the other way round, are missing.")
     effect = ev.weighted(own, seeing + larger, np.concatenate([field, -size]))
-    return _verdict(effect, "Per doubling, field minus parameters:", unit=UNIT)
+    return _verdict(effect, "Per doubling, field minus parameters:", PER_DOUBLING)
 
 
 def _foresees(results: Results, paper: Results) -> Outcome:

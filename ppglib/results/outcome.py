@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 YES, NO, CONTROL, CANNOT = "reproduced", "not reproduced", "explained by a control", "cannot be tested here"
-VERDICTS = (YES, NO, CONTROL, CANNOT)
+PER_DOUBLING = "BPM per doubling"  # unit of a slope over log2
 TOLERANCE = 5.0  # points of per cent within which a percentage agrees, or a gain counts as none
 
 # All ways to a verdict, [verdict, rule], and what the words mean, [word, meaning]: the CSVs beside this file.
