@@ -97,9 +97,9 @@ def saved(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return 100 * (1 - small / large).reindex(table.device.unique())
 
 
-def bytes_law(blocks: pd.Series, memory_mb: pd.Series, count=live_parameters) -> dict[str, float]:
+def bytes_law(blocks: pd.Series, memory_mb: pd.Series) -> dict[str, float]:
     """Line of memory against parameter bytes: bytes per byte (with standard error), constant in MB, R2."""
-    line = scipy.stats.linregress(4 * blocks.map(count) / 1e6, memory_mb)
+    line = scipy.stats.linregress(4 * blocks.map(live_parameters) / 1e6, memory_mb)
     names = ("bytes per byte", "se", "constant MB", "R2")
     return dict(zip(names, (line.slope, line.stderr, line.intercept, line.rvalue**2)))
 

@@ -81,12 +81,12 @@ def rivals(mae: pd.DataFrame, strategy: str, teacher: int) -> pd.DataFrame:
     return _tried(scaling.FORMS, AXES, blocks, y, blocks)
 
 
-def grid_rivals(mae: pd.DataFrame, strategy: str = "soft") -> pd.DataFrame:
-    """Laws over the whole grid of students and teachers (student below teacher), in blocks and parameters.
+def grid_rivals(mae: pd.DataFrame) -> pd.DataFrame:
+    """Laws over the whole grid of soft students and their larger teachers, in blocks and parameters.
 
     With fewer than three teachers nothing can be said of what a teacher's size does: a note says so."""
     index = mae.index.to_frame(index=False, name=["strategy", "student", "teacher"])
-    keep = ((index.strategy == strategy) & (index.student < index.teacher)).to_numpy()
+    keep = ((index.strategy == "soft") & (index.student < index.teacher)).to_numpy()
     size, y = index[keep][["student", "teacher"]].to_numpy(float).T, mae[keep].to_numpy(float)
     few = f"needs three teachers, has {n}" if (n := len(set(size[1]))) < 3 else ""
     return _tried(GRID_FORMS, ("blocks", "parameters"), size, y, size[0], few)

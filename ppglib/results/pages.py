@@ -173,11 +173,11 @@ def told(source: str, stem: str) -> dict[str, str]:
     return said
 
 
-def inline(text: str, most: int = 240) -> str:
-    """Whole sentences up to about so many characters, as HTML."""
+def inline(text: str) -> str:
+    """Whole sentences up to about 240 characters, as HTML."""
     sentences, kept = re.split(r"(?<=[.?!]) +(?=[A-Z`0-9\"])", " ".join(text.split())), ""
     for sentence in sentences:
-        if kept and len(kept) + len(sentence) > most:
+        if kept and len(kept) + len(sentence) > 240:
             break
         kept = f"{kept} {sentence}".strip()
     return re.sub(r"^<p>|</p>$", "", markdown2html_mistune(kept[:1].upper() + kept[1:]).strip())
@@ -204,7 +204,7 @@ def listing(out: Path, books: list[dict]) -> dict:
     pages = {book["number"]: f"notebooks/{book['page']}" for book in books}
     figures = [figure(path, out, pages) for path in sorted(out.glob("figures/*.png"))]
     footer = f"Written by ppglib on {date.today().isoformat()}. Heart rates from here are no medical advice."
-    return {"cards": cards, "tables": shown, "figures": figures, "files": rest, "footer": footer, }
+    return {"cards": cards, "tables": shown, "figures": figures, "files": rest, "footer": footer}
 
 
 def figure(path: Path, out: Path, pages: dict[str, str]) -> dict:

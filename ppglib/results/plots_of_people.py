@@ -11,12 +11,12 @@ from ppglib import task
 from ppglib.results import kit, networks, tables
 from ppglib.results.kit import ACCENT, INK, MAE, PAPER, Plot, look
 from ppglib.results.tables import BASELINES
-from ppglib.strategies import STRATEGIES
 
 SHADE = LinearSegmentedColormap.from_list("probability", ["white", "#9bb8d3", "#1f4e79"])
 TRUE, ARGMAX, MEDIAN = "black", PAPER, ACCENT  # lines of a person's heart rate, told apart by their style too
 STEPS = (0, 70, 90, 110, 130, 150, 170, 210)  # BPM: groups of true heart rates
 FEWEST = 20  # windows of a group that is drawn
+DECODER = "median"  # of errors over people
 
 
 def folds(results, sets: pd.DataFrame) -> Plot:
@@ -46,12 +46,11 @@ def folds(results, sets: pd.DataFrame) -> Plot:
     return Plot(fig, data.assign(simulated=bool(results.name)), "people_folds", text)
 
 
-def per_person(results, decoder: str = "median") -> Plot:
+def per_person(results) -> Plot:
     """MAE of every test person as a dot, a row a strategy at the largest teacher and the smallest student, means as bars."""
-    data = _of_people(results, decoder)
+    data = _of_people(results)
     spread = data.groupby(["recipe", "strategy"], sort=False).mae.agg(["min", "max"])
-    order = [name for name in STRATEGIES if name in set(data.strategy)]
-    order += sorted(set(data.strategy) - set(order))
+    order = kit.ordered(data.strategy)
     fig, panels = kit.panels(data, "recipe", 6.2, 1 + 0.42 * max(1, len(order)), 2, sharey=True, sharex=True)
     for ax, rows in panels:
         for name, own in rows.groupby("strategy", sort=False):
@@ -61,28 +60,27 @@ def per_person(results, decoder: str = "median") -> Plot:
             ax.vlines(own.mae.mean(), order.index(name) - 0.38, order.index(name) + 0.38, color="black", lw=2)
         ax.set(yticks=range(len(order)), yticklabels=order, ylim=(max(1, len(order)) - 0.5, -0.5))
         ax.set_xlim(0, 1.04 * data.mae.max() if len(data) else 1)
-        ax.set_xlabel(f"{MAE} of a person, decoded by {decoder}")
+        ax.set_xlabel(f"{MAE} of a person, decoded by {DECODER}")
         ax.grid(axis="x", color="0.88")
         ax.set_axisbelow(True)
     means = data.groupby(["recipe", "strategy"], sort=False).mae.mean()
     text = "Nothing to draw"
     if len(data):
         people, between = (spread["max"] - spread["min"]).median(), means.groupby("recipe").agg(np.ptp).max()
+        more = "Strategies differ more than people" if people <= between else "People differ more than strategies"
         size = networks.sized(str(data.student.iloc[0]))
-        text = f"People differ more than strategies: at {size} MAE of one network spans {people:.1f} BPM over people, means of strategies {between:.1f} BPM"
-    if len(data) and people <= between:
-        text = text.replace("People differ more than strategies", "Strategies differ more than people")
+        text = f"{more}: at {size} MAE of one network spans {people:.1f} BPM over people, means of strategies {between:.1f} BPM"
     return Plot(fig, data, "people_mae", text)
 
 
-def _of_people(results, decoder: str) -> pd.DataFrame:
+def _of_people(results) -> pd.DataFrame:
     """MAE of each test person, means over seeds: recipe, strategy, student, dataset, person, mae, simulated."""
     runs = tables.judged(results.runs[~results.runs.strategy.isin([*BASELINES, *tables.beyond()])])
     if len(runs):
         runs = runs[(runs.student == runs.student.min()) & runs.teacher.isin([0, runs.teacher.max()])]
     key = ["recipe", "strategy", "student", "dataset", "person"]
     rows = results.people.merge(runs[["run_id", "recipe", "strategy", "student"]])
-    rows = rows.assign(mae=rows[task.DECODERS[decoder]], weight=rows.n).assign(total=lambda r: r.mae * r.weight)
+    rows = rows.assign(mae=rows[task.DECODERS[DECODER]], weight=rows.n).assign(total=lambda r: r.mae * r.weight)
     sums = rows.groupby(key, sort=False)[["total", "weight"]].sum()
     return (sums.total / sums.weight).rename("mae").reset_index().assign(simulated=bool(results.name))
 
@@ -92,10 +90,10 @@ def _beside(n: int) -> np.ndarray:
     return 0.3 * ((np.arange(n) * 0.618034) % 1 - 0.5)
 
 
-def by_set(results, decoder: str = "median") -> Plot:
+def by_set(results) -> Plot:
     """MAE of every strategy at the smallest student and the largest teacher, a panel a set of recordings, recipes side by side."""
     sets = sorted(results.people.dataset.unique())
-    parts = [tables.conditions(results, decoder, name).assign(dataset=name) for name in sets]
+    parts = [tables.conditions(results, DECODER, name).assign(dataset=name) for name in sets]
     data = pd.concat(parts, ignore_index=True)
     data = tables.judged(data[~data.strategy.isin([*BASELINES, *tables.beyond()])])
     if len(data):
@@ -111,7 +109,7 @@ def by_set(results, decoder: str = "median") -> Plot:
         ax.set_xticklabels(names, rotation=40, ha="right", rotation_mode="anchor")
     for recipe, fill in zip(recipes, cycle(kit.FILLS)):
         panels[0][0].plot([], [], "o", color=INK, mfc=fill, label=f"recipe {recipe}, 95 % interval over people")
-    panels[0][0].set_ylabel(f"{MAE} by {decoder}, own scale")
+    panels[0][0].set_ylabel(f"{MAE} by {DECODER}, own scale")
     means = data.groupby("dataset").mae.mean().sort_values()
     text = "Nothing to draw"
     if len(means):

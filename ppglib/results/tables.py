@@ -87,9 +87,7 @@ def load(folder: Path, designs: bool = False) -> Results:
     more = {"reliability": ["run_id", "bin", "n"], "permuted": ["run_id", "seconds", "dataset", "person", "n"]}
     for name, columns in more.items():
         path = folder / f"{name}.csv"
-        frames[name] = pd.DataFrame(columns=columns)
-        if path.exists():
-            frames[name] = read(path)
+        frames[name] = read(path) if path.exists() else pd.DataFrame(columns=columns)
     label = "simulated recordings" if runs.simulated.any() else ""
     beside = folder / "receptive_field"
     others = load(beside, designs=True) if not designs and (beside / "runs.csv").exists() else None
@@ -206,17 +204,17 @@ def recipes(table: pd.DataFrame) -> list[str]:
     return sorted(names, key=lambda name: (name != "public", name))
 
 
-def figure1(table: pd.DataFrame, recipe: str, strategy: str = "soft") -> pd.DataFrame:
+def figure1(table: pd.DataFrame, recipe: str) -> pd.DataFrame:
     """Conditions of Figure 1: every student from scratch (teacher 0) and distilled from every teacher."""
     rows = judged(table[table.recipe == recipe])
-    return rows[rows.strategy.isin(["scratch", strategy])].sort_values(["student", "teacher"])
+    return rows[rows.strategy.isin(["scratch", "soft"])].sort_values(["student", "teacher"])
 
 
-def table2(table: pd.DataFrame, recipe: str, teacher: int | None = None) -> pd.DataFrame:
-    """Conditions of Table 2: every strategy at one teacher (none = the largest), scratch and the controls."""
+def table2(table: pd.DataFrame, recipe: str) -> pd.DataFrame:
+    """Conditions of Table 2: every strategy at the largest teacher, scratch and the controls."""
     rows = judged(table[table.recipe == recipe])
     rows = rows[~rows.strategy.isin([*BASELINES, *beyond()])]
-    return _sorted(rows[rows.teacher.isin([0, rows.teacher.max() if teacher is None else teacher])])
+    return _sorted(rows[rows.teacher.isin([0, rows.teacher.max()])])
 
 
 def baselines(table: pd.DataFrame) -> pd.DataFrame:

@@ -59,9 +59,9 @@ def fit(study: Study, windows: Windows, folder: Path) -> pd.DataFrame:
     return pd.concat(tried, names=["what"]).reset_index("what")
 
 
-def models(path: Path = FITTED) -> dict[str, Model]:
+def models() -> dict[str, Model]:
     """The chosen models of "network" and "spectrum"."""
-    fitted = pd.read_csv(path).query("chosen").set_index("what")
+    fitted = pd.read_csv(FITTED).query("chosen").set_index("what")
     return {what: Model(*row) for what, row in zip(fitted.index, fitted[[*Model._fields]].to_numpy())}
 
 
