@@ -40,31 +40,24 @@ BOARDS = {
 }  # fmt: skip
 
 
-class Count(NamedTuple):
-    """instructions: of each task. words: 32-bit numbers that the program told at its end."""
-
-    instructions: list[int]
-    words: np.ndarray
-
-
 def network(files: dict[str, str], windows: np.ndarray, board: str) -> tuple[np.ndarray, np.ndarray]:
     """Instructions of a network on each of some windows (N, 200), and its logits (N, 180), on a board of BOARDS."""
     rows = ",\n".join("{" + ", ".join(map(number, row)) + "}" for row in windows)
     data = f"static const float windows[TASKS][{LENGTH}] = {{{rows}}};\n"
-    found = counted(files | {"windows.h": data}, "task.c", len(windows), board)
-    return np.array(found.instructions), found.words.view(np.float32).reshape(-1, BINS)
+    counts, words = counted(files | {"windows.h": data}, "task.c", len(windows), board)
+    return np.array(counts), words.view(np.float32).reshape(-1, BINS)
 
 
 def signal(files: dict[str, str], samples: np.ndarray, step: int, board: str) -> dict[str, int]:
     """Instructions in 2 s besides those of the network: of `step` samples, of a window and of its decoding."""
     sizes = f"#define SAMPLES {len(samples)}\n#define SAMPLES_IN_STEP {step}\n"
     data = f"static const float samples[] = {{{', '.join(map(number, samples))}}};\n"
-    found = counted(files | {"windows.h": sizes + data}, "signal_task.c", 4, board)
-    return dict(zip(("samples", "window", "decode"), found.instructions[1:]))
+    counts, _ = counted(files | {"windows.h": sizes + data}, "signal_task.c", 4, board)
+    return dict(zip(("samples", "window", "decode"), counts[1:]))
 
 
-def counted(files: dict[str, str], task: str, tasks: int, board: str) -> Count:
-    """Instructions of each of the tasks of a program, to a tick of some 40.
+def counted(files: dict[str, str], task: str, tasks: int, board: str) -> tuple[list[int], np.ndarray]:
+    """Instructions of each of the tasks of a program, to a tick of some 40, and 32-bit numbers that it told at its end.
 
     Raises InputError for missing programs, code that does not compile or fit, and a program that fails."""
     where = BOARDS[board]
@@ -84,7 +77,7 @@ def counted(files: dict[str, str], task: str, tasks: int, board: str) -> Count:
     if len(said) < 2 or "fault" in "".join(said):
         raise InputError(f"The program fails on the emulated {board}: it says {' '.join(said)[:100]!r}.")
     (length, ticks, *each), words = ([int(word, 16) for word in line.split()] for line in said[:2])
-    return Count([round(n * length / ticks) for n in each], np.array(words, np.uint32))
+    return [round(n * length / ticks) for n in each], np.array(words, np.uint32)
 
 
 def fits(flash: int, board: str) -> bool:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ppglib.edge.graph import INPUT, OUTPUT, Op
-from ppglib.edge.quantized import Quantized
+from ppglib.edge.graph import INPUT, OUTPUT, Op, Quantized
 from ppglib.files import InputError
 from ppglib.task import BINS, LENGTH, LOWEST, RATE
 
@@ -22,7 +21,7 @@ def files_of(ops: list[Op], about: dict[str, str], quantized: Quantized | None =
     """Name -> content of ppg_network.h and ppg_network.c, in int8 where a model's numbers are given."""
     kind = "float32" if quantized is None else "int8"
     calls, constants, size = _float32(ops) if quantized is None else _int8(ops, quantized)
-    column = max(_column(op) for op in ops)
+    column = max(-(-op.weight[0].size // 4) * 4 for op in ops if op.kind in ("conv", "linear"))
     told = "".join(f"   {key}: {value}\n" for key, value in about.items()).replace("*/", "* /")
     header = f"""/* A network that tells heart rates, made by ppglib.
 {told}*/
@@ -182,10 +181,6 @@ def _fixed(name: str, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     multiplier = np.minimum(np.rint(mantissa * 2.0**31), 2**31 - 1).astype(np.int64)
     shift = -1 - exponent
     return np.where(shift > 30, 0, multiplier), np.clip(shift, 1, 30)
-
-
-def _column(op: Op) -> int:
-    return -(-op.weight.shape[1] * op.weight.shape[2] // 4) * 4 if op.kind in ("conv", "linear") else 0
 
 
 def _array(kind: str, name: str, values: np.ndarray) -> str:

@@ -44,16 +44,12 @@ def files_of(network, kind: str, about: dict[str, str], drawn: np.ndarray | None
     ops = graph(network)
     if kind == "tflite-int8":
         return {"model.tflite": tflite.with_metadata(tflite.int8(ops, drawn), about)}
-    if kind == "c":
-        found = c_code.files_of(ops, about) | signal.files_of(rate)
-        return {name: content.encode() for name, content in found.items()}
-    model = onnx_file.float32(ops, about)
-    if kind == "onnx":
+    model = None if kind == "c" else onnx_file.float32(ops, about)
+    if kind.endswith("int8"):
+        model = onnx_file.int8(model, drawn)
+    if kind.startswith("onnx"):
         return {"model.onnx": model}
-    model = onnx_file.int8(model, drawn)
-    if kind == "onnx-int8":
-        return {"model.onnx": model}
-    found = c_code.files_of(ops, about, onnx_file.scales(model)) | signal.files_of(rate)
+    found = c_code.files_of(ops, about, onnx_file.scales(model) if model else None) | signal.files_of(rate)
     return {name: content.encode() for name, content in found.items()}
 
 

@@ -5,6 +5,7 @@ them in: they are a convolution of one tap in each channel, which can be quantiz
 padding is in numbers, and the mean over time is a plain mean."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +41,16 @@ class Op:
     def padding(self) -> int:
         """Zeros on both sides of the input of a convolution."""
         return self.weight.shape[2] // 2 * self.dilation if self.kind == "conv" else 0
+
+
+class Quantized(NamedTuple):
+    """What the int8 numbers of a graph stand for: scale * (number - zero).
+
+    maps: scale and zero of each tensor. weights: int8, by operation. steps: of weights, float32, one or one a filter."""
+
+    maps: dict[str, tuple[float, int]]
+    weights: dict[str, np.ndarray]
+    steps: dict[str, np.ndarray]
 
 
 def graph(network: ResNet1D) -> list[Op]:

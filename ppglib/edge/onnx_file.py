@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ppglib.edge.extra import needed
-from ppglib.edge.graph import INPUT, OUTPUT, Op
-from ppglib.edge.quantized import Quantized
+from ppglib.edge.graph import INPUT, OUTPUT, Op, Quantized
 from ppglib.task import LENGTH
 
 OPSET, IR = 17, 9  # what runtimes of the last years read
