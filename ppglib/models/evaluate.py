@@ -128,7 +128,8 @@ def summary(predictions: pd.DataFrame, table: pd.DataFrame, name: str, about: di
     """A row per set and method over everyone. Where the model was trained on the set, first the error on people held
     out, as its file says, and the baselines on the same people; then all people, on which it was trained."""
     rows = []
-    for dataset, whole in _everyone(table).groupby("dataset", sort=False):
+    everyone = table.query("person == @agreement.ALL and activity == @agreement.ALL")
+    for dataset, whole in everyone.groupby("dataset", sort=False):
         trained = dataset in about["datasets"]
         for row in (r for r in about["error"]["rows"] if trained and (r["dataset"], r["track"]) == (dataset, track)):
             told = {"method": f"{name}, held out", "mae_low": row["low"], "mae_high": row["high"]}
@@ -148,10 +149,6 @@ def _same_people(predictions: pd.DataFrame, people: int) -> list[dict]:
     known = predictions[predictions.person.isin(who.person[rows]) & predictions.truth.notna()]
     about = {"dataset": who.dataset[0]}
     return [about | {"method": f"{m}, same people"} | agreement.summary(known, m, False) for m in BASELINES]
-
-
-def _everyone(table: pd.DataFrame) -> pd.DataFrame:
-    return table[(table.person == agreement.ALL) & (table.activity == agreement.ALL)]
 
 
 def figures(predictions: pd.DataFrame, name: str, about: dict) -> Iterator:

@@ -68,11 +68,6 @@ def _refuse(member: Member, bad: int, total: int, what: str, kinds: str) -> None
         raise InputError(f"{member.name}: {bad} of {total} {what} cannot be ({kinds}): check the device or its unit.")
 
 
-def _middle(values: np.ndarray) -> float:
-    """The median, or of two the lower: always one of the values."""
-    return np.quantile(values, 0.5, method="lower")
-
-
 def _windows(member: Member, table: pd.DataFrame):
     start, stop = table.start.to_numpy(), table.get("stop", table.start + WINDOW_SECONDS).to_numpy()
     hr, notes = _possible(member, None, table.hr.to_numpy())
@@ -81,7 +76,8 @@ def _windows(member: Member, table: pd.DataFrame):
         why = f"windows are {WINDOW_SECONDS:g} s long: give such `hr` with `time`"
         raise InputError(f"{member.name} has {found}, and {why}.")
     labelled = start[np.isfinite(hr)]
-    phase = float(_middle((labelled - start[0] + 1) % STEP_SECONDS) - 1 + start[0]) if len(labelled) else None
+    phases = (labelled - start[0] + 1) % STEP_SECONDS - 1 + start[0]
+    phase = float(np.quantile(phases, 0.5, method="lower")) if len(labelled) else None  # the lower median is one of them
 
     def at(origin: float, windows: int) -> np.ndarray:
         found, nearest = np.full(windows, np.nan), np.round((start - origin) / STEP_SECONDS)

@@ -5,6 +5,7 @@ Several recordings of one person are NAME.SESSION.ppg.csv, or files in a folder 
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -65,7 +66,7 @@ def sessions(folder: Path) -> Iterator[tuple[list[tuple[str, Callable]], list[st
         order = sorted(whole, key=lambda key: [archives.by_number(part.casefold()) for part in key])
         more = f" and {len(unused) - 20} more" if len(unused) > 20 else ""
         notes = (f"Not used: {', '.join(unused[:20])}{more}.",) if unused else ()
-        yield [(key[0], _maker(key[0], **whole[key])) for key in order], problems, notes
+        yield [(key[0], partial(_recordings, key[0], whole[key])) for key in order], problems, notes
 
 
 def _parts(path: str) -> tuple[str, str, str] | None:
@@ -82,11 +83,8 @@ def _parts(path: str) -> tuple[str, str, str] | None:
     return (who[0], ".".join(who[1:]), kind.lower()) if who else None
 
 
-def _maker(person: str, name: str, ppg: tuple, hr: tuple) -> Callable:
-    return lambda notes=(): _recordings(person, name, ppg[0], *hr, notes)
-
-
-def _recordings(person: str, name: str, ppg_file, hr_file, kind: str, notes: tuple[str, ...]) -> Iterator[Recording]:
+def _recordings(person: str, files: dict, notes: tuple[str, ...]) -> Iterator[Recording]:
+    name, (ppg_file, _), (hr_file, kind) = files["name"], files["ppg"], files["hr"]
     table = columns.read(ppg_file, "time", "ppg", "activity")
     columns.need(ppg_file, table, "time", "ppg")
     time, rate, told = stamps.of_samples(ppg_file.name, table.time.to_numpy(), *RATES)

@@ -3,6 +3,8 @@
 Everything is computed from a table of predictions, a row per window: dataset, person, recording, activity, truth (BPM,
 NaN = no label), a column per method (BPM, NaN = none), and low, high and p_within_5 of the first of them, the model."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
@@ -21,13 +23,9 @@ def table(predictions: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
     has a heart rate), and of the model mae_surer_half (see `coverage`) and in_band (share of truths in its band)."""
     rows, known = [], predictions[predictions.truth.notna()]
     for dataset, whole in known.groupby("dataset", sort=False):
-        groups = [((ALL, ALL), whole)]
-        groups += [((ALL, name), rows_) for name, rows_ in whole.groupby("activity") if name]
-        for person, own in whole.groupby("person", sort=False):
-            groups.append(((person, ALL), own))
-            groups += [((person, name), part) for name, part in own.groupby("activity") if name]
-        for (person, activity), part in groups:
-            for method in methods:
+        for person, own in [(ALL, whole), *whole.groupby("person", sort=False)]:
+            activities = [(name, part) for name, part in own.groupby("activity") if name]
+            for (activity, part), method in product([(ALL, own), *activities], methods):
                 row = {"dataset": dataset, "person": person, "activity": activity, "method": method}
                 rows.append(row | summary(part, method, method == methods[0]))
     return pd.DataFrame(rows)
