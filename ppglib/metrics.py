@@ -71,9 +71,9 @@ def reliability_rows(probabilities: np.ndarray, truth: np.ndarray) -> list[dict]
     tenth = np.minimum((confidence * CONFIDENCE_BINS).astype(int), CONFIDENCE_BINS - 1)
     rows = []
     for k in np.unique(tenth):
-        shown = {"bin": int(k), "n": int((tenth == k).sum())}
-        means = {"confidence": confidence[tenth == k].mean(), "accuracy": hit[tenth == k].mean()}
-        rows.append(shown | {name: float(value) for name, value in means.items()})
+        inside = tenth == k
+        means = {"confidence": float(confidence[inside].mean()), "accuracy": float(hit[inside].mean())}
+        rows.append({"bin": int(k), "n": int(inside.sum())} | means)
     return rows
 
 

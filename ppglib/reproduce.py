@@ -104,8 +104,7 @@ def parameters(notebooks: list[Path], values: dict, given: dict[str, str]) -> di
             try:
                 plan[path][name] = KINDS[kind](given[name])
             except (KeyError, ValueError):
-                wrong = f"Parameter {name} must be of type {kind}, not {given[name]!r}."
-                raise InputError(wrong) from None
+                raise InputError(f"Parameter {name} must be of type {kind}, not {given[name]!r}.") from None
     return plan
 
 

@@ -230,11 +230,9 @@ def alike_loss(members: Sequence[Member], hr: Sequence[np.ndarray]) -> tuple[Cal
     truth = stacked(bins).to(where), stacked(bpm).to(where)
     said = {name: stacked([torch.as_tensor(m.said[name]).to(where) for m in members]) for name in members[0].said}
     regressors = []
-    if row.teacher == "map":
-        for member in members:
-            with own_random(where, member.seed):
-                made = nn.Conv2d(member.network.head.in_features, said["map"].shape[2], 1).to(where)
-            regressors.append(made)
+    for member in members if row.teacher == "map" else ():
+        with own_random(where, member.seed):
+            regressors.append(nn.Conv2d(member.network.head.in_features, said["map"].shape[2], 1).to(where))
     weights = [nn.Parameter(stacked(list(each))) for each in zip(*(r.parameters() for r in regressors))]
     own = torch.arange(count, device=where)[:, None]
 

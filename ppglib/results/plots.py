@@ -492,8 +492,7 @@ def window_and_distribution(windows, row: int, probability, label: str = "") -> 
     below.plot(decoded, 1.08 * np.max(probability), "v", color=PAPER, ms=11, label="decoded by argmax")
     below.set(xlabel="Heart rate (BPM)", ylabel="Probability", xlim=task.HR_RANGE)
     data = pd.DataFrame({"time": time, "ppg": ppg, "hr": about.hr, "decoded": decoded})
-    data = data.assign(simulated=about.simulated).join(
-        pd.DataFrame({"bpm": task.CENTRES, "probability": probability})
-    )
+    bins = pd.DataFrame({"bpm": task.CENTRES, "probability": probability})
+    data = data.assign(simulated=about.simulated).join(bins)
     text = f"From {task.WINDOW_SECONDS:g} s of pulse: decoded {decoded:.1f} BPM, true {about.hr:.1f} BPM"
     return Plot(fig, data, "00_window", text, label)

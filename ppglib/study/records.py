@@ -132,19 +132,13 @@ def baselines(study: Study, windows: Windows) -> list[dict]:
             made.add((member.recipe, kind, fold))
             train, test = split(windows, fold, kind)
             table = windows.table.iloc[test]
-            estimates = metrics.baselines(windows, train, test)
-            for strategy, estimate in estimates.items():
+            for strategy, estimate in metrics.baselines(windows, train, test).items():
                 error = np.abs(estimate - table.hr.to_numpy())
                 measured = metrics.measures(dict.fromkeys(DECODERS, error))
                 run = Run(member.name, member.recipe, kind, strategy, 0, 0, fold, 0, ())
                 counts = {"n_train": len(train), "n_test": len(test)}
                 counts["people_test"] = len(table[["dataset", "person"]].drop_duplicates())
-                row = (
-                    {"run_id": run.id(windows.digest())}
-                    | identity(run)
-                    | metrics.summarise(measured)
-                    | counts
-                )
+                row = {"run_id": run.id(windows.digest())} | identity(run) | metrics.summarise(measured) | counts
                 row["simulated"] = bool(windows.table.simulated.any())
                 rows.append(row | {"people": metrics.people_rows(measured, table)})
     return rows
@@ -152,7 +146,7 @@ def baselines(study: Study, windows: Windows) -> list[dict]:
 
 def identity(run: Run) -> dict:
     """The columns of a record that say which network it is."""
-    names = ("study", "recipe", "split", "strategy", "student", "teacher", "fold", "seed")
+    names = [name for name in KEY if name != "simulated"]
     spelled = {name: design.name if (design := getattr(run, name)) else "" for name in DESIGNS}
     cost = {"macs": run.network.macs, "field": run.network.field} if run.student else {}
     return {name: getattr(run, name) for name in names} | spelled | cost | dict(run.constants)

@@ -37,9 +37,7 @@ class Study(Constants):
     splits: list[str] = ("person",)
     dropout: float = bounded(0.5, 0.0, 0.95)
     also: list[str] = ()  # other studies on the same recordings that belong to this one
-    simulate_people: list[int] = bounded(
-        (), 3, 1000
-    )  # per dataset: simulate them instead of reading recordings
+    simulate_people: list[int] = bounded((), 3, 1000)  # per dataset: simulate them instead of reading recordings
     simulate_minutes: float = bounded(5.0, 0.5, 1000.0)
 
 

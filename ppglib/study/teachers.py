@@ -85,8 +85,7 @@ def load_network(design: Design, path: Path) -> ResNet1D:
         network.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
         again = f"remove it and runs/{path.stem}.json, and a sweep trains that network again"
-        said = f"{path} is damaged ({error}): {again}."
-        raise InputError(said) from None
+        raise InputError(f"{path} is damaged ({error}): {again}.") from None
     return network
 
 

@@ -18,8 +18,6 @@ import joblib
 
 # Ctrl-C reaches all processes of a terminal, and here it is the parent's to decide what follows (see also `_deaf`).
 SERVE = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from ppglib.study.workers import serve; serve()"
-
-
 AGAIN = "finished runs are kept, start again to go on"
 
 
