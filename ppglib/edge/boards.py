@@ -1,6 +1,5 @@
 """C code on three emulated Cortex-M cores: instructions counted, and bytes of flash and RAM."""
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ppglib.edge.c_code import PARTS, number
-from ppglib.edge.extra import program
+from ppglib.edge.extra import program, run
 from ppglib.files import InputError
 from ppglib.task import BINS, LENGTH
 
@@ -20,7 +19,6 @@ EMULATED = (  # an instruction a nanosecond, and what the program says to our st
     "-icount", "shift=0", "-display", "none", "-serial", "none", "-monitor", "none",
     "-chardev", "stdio,id=out", "-semihosting-config", "enable=on,target=native,chardev=out",
 )  # fmt: skip
-SECONDS = 600  # that an emulated board may take
 
 
 class Board(NamedTuple):
@@ -68,10 +66,10 @@ def counted(files: dict[str, str], task: str, tasks: int, board: str) -> tuple[l
         (folder / "board.ld").write_text(Template((PARTS / "board/board.ld").read_text()).substitute(layout))
         elf, linked = str(folder / "program.elf"), ("-nostartfiles", "-Wl,--gc-sections", "-T", str(folder / "board.ld"))
         c = [str(folder / name) for name in sources if name.endswith(".c")]
-        _run([program("arm-none-eabi-gcc"), *FLAGS, *where.core, f"-DTASKS={tasks}", *linked, "-o", elf, *c, "-lm"])
+        run([program("arm-none-eabi-gcc"), *FLAGS, *where.core, f"-DTASKS={tasks}", *linked, "-o", elf, *c, "-lm"])
         emulated = [program("qemu-system-arm"), "-M", where.machine, *EMULATED, "-kernel", elf]
-        said = _run(emulated).split("\n")
-        again = _run(emulated).split("\n")
+        said = run(emulated).split("\n")
+        again = run(emulated).split("\n")
     if said != again:
         raise InputError(f"Two runs on the emulated {board} do not count the same: nothing that is counted here is sure.")
     if len(said) < 2 or "fault" in "".join(said):
@@ -105,8 +103,8 @@ def size(files: dict[str, str], name: str) -> Size:
     with _folder(files) as folder:
         out = folder / "object.o"
         flags = (*FLAGS, *BOARDS["Cortex-M4F"].core, "-fstack-usage")
-        _run([program("arm-none-eabi-gcc"), *flags, "-c", "-o", str(out), str(folder / name)])
-        text, data, bss = map(int, _run([program("arm-none-eabi-size"), str(out)]).splitlines()[1].split()[:3])
+        run([program("arm-none-eabi-gcc"), *flags, "-c", "-o", str(out), str(folder / name)])
+        text, data, bss = map(int, run([program("arm-none-eabi-size"), str(out)]).splitlines()[1].split()[:3])
         stack = sum(int(line.split("\t")[1]) for line in out.with_suffix(".su").read_text().splitlines())
     return Size(text + data, data + bss, stack)
 
@@ -117,15 +115,3 @@ def _folder(files: dict[str, str]) -> Iterator[Path]:
         for name, content in files.items():
             (Path(folder) / name).write_text(content)
         yield Path(folder)
-
-
-def _run(command: list[str]) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired:
-        raise InputError(f"{Path(command[0]).name} has not ended after {SECONDS} s: the program hangs.") from None
-    if done.returncode:
-        lines = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()
-        said = next((line for line in lines if "error" in line), lines[0])
-        raise InputError(f"{Path(command[0]).name} fails and says: {said}.")
-    return done.stdout

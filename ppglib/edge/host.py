@@ -1,14 +1,12 @@
 """The C code on this machine: compiled by its own compiler, and called."""
 
 import ctypes
-import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from ppglib.edge.extra import program
-from ppglib.files import InputError
+from ppglib.edge.extra import program, run
 from ppglib.task import BINS
 
 FLAGS = ("-std=gnu11", "-O3", "-Wall", "-Wextra", "-Werror")  # with -O2 int8 takes 2.5 times as long
@@ -20,10 +18,7 @@ def compiled(files: dict[str, str], folder: Path) -> ctypes.CDLL:
         (folder / name).write_text(content)
     sources = [str(folder / name) for name in files if name.endswith(".c")]
     path = folder / "library.so"
-    command = [program("cc"), *FLAGS, "-shared", "-fPIC", "-o", str(path), *sources, "-lm"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise InputError(f"The C compiler refuses the code: {done.stderr.strip().splitlines()[0]}.")
+    run([program("cc"), *FLAGS, "-shared", "-fPIC", "-o", str(path), *sources, "-lm"])
     return ctypes.CDLL(str(path))
 
 

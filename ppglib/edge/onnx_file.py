@@ -1,12 +1,11 @@
 """ONNX: the graph in float32, and in int8 by ONNX Runtime's static quantization."""
 
-import logging
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from ppglib.edge.extra import needed
+from ppglib.edge.extra import needed, quiet
 from ppglib.edge.graph import INPUT, OUTPUT, Op, Quantized
 from ppglib.task import LENGTH
 
@@ -68,7 +67,6 @@ def int8(model: bytes, calibration: np.ndarray) -> bytes:
     training people, whose least and largest numbers make the ranges. The head stays float32: neighbouring bins differ by
     little, and rounding each one's weights by itself would move the largest. Chosen on the tuning people: tuning.csv."""
     onnx, ort = needed("onnx"), needed("onnxruntime.quantization")
-    logging.disable(logging.WARNING)  # it advises to run what is done already
     feeds = iter([{INPUT: window[None, None]} for window in np.asarray(calibration, np.float32)])
 
     class Windows(ort.CalibrationDataReader):
@@ -80,10 +78,8 @@ def int8(model: bytes, calibration: np.ndarray) -> bytes:
         Path(before).write_bytes(model)
         kinds = {"activation_type": ort.QuantType.QInt8, "weight_type": ort.QuantType.QInt8}
         kinds |= {"quant_format": ort.QuantFormat.QDQ, "nodes_to_exclude": [OUTPUT]}
-        try:
+        with quiet():  # it advises to run what is done already
             ort.quantize_static(before, after, Windows(), per_channel=True, **kinds)
-        finally:
-            logging.disable(logging.NOTSET)
         found = onnx.load(after)
     onnx.helper.set_model_props(found, {prop.key: prop.value for prop in onnx.load_from_string(model).metadata_props})
     onnx.checker.check_model(found, full_check=True)

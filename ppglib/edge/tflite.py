@@ -1,21 +1,17 @@
 """LiteRT (TFLite): int8 by its own converter and quantizer, the arena that its interpreter for microcontrollers takes,
 and what Arm's compiler expects of an NPU."""
 
-import contextlib
-import io
-import logging
 import re
 import subprocess
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from ppglib.edge.extra import needed
+from ppglib.edge.extra import needed, quiet
 from ppglib.edge.graph import Folded, Op
 from ppglib.files import InputError
 from ppglib.task import LENGTH
@@ -32,7 +28,7 @@ def int8(ops: list[Op], calibration: np.ndarray) -> bytes:
     litert, quantizer = needed("litert_torch"), needed("ai_edge_quantizer.quantizer")
     recipe, names = needed("ai_edge_quantizer.recipe"), needed("ai_edge_quantizer.qtyping").TFLOperationName
     left = needed("ai_edge_quantizer.algorithm_manager").AlgorithmName.NO_QUANTIZE
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         path = str(Path(folder) / "float32.tflite")
         try:
             litert.convert(Folded(ops).eval(), (torch.zeros(1, 1, LENGTH),)).export(path)
@@ -99,7 +95,7 @@ def with_metadata(model: bytes, about: dict[str, str]) -> bytes:
 
 def predict(model: bytes, windows: np.ndarray) -> np.ndarray:
     """Logits (N, 180) of windows (N, 200), one by one, by LiteRT."""
-    with _quiet():
+    with quiet():
         run = _interpreter(model)
     (given,), (made,) = run.get_input_details(), run.get_output_details()
     found = []
@@ -154,15 +150,3 @@ def _interpreter(model: bytes):
     run = litert.Interpreter(model_content=model, num_threads=1)
     run.allocate_tensors()
     return run
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Without the many lines that these tools write."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
