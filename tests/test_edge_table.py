@@ -151,8 +151,8 @@ def test_a_stream_begins_anew_where_windows_are_missing(causal, simulated_root):
 
 def test_a_stream_saves_three_quarters_of_the_trunk():
     design = Design(1, width=4, strides=(5, 2))
-    found = streaming.saved(design)
+    whole, streamed, kept = streaming.saved(design)
     trunk = 40 * 5 * 4 + 20 * 5 * 16 + 20 * 5 * 16  # stem, then both of the block
-    assert found.whole == design.macs == trunk + 4 * 180
-    assert found.streamed == trunk // 4 + 4 * 180
-    assert found.kept == 4 * 1 + 4 * 4 + 4 * 4 + 4 * 4  # four samples behind each of the taps, and four sums of 2 s
+    assert whole == design.macs == trunk + 4 * 180
+    assert streamed == trunk // 4 + 4 * 180
+    assert kept == 4 * 1 + 4 * 4 + 4 * 4 + 4 * 4  # four samples behind each of the taps, and four sums of 2 s

@@ -238,12 +238,12 @@ def streaming_table() -> Table:
     strides, and MMAC every 2 s computed whole and where nothing is computed twice, with the numbers that are kept for it."""
     rows = []
     for name, design in streaming.designs().items():
-        stride, whole = math.prod(design.strides), streaming.saved(design)
+        stride, (whole, streamed, kept) = math.prod(design.strides), streaming.saved(design)
         row = {"network": name, "field": design.field, "stride": stride, "whole_strides": streaming.HOP % stride == 0}
         row |= {"outputs": -(-LENGTH // stride), "see_no_border": max(0, (LENGTH - design.field) // stride + 1)}
-        row["whole"], row["streamed"], row["kept"] = whole.whole / 1e6, np.nan, ""
+        row["whole"], row["streamed"], row["kept"] = whole / 1e6, np.nan, ""
         if name == "Causal":
-            row |= {"see_no_border": "", "streamed": whole.streamed / 1e6, "kept": str(whole.kept)}
+            row |= {"see_no_border": "", "streamed": streamed / 1e6, "kept": str(kept)}
         rows.append(row)
     return captioned(pd.DataFrame(rows), streaming_table.__doc__)
 

@@ -8,7 +8,6 @@ by the 8 s before them. It is trained on windows like any other and then runs ov
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -61,21 +60,15 @@ class Causal(ResNet1D):
         return self.exit(self.blocks(self.stem(x[None, None, None])))[0, :, 0]
 
 
-class Saved(NamedTuple):
-    """Multiply-accumulates every 2 s of a window computed whole and of a stream, and numbers that a stream keeps."""
+def saved(design: Design) -> tuple[int, int, int]:
+    """Multiply-accumulates every 2 s of a window computed whole and of a stream, and numbers that a stream keeps.
 
-    whole: int
-    streamed: int
-    kept: int
-
-
-def saved(design: Design) -> Saved:
-    """What a stream saves: 2 of 8 s of the trunk are computed, and the head; each convolution keeps what its taps reach."""
+    Of the trunk it computes 2 of 8 s, and the head; each convolution keeps what its taps reach."""
     head = design.channels[-1] * 180
     inputs = [1, *(c for i in range(design.blocks) for c in (design.channels[i], design.channels[i + 1]))]
     reach = [(kernel - 1) * dilation for kernel, dilation in zip(design.kernels, design.dilations)]
     sums = design.channels[-1] * LENGTH // HOP  # of each 2 s, for the mean over 8 s
-    return Saved(design.macs, (design.macs - head) * HOP // LENGTH + head, sum(map(int.__mul__, inputs, reach)) + sums)
+    return design.macs, (design.macs - head) * HOP // LENGTH + head, sum(map(int.__mul__, inputs, reach)) + sums
 
 
 def designs() -> dict[str, Design]:
