@@ -46,7 +46,7 @@ class Op:
 class Quantized(NamedTuple):
     """What the int8 numbers of a graph stand for: scale * (number - zero).
 
-    maps: scale and zero of each tensor. weights: int8, by operation. steps: of weights, float32, one or one a filter."""
+    maps: scale and zero of each tensor. weights: int8, by operation. steps: of these, float32, one or one a filter."""
 
     maps: dict[str, tuple[float, int]]
     weights: dict[str, np.ndarray]

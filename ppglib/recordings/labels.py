@@ -77,7 +77,7 @@ def _windows(member: Member, table: pd.DataFrame):
         raise InputError(f"{member.name} has {found}, and {why}.")
     labelled = start[np.isfinite(hr)]
     phases = (labelled - start[0] + 1) % STEP_SECONDS - 1 + start[0]
-    phase = float(np.quantile(phases, 0.5, method="lower")) if len(labelled) else None  # the lower median is one of them
+    phase = float(np.quantile(phases, 0.5, method="lower")) if len(labelled) else None  # always one of them
 
     def at(origin: float, windows: int) -> np.ndarray:
         found, nearest = np.full(windows, np.nan), np.round((start - origin) / STEP_SECONDS)

@@ -72,7 +72,8 @@ def facts(found: dict[Path, Results], catalogue: pd.DataFrame, day: str) -> dict
     return {
         "Recipes": of("recipe"), "Strategies": of("strategy"),
         "Trained": trained + (f", {hours:.1f} hours of one thread" if hours >= 0.1 else f", {hours * 60:.0f} minutes"),
-        "Machine": of("device"), "Versions": f"ppglib {library_version()}; trained with torch {of('torch')}", "Page written": day,
+        "Machine": of("device"), "Versions": f"ppglib {library_version()}; trained with torch {of('torch')}",
+        "Page written": day,
     }  # fmt: skip
 
 

@@ -76,8 +76,7 @@ def per_person(results) -> Plot:
 def _of_people(results) -> pd.DataFrame:
     """MAE of each test person, means over seeds: recipe, strategy, student, dataset, person, mae, simulated."""
     runs = tables.judged(results.runs[~results.runs.strategy.isin([*BASELINES, *tables.beyond()])])
-    if len(runs):
-        runs = runs[(runs.student == runs.student.min()) & runs.teacher.isin([0, runs.teacher.max()])]
+    runs = runs[(runs.student == runs.student.min()) & runs.teacher.isin([0, runs.teacher.max()])]
     key = ["recipe", "strategy", "student", "dataset", "person"]
     rows = results.people.merge(runs[["run_id", "recipe", "strategy", "student"]])
     rows = rows.assign(mae=rows[task.DECODERS[DECODER]], weight=rows.n).assign(total=lambda r: r.mae * r.weight)
@@ -96,8 +95,7 @@ def by_set(results) -> Plot:
     parts = [tables.conditions(results, DECODER, name).assign(dataset=name) for name in sets]
     data = pd.concat(parts, ignore_index=True)
     data = tables.judged(data[~data.strategy.isin([*BASELINES, *tables.beyond()])])
-    if len(data):
-        data = data[(data.student == data.student.min()) & data.teacher.isin([0, data.teacher.max()])]
+    data = data[(data.student == data.student.min()) & data.teacher.isin([0, data.teacher.max()])]
     fig, panels = kit.panels(data, "dataset", 4.2, 3.8, 3)  # each its own scale: intervals of few people would hide all others
     names, recipes = kit.ordered(data.strategy), list(data.recipe.unique())
     for ax, rows in panels:
