@@ -126,7 +126,7 @@ def test_what_a_device_does_to_a_signal_changes_no_clean_window(rate, bpm, sign,
     assert np.median((found.hr - bpm)[kept].abs()) < 2
 
 
-LOST = pytest.mark.xfail(strict=True, reason="upside down this one is taken for one twice as fast")
+LOST = pytest.mark.xfail(strict=True, reason="this one is taken for one twice as fast")
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -137,6 +137,17 @@ def test_smooth_waves_are_not_taken_for_twice_as_fast(best, bpm, sign, request):
     beat = 2 * np.pi * bpm / 60 * np.arange(20 * 50) / 50
     found = ppg.heart_rate(sign * (np.sin(beat) + 0.3 * np.sin(2 * beat)), 50, model=best)
     assert np.median((found.hr - bpm).abs()) < (5 if bpm in (75, 85) else 2)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("bpm", range(45, 200, 10))
+def test_another_smooth_wave_is_taken_for_twice_as_fast_from_75_to_85(best, bpm, sign, request):
+    """More of its double, and later: as the README says, the models are not to be trusted there."""
+    if bpm in (75, 85):
+        request.applymarker(LOST)
+    beat = 2 * np.pi * bpm / 60 * np.arange(20 * 50) / 50
+    found = ppg.heart_rate(sign * (np.sin(beat) + 0.4 * np.sin(2 * beat + 0.8)), 50, model=best)
+    assert np.median((found.hr - bpm).abs()) < 2
 
 
 def test_what_comes_later_changes_no_window(best):
@@ -201,13 +212,16 @@ def test_tracking_goes_over_unbroken_runs(best, track):
         ({"model": "huge"}, "no model 'huge', by name or as a file: choose from large, largest"),
         ({"track": "back"}, "no tracking 'back'"),
         ({"ppg": np.zeros((2, 3, 4))}, "shape"),
+        ({"ppg": np.zeros((500, 2))}, "more channels than samples: give \\(channels, n\\)"),
+        ({"rate": None}, "Nothing says how many samples a second"),
         ({"ppg": ["a", "b"]}, "not made of numbers"),
         ({"model": ppg.ResNet1D(1)}, "does not come from a model file"),
     ],
 )
 def test_what_is_no_recording_is_refused_in_a_sentence(arguments, message):
     with pytest.raises(InputError, match=message):
-        ppg.heart_rate(**{"ppg": pulse(50), "model": "tiny"} | arguments)
+        given = {} if {"rate", "time"} & arguments.keys() else {"rate": 50}
+        ppg.heart_rate(**{"ppg": pulse(50), "model": "tiny"} | given | arguments)
 
 
 def test_a_stream_refuses_the_future_and_a_clock_that_falls():

@@ -17,7 +17,7 @@ from ppglib.files import InputError
 from ppglib.recordings import SIMULATED, load
 from ppglib.study import prepare as prepare_module
 from ppglib.study import studies
-from ppglib.study.prepare import prepare, summary
+from ppglib.study.prepare import prepare, study_windows, summary
 from ppglib.windows import REASONS, Recording, build
 
 SETS = ("bami2", "spc2015")
@@ -165,6 +165,12 @@ def test_hours_are_those_of_signal_without_gaps():
     ppg = np.random.default_rng(0).normal(size=(1, 60 * 25))
     made = build([Recording("own", "1", "r1", ppg, 25.0, np.full(27, 80.0), gaps=((20 * 25, 30 * 25),))])
     assert summary(made).hours[0] * 3600 == pytest.approx(50, abs=0.1)
+
+
+def test_a_study_of_simulated_people_takes_no_recordings(tmp_path):
+    """Or one trains on made-up people and believes that they are one's own."""
+    with pytest.raises(InputError, match="Study smoke simulates its people and has no use for --data"):
+        study_windows(studies.read("smoke"), tmp_path, tmp_path / "out")
 
 
 def test_people_simulated_for_another_study_lie_in_another_folder(tmp_path, monkeypatch):

@@ -29,7 +29,8 @@ def test_a_csv_and_the_same_as_parquet(walk, tmp_path, capsys):
     found = pd.read_csv("walk.heart_rate.csv")
     assert list(found) == ["start", "end", "hr", "low", "high", "p_within_5", "reason"] and len(found) == 12
     assert found.start[0] == 100 and (found.hr - 90).abs().max() < 10
-    assert f"walk.csv: 12 windows, median {found.hr.median():.0f} BPM.\n" in capsys.readouterr().out
+    sure = f"within 5 BPM expected in {found.p_within_5.mean():.0%}"
+    assert f"walk.csv: 12 windows, median {found.hr.median():.0f} BPM, {sure}.\n" in capsys.readouterr().out
     assert (tmp_path / "walk.heart_rate.png").read_bytes()[:4] == b"\x89PNG"
     walk.rename(columns={"ppg": "ppg1"}).assign(ppg2=walk.ppg, other="x").to_parquet("walk.parquet")
     assert predict("walk.parquet", "--track", "smooth", "--out", "again.csv") == 0
@@ -114,6 +115,37 @@ def test_holes_are_counted_and_files_without_time_take_a_rate(walk, capsys):
     assert predict("walk.csv", "--rate", 50) == 0
     assert "33% without a value (4 x not finite)" in capsys.readouterr().out
     assert (pd.read_csv("walk.heart_rate.csv").reason == "not finite").sum() == 4
+
+
+def test_of_several_channels_the_mean_is_taken_and_said_but_ppg_goes_before_them(walk, capsys):
+    expected = walk.ppg.copy()
+    walk.assign(ppg1=walk.ppg[::-1].to_numpy()).to_csv("walk.csv", index=False)
+    assert predict("walk.csv") == 0 and "mean" not in capsys.readouterr().out
+    before = pd.read_csv("walk.heart_rate.csv")
+    walk.assign(ppg=expected).to_csv("walk.csv", index=False)
+    assert predict("walk.csv", "--rate", 20) == 0 and "--rate is not used, for the file has times." in capsys.readouterr().out
+    pd.testing.assert_frame_equal(before, pd.read_csv("walk.heart_rate.csv"))
+    walk.rename(columns={"ppg": "ppg1"}).assign(ppg2=walk.ppg).to_csv("walk.csv", index=False)
+    assert predict("walk.csv") == 0 and "The mean of ppg1, ppg2 (--ppg names one)." in capsys.readouterr().out
+
+
+def test_no_recording_is_written_over(walk, tmp_path, capsys):
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for name in ("a.csv", "b.csv"):
+        walk.to_csv(folder / name, index=False)
+    for path, out in ((folder, folder / "b.csv"), (folder / "a.csv", folder / "a.csv")):
+        before = out.read_bytes()
+        assert predict(path, "--out", out) == 2 and "is one of the recordings" in capsys.readouterr().err
+        assert out.read_bytes() == before
+    for out in ("x.parquet", "x.csv.gz", "x.png", folder):
+        assert predict("walk.csv", "--out", out) == 2 and "let its name end in .csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rate", [0, -25, "nan", "inf"])
+def test_a_rate_that_is_none_is_said(walk, capsys, rate):
+    walk[["ppg"]].to_csv("walk.csv", index=False)
+    assert predict("walk.csv", f"--rate={rate}") == 2 and "no number of samples a second" in capsys.readouterr().err
 
 
 def test_a_folder_is_one_table_and_can_be_done_again(walk, tmp_path):

@@ -165,6 +165,7 @@ def test_status_counts_what_is_trained_and_missing_and_what_it_takes(swept, tmp_
     part = status.one(study, out, "tiny.toml")
     assert "5 of 8 networks trained" in part and "3 are missing: " in part and " of one job.\n" in part
     assert part.endswith("Go on: ppglib sweep --study tiny.toml")
+    assert status.one(study, folder / "out/tiny", "tiny.toml").endswith(f"--study tiny.toml --out {folder / 'out/tiny'}")
     table = status.progress(study, out)
     seconds = [*status.trained(out).values()]
     assert len(seconds) == 5 and table.hours_taken.sum() == pytest.approx(sum(seconds) / 3600)

@@ -33,7 +33,7 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
     """Heart rate of a recording: a DataFrame, a row for each window of 8 s that starts every 2 s.
 
     ppg: (n,) or (channels, n), whose mean is used; in any unit, with any offset, filtered or not. rate: Hz, 16 to
-    1,000, 25 by default; or time: (n,) seconds of the samples, increasing. Holes and NaN of up to 0.2 s are bridged
+    1,000; or time: (n,) seconds of the samples, increasing. Holes and NaN of up to 0.2 s are bridged
     inside a window, not at its ends. model: see `ppglib.models.load`.
     track: over consecutive windows, "none", "online" (given the past) or "smooth" (given all; it keeps some 10 kB
     a window meanwhile, the others nothing).
@@ -44,6 +44,10 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
     The models that come along were tested on people in exercise (their `about["range"]`); how far off they can be at
     rest, their cards say.
     Raises InputError for input that is no recording and for what `load` refuses."""
+    if rate is None and time is None:
+        raise InputError("Nothing says how many samples a second there are: give `rate` in Hz, or `time` in seconds.")
+    if np.ndim(ppg) == 2 and np.shape(ppg)[0] > np.shape(ppg)[1]:
+        raise InputError(f"The PPG has shape {np.shape(ppg)}, more channels than samples: give (channels, n), its transpose.")
     ppg = _mean(ppg)
     if time is not None:
         time = _stamps(time, len(ppg))

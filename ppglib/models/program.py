@@ -1,6 +1,7 @@
 """`python -m ppglib predict`: from files of PPG to a table of heart rates, a summary and figures."""
 
 import io
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,8 @@ from ppglib.models import tables as reader
 from ppglib.models.tables import ENDING
 from ppglib.recordings.columns import EARLIEST
 
+EARLIER = re.compile(rb"(file,)?start,end,hr,")  # the header of what an earlier call wrote
+
 
 def main(path: Path, model: str, track: str, rate: float | None, ppg: str, time: str, out: Path | None, plot: bool) -> None:
     """Predict every file, print a line for each, write `out` and with `plot` a PNG for each beside it.
@@ -20,11 +23,15 @@ def main(path: Path, model: str, track: str, rate: float | None, ppg: str, time:
     Raises InputError for a file that is no PPG, and then writes nothing."""
     network, tables, clocks = models.load(model), {}, {}
     out = out or Path(f"{ENDING.sub('', path.resolve().name)}.heart_rate.csv")
+    if out.suffix.lower() != ".csv":
+        raise InputError(f"--out {out} is no CSV, which is what is written: let its name end in .csv.")
     low, high = network.about["range"]
     far = "at other heart rates, at rest above all, it can be far off"
     print(f"{model} was tested at {low:.0f} to {high:.0f} BPM: {far}.")
     for file in reader.files_in(path):
-        if file.resolve() == out.resolve():  # of an earlier call
+        if file.resolve() == out.resolve():
+            if not EARLIER.match(file.read_bytes()):
+                raise InputError(f"--out {out} is one of the recordings: name another file.")
             continue
         signal = reader.read(file, rate, ppg, time)
         try:
@@ -58,9 +65,10 @@ def date(seconds: float) -> pd.Timestamp:
 
 
 def summary(table: pd.DataFrame) -> str:
-    """Median heart rate, and how many windows have none and why."""
+    """Median heart rate, how often it is expected to be right, and how many windows have none and why."""
     lost = table.reason[table.reason != ""].value_counts()
-    median = f"median {table.hr.median():.0f} BPM" if len(table) > lost.sum() else "no heart rate"
+    sure = f"median {table.hr.median():.0f} BPM, within 5 BPM expected in {table.p_within_5.mean():.0%}"
+    median = sure if len(table) > lost.sum() else "no heart rate"
     why = ", ".join(f"{n} x {reason}" for reason, n in lost.items())
     share = f"; {lost.sum() / len(table):.0%} without a value ({why})" if why else ""
     return f"{len(table)} windows, {median}{share}"

@@ -54,12 +54,16 @@ def read(path: Path, rate: float | None = None, ppg: str = "", time: str = "") -
     if not channels:
         has = ", ".join(table.attrs["all"][:20])
         raise InputError(f"{path} has no column 'ppg': name the one that is, with --ppg; it has {has}.")
-    notes = table.attrs["notes"]
+    channels, notes = ["ppg"] if "ppg" in channels else channels, table.attrs["notes"]
+    notes += [f"The mean of {', '.join(channels)} (--ppg names one)."] * (len(channels) > 1)
     if "time" in table:
+        notes += ["--rate is not used, for the file has times."] * (rate is not None)
         time, rate, told = stamps.of_samples(str(path), table.time.to_numpy(), LOWEST_RATE, HIGHEST_RATE)
         notes += [told] * bool(told)
     elif rate is None:
         raise InputError(f"{path} has no column 'time': name it with --time, or give the samples a second with --rate.")
+    elif not 0 < rate < np.inf:
+        raise InputError(f"--rate {rate:g} is no number of samples a second.")
     else:
         table = table.reindex(range(2, table.index[-1] + 1))  # rows that hold nothing are samples too
         time = np.arange(len(table)) / rate

@@ -74,6 +74,7 @@ def progress(study, out: Path):
 def one(study, out: Path, given: str) -> str:
     """How far a study is, and what to type to go on; given: its name as typed."""
     table, go_on = progress(study, out), f"Go on: ppglib sweep --study {given}{'' if study.simulate_people else ' --data FOLDER'}"
+    go_on += "" if out == Path("out") / Path(given).stem else f" --out {out}"
     if table is None:
         records = len(trained(out))
         why = f"{out} has {records} records but no windows to tell whose" if records else f"nothing is in {out}"
