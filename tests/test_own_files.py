@@ -364,6 +364,9 @@ WRONG = [
     ("time,ppg\n0,1\n5,1\n4,1\n", "with 4 after 5, does not at row 4"),
     ("time,ppg\n3,1\n3,2\n3,4\n", "all rows have the same time 3"),
     ('time,ppg\n0,"1\n', "save it again as CSV"),
+    ("time,ppg\n0,015625,1030,580\n", "row 2 has more cells than the 2 of the header: .* by semicolons"),
+    ("time,ppg\n0,1\n\n0,02,1\n", "row 4 has more cells"),
+    ("time;ppg\n0;1\n1;2; run\n", "row 3 has more cells"),
 ]
 
 
@@ -375,6 +378,24 @@ def test_one_sentence_with_row_and_value(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as error:
         list(recordings.load("own", tmp_path))
     assert "fetch it again" not in str(error.value)
+
+
+def test_labels_with_decimal_commas_are_not_cut_to_their_whole_numbers(tmp_path):
+    write(tmp_path / "own/ann.ppg.csv", time=TIME, ppg=PPG)
+    (tmp_path / "own/ann.hr.csv").write_text("time,hr\n0,60\n1,90,5\n")
+    with pytest.raises(InputError, match=r"ann\.hr\.csv: row 3 has more cells than the 2 of the header"):
+        list(recordings.load("own", tmp_path))
+
+
+@pytest.mark.parametrize("end", ["", ",", ", ", ",,,", ',""'])
+@pytest.mark.parametrize("first", ["", ","])
+def test_separators_at_the_end_of_rows_add_no_cells(tmp_path, end, first):
+    rows = "".join(f"{t!r},{p!r}{end}\n" for t, p in zip(TIME.tolist(), PPG.tolist()))
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/ann.ppg.csv").write_text(f"time,ppg{first}\n{rows}")
+    write(tmp_path / "own/ann.hr.csv", time=MIDDLE, hr=HR)
+    (found,) = recordings.load("own", tmp_path)
+    np.testing.assert_allclose(found.ppg[0], PPG)
 
 
 # Proportion
@@ -414,7 +435,7 @@ def test_only_columns_that_are_used_are_read(tmp_path, monkeypatch):
     real, asked = pd.read_csv, []
     monkeypatch.setattr(pd, "read_csv", lambda *a, **how: asked.append(how.get("usecols")) or real(*a, **how))
     list(recordings.load("own", tmp_path))
-    assert asked[-2:] == [[0, 2], [0, 1]]
+    assert asked[-2:] == [[0, 2, 3], [0, 1, 2]]  # and what is beyond the header
 
 
 def test_no_grid_is_finer_than_the_data_carry(tmp_path):

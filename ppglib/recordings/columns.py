@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 
 import numpy as np
 import pandas as pd
@@ -103,20 +104,35 @@ def _csv(member: Member, stream, known, texts) -> pd.DataFrame:
     at = [k for k, name in enumerate(names) if name in known]
     _once(member, [names[k] for k in at])
     in_proportion(member.name, size, member.size(), FREE, TEXT_TIMES)
-    in_proportion(member.name, 8 * rows * len(at), member.size(), FREE, TIMES)
-    # all names, or the first row would decide how many columns there are
-    how = {"sep": separator, "skiprows": 1, "names": range(len(names)), "usecols": at, "index_col": False}
+    in_proportion(member.name, 8 * rows * (len(at) + 1), member.size(), FREE, TIMES)
+    # one cell more than there are names: what is beyond the header must be seen, or half a number would be read
+    wide = _Under(separator * len(names) + "\n", unpack(stream))
+    how = {"sep": separator, "header": 0, "skiprows": [1], "names": range(len(names) + 1), "index_col": False}
     how |= {"skip_blank_lines": False, "dtype": {k: str for k in at if names[k] in texts}}
-    try:
-        table = pd.read_csv(unpack(stream), skipinitialspace=True, low_memory=False, **how)
-    except pd.errors.EmptyDataError:
-        table = pd.DataFrame(columns=at)
+    table = pd.read_csv(wide, usecols=[*at, len(names)], skipinitialspace=True, low_memory=False, **how)
+    if (more := table.pop(len(names)).notna()).any():
+        what = f"{member.name}: row {more.idxmax() + 2} has more cells than the {len(names)} of the header"
+        raise InputError(f"{what}: name every column and, if numbers have decimal commas, separate cells by semicolons.")
     table.columns = [names[k] for k in at]
     for column in table if separator != "," else ():  # such tables may have a decimal comma
         if not pd.api.types.is_numeric_dtype(table[column]) and column not in texts:
             table[column] = table[column].str.replace(",", ".")
     table.attrs["all"] = names
     return table
+
+
+class _Under(io.RawIOBase):
+    """A stream under another first line, whose cells pandas counts: it reads no column that no row has."""
+
+    def __init__(self, line: str, stream):
+        self.line, self.stream = line.encode(), stream
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        line, self.line = self.line, b""
+        return line or self.stream.read(size)
 
 
 def _parquet(member: Member, stream, known, texts) -> pd.DataFrame:
