@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ppglib import recordings, simulate, windows
 from ppglib.files import InputError
-from ppglib.recordings import columns, holes, stamps
+from ppglib.recordings import archives, columns, holes, stamps
 
 RATE = 50.0
 PERSON = simulate.person(0, 2.0)
@@ -367,6 +367,11 @@ WRONG = [
     ("time,ppg\n0,015625,1030,580\n", "row 2 has more cells than the 2 of the header: .* by semicolons"),
     ("time,ppg\n0,1\n\n0,02,1\n", "row 4 has more cells"),
     ("time;ppg\n0;1\n1;2; run\n", "row 3 has more cells"),
+    ("0,1030\n0.02,1031\n", "has no header line: .* such as `time,ppg`"),
+    ("2025-01-31T10:00:00.5+01:00\t 1e-3\n", "has no header line: .* such as `time\tppg`"),
+    ("\ntime,ppg\n0,1\n", "begins with the line '': delete it"),
+    (";;\ntime;ppg;\n0;1;\n", "begins with the line ';;': delete it"),
+    ("sep=;\ntime;ppg\n0;1\n", "begins with the line 'sep=;': delete it"),
 ]
 
 
@@ -378,6 +383,19 @@ def test_one_sentence_with_row_and_value(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as error:
         list(recordings.load("own", tmp_path))
     assert "fetch it again" not in str(error.value)
+
+
+@pytest.mark.parametrize("rows", [10, 6000])  # shorter and longer than what a header may have
+def test_lines_that_end_as_on_old_macs(tmp_path, rows):
+    text = pd.DataFrame({"time": TIME, "ppg": 1000 * PPG})[:rows].to_csv(index=False)
+    tables = []
+    for name, end in (("new", b"\n"), ("old", b"\r"), ("dos", b"\r\n")):
+        path = tmp_path / f"{name}.csv"
+        path.write_bytes(text.encode().replace(b"\n", end))
+        tables.append(columns.read(archives.file(path), "time", "ppg"))
+    assert len(tables[0]) == rows
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    pd.testing.assert_frame_equal(tables[0], tables[2])
 
 
 def test_labels_with_decimal_commas_are_not_cut_to_their_whole_numbers(tmp_path):
