@@ -7,12 +7,12 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ppglib import recordings, simulate, windows
 from ppglib.files import InputError
-from ppglib.recordings import columns, holes, stamps
+from ppglib.recordings import archives, columns, holes, stamps
 
 RATE = 50.0
 PERSON = simulate.person(0, 2.0)
@@ -232,6 +232,26 @@ def test_a_lost_packet_is_a_hole_and_a_wild_clock_is_named(tmp_path):
     refused(tmp_path, "may begin or end", ppg={"time": TIME // 5 * 5, "ppg": PPG})
 
 
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.floats(16, 1000), st.integers(1, 6), st.sampled_from([0, 0.0137, 1.7e9]), st.booleans())
+@example(1000, 6, 0, False)
+@example(1000, 3, 1.7e9, False)
+@example(800, 3, 0, True)
+@example(16, 2, 0, False)
+@example(145, 2, 0, False)
+def test_rounded_stamps_tell_the_rate_also_beside_holes(rate, digits, start, hole):
+    time = np.arange(int(60 * rate)) / rate
+    time = time[(time < 20) | (time > 21)] if hole and digits > 2 else time  # shared stamps bear few holes
+    stamp = np.round(start + time, digits)
+    assert stamps.of_samples("x", stamp, 16, 1000)[1] == pytest.approx(rate, rel=3e-3)
+
+
+@pytest.mark.parametrize("rate", [15.8, 1010.5])
+def test_a_rate_just_beyond_the_limits_can_be_told_from_them(rate):
+    with pytest.raises(InputError, match=f"x has {np.round(rate, 0 if rate > 16 else 1):g} samples a second"):
+        stamps.of_samples("x", np.arange(2000) / rate, 16, 1000)
+
+
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(st.floats(0, 5), min_size=2, max_size=60), st.integers(1, 40))
 def test_any_forward_clock_gives_rising_times_or_one_sentence(steps, repeat):
@@ -241,7 +261,7 @@ def test_any_forward_clock_gives_rising_times_or_one_sentence(steps, repeat):
     except InputError as error:
         assert str(error).startswith("x")
     else:
-        assert (np.diff(time) > 0).all() and 16 <= rate <= 1000 and len(time) == len(stamp)
+        assert (np.diff(time) > 0).all() and 15.8 < rate < 1011 and len(time) == len(stamp)
         assert np.abs(time - stamp).max() < 5
 
 
@@ -364,6 +384,14 @@ WRONG = [
     ("time,ppg\n0,1\n5,1\n4,1\n", "with 4 after 5, does not at row 4"),
     ("time,ppg\n3,1\n3,2\n3,4\n", "all rows have the same time 3"),
     ('time,ppg\n0,"1\n', "save it again as CSV"),
+    ("time,ppg\n0,015625,1030,580\n", "row 2 has more cells than the 2 of the header: .* by semicolons"),
+    ("time,ppg\n0,1\n\n0,02,1\n", "row 4 has more cells"),
+    ("time;ppg\n0;1\n1;2; run\n", "row 3 has more cells"),
+    ("0,1030\n0.02,1031\n", "has no header line: .* such as `time,ppg`"),
+    ("2025-01-31T10:00:00.5+01:00\t 1e-3\n", "has no header line: .* such as `time\tppg`"),
+    ("\ntime,ppg\n0,1\n", "begins with the line '': delete it"),
+    (";;\ntime;ppg;\n0;1;\n", "begins with the line ';;': delete it"),
+    ("sep=;\ntime;ppg\n0;1\n", "begins with the line 'sep=;': delete it"),
 ]
 
 
@@ -375,6 +403,37 @@ def test_one_sentence_with_row_and_value(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as error:
         list(recordings.load("own", tmp_path))
     assert "fetch it again" not in str(error.value)
+
+
+@pytest.mark.parametrize("rows", [10, 6000])  # shorter and longer than what a header may have
+def test_lines_that_end_as_on_old_macs(tmp_path, rows):
+    text = pd.DataFrame({"time": TIME, "ppg": 1000 * PPG})[:rows].to_csv(index=False)
+    tables = []
+    for name, end in (("new", b"\n"), ("old", b"\r"), ("dos", b"\r\n")):
+        path = tmp_path / f"{name}.csv"
+        path.write_bytes(text.encode().replace(b"\n", end))
+        tables.append(columns.read(archives.file(path), "time", "ppg"))
+    assert len(tables[0]) == rows
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    pd.testing.assert_frame_equal(tables[0], tables[2])
+
+
+def test_labels_with_decimal_commas_are_not_cut_to_their_whole_numbers(tmp_path):
+    write(tmp_path / "own/ann.ppg.csv", time=TIME, ppg=PPG)
+    (tmp_path / "own/ann.hr.csv").write_text("time,hr\n0,60\n1,90,5\n")
+    with pytest.raises(InputError, match=r"ann\.hr\.csv: row 3 has more cells than the 2 of the header"):
+        list(recordings.load("own", tmp_path))
+
+
+@pytest.mark.parametrize("end", ["", ",", ", ", ",,,", ',""'])
+@pytest.mark.parametrize("first", ["", ","])
+def test_separators_at_the_end_of_rows_add_no_cells(tmp_path, end, first):
+    rows = "".join(f"{t!r},{p!r}{end}\n" for t, p in zip(TIME.tolist(), PPG.tolist()))
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/ann.ppg.csv").write_text(f"time,ppg{first}\n{rows}")
+    write(tmp_path / "own/ann.hr.csv", time=MIDDLE, hr=HR)
+    (found,) = recordings.load("own", tmp_path)
+    np.testing.assert_allclose(found.ppg[0], PPG)
 
 
 # Proportion
@@ -414,7 +473,7 @@ def test_only_columns_that_are_used_are_read(tmp_path, monkeypatch):
     real, asked = pd.read_csv, []
     monkeypatch.setattr(pd, "read_csv", lambda *a, **how: asked.append(how.get("usecols")) or real(*a, **how))
     list(recordings.load("own", tmp_path))
-    assert asked[-2:] == [[0, 2], [0, 1]]
+    assert asked[-2:] == [[0, 2, 3], [0, 1, 2]]  # and what is beyond the header
 
 
 def test_no_grid_is_finer_than_the_data_carry(tmp_path):

@@ -285,6 +285,15 @@ def test_a_pause_does_not_lower_the_rate_of_samples():
     pd.testing.assert_frame_equal(found, ppg.heart_rate(pulse(50), 50, time, "tiny"))
 
 
+@pytest.mark.parametrize(("rate", "digits"), [(16, 3), (16, 2), (75, 2), (300, 3), (800, 3), (999, 3), (1000, 3), (1000, 6)])
+def test_rounded_times_give_the_heart_rates_of_exact_ones(rate, digits):
+    expected = ppg.heart_rate(pulse(rate), rate, model="tiny")
+    for start in (0, 1.7e9):
+        time = np.round(start + np.arange(20 * rate) / rate, digits)
+        found = ppg.heart_rate(pulse(rate), time=time, model="tiny")
+        assert (found.hr - expected.hr).abs().max() < 2 and found.reason.equals(expected.reason)
+
+
 def test_what_is_faster_than_any_heart_does_not_fold_into_the_band():
     """Thinned to 25 Hz as it is, 26.5 Hz would be 1.5 Hz: 90 BPM."""
     signal = pulse(100, 120)

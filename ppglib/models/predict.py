@@ -11,6 +11,7 @@ import torch
 from ppglib import models, tracking
 from ppglib.files import InputError
 from ppglib.models.cut import cut, ends, finer
+from ppglib.recordings.stamps import SLACK, rate_of
 from ppglib.resnet1d import ResNet1D
 from ppglib.task import BINS, HR_RANGE, LENGTH, LOWEST, RATE, STEP_SECONDS, WINDOW_SECONDS, quantile
 from ppglib.windows import gather
@@ -51,7 +52,7 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
     ppg = _mean(ppg)
     if time is not None:
         time = _stamps(time, len(ppg))
-        rate = (float(1 / np.median(np.diff(time))) if len(time) > 1 else RATE) if rate is None else rate
+        rate = (rate_of(time, time) if len(time) > 1 else RATE) if rate is None else rate
     if track not in tracking.HOW:
         raise InputError(f"There is no tracking {track!r}: choose from {', '.join(tracking.HOW)}.")
     stream = Stream(model, RATE if rate is None else rate, "online" if track == "online" else "none")
@@ -86,7 +87,7 @@ class Stream:
     model, rate: as there. track: "none" or "online". It keeps some 8 s of samples, however long it runs."""
 
     def __init__(self, model: str | Path | ResNet1D = DEFAULT, rate: float = float(RATE), track: str = "none"):
-        if not LOWEST_RATE <= rate <= HIGHEST_RATE:  # NaN neither
+        if not LOWEST_RATE / SLACK <= rate <= HIGHEST_RATE * SLACK:  # NaN neither
             what = f"{LOWEST_RATE:g} to {HIGHEST_RATE:g} are needed, with `rate` in Hz and times in seconds"
             raise InputError(f"The recording has {rate:.4g} samples a second: {what}.")
         if track not in ("none", "online"):

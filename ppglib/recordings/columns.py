@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ FIRST_LINE, FOOTER = 1 << 16, 1 << 24  # bytes of a CSV's header and of a Parque
 ZONE = r"[T ].*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"  # the end of a date that states its time zone
 EPOCHS = {"nanoseconds": 1e9, "microseconds": 1e6, "milliseconds": 1e3}  # since 1970, in which loggers count
 EARLIEST = 1e8  # seconds: such a clock stands after March 1973, and its milliseconds as seconds after the year 5000
+NUMBER = set("0123456789+-.,:/ etz")  # what numbers and dates are made of
 DATES = "seconds or dates such as 2025-01-31T12:00:00.25+01:00"
 
 
@@ -88,35 +90,60 @@ def _csv(member: Member, stream, known, texts) -> pd.DataFrame:
     unpack = lambda file: gzip.GzipFile(fileobj=file) if packed else file  # noqa: E731
     with member.open() as first:
         text = unpack(first)
-        line, size, rows, most = text.readline(FIRST_LINE), 0, 0, largest(LARGEST)
+        line, size, rows, most = text.readline(FIRST_LINE).partition(b"\r")[0], 0, 0, largest(LARGEST)
         while size <= most and (block := text.read(BUFFER)):
             size, rows = size + len(block), rows + max(block.count(b"\n"), block.count(b"\r"))
     if size > most or len(line) == FIRST_LINE:
         _too_large(member, f"more than {most / 1e9:g} GB" if size > most else f"a header of {FIRST_LINE} bytes")
-    header = line.decode("utf-8-sig").strip()
-    separator = max(",;\t", key=header.count)
-    names = [name.strip().lower() for name in next(csv.reader([header], delimiter=separator), [])]
-    if not names:
-        raise InputError(f"{member.name} has no rows.")
-    if len(names) > MOST_COLUMNS:
-        _too_large(member, f"{len(names)} columns")
+    separator, names = _header(member, line.decode("utf-8-sig").strip(), known, size == 0)
     at = [k for k, name in enumerate(names) if name in known]
-    _once(member, [names[k] for k in at])
     in_proportion(member.name, size, member.size(), FREE, TEXT_TIMES)
-    in_proportion(member.name, 8 * rows * len(at), member.size(), FREE, TIMES)
-    # all names, or the first row would decide how many columns there are
-    how = {"sep": separator, "skiprows": 1, "names": range(len(names)), "usecols": at, "index_col": False}
+    in_proportion(member.name, 8 * rows * (len(at) + 1), member.size(), FREE, TIMES)
+    # one cell more than there are names: what is beyond the header must be seen, or half a number would be read
+    wide = _Under(separator * len(names) + "\n", unpack(stream))
+    how = {"sep": separator, "header": 0, "skiprows": [1], "names": range(len(names) + 1), "index_col": False}
     how |= {"skip_blank_lines": False, "dtype": {k: str for k in at if names[k] in texts}}
-    try:
-        table = pd.read_csv(unpack(stream), skipinitialspace=True, low_memory=False, **how)
-    except pd.errors.EmptyDataError:
-        table = pd.DataFrame(columns=at)
+    table = pd.read_csv(wide, usecols=[*at, len(names)], skipinitialspace=True, low_memory=False, **how)
+    if (more := table.pop(len(names)).notna()).any():
+        what = f"{member.name}: row {more.idxmax() + 2} has more cells than the {len(names)} of the header"
+        raise InputError(f"{what}: name all columns, and with decimal commas separate cells by semicolons.")
     table.columns = [names[k] for k in at]
     for column in table if separator != "," else ():  # such tables may have a decimal comma
         if not pd.api.types.is_numeric_dtype(table[column]) and column not in texts:
             table[column] = table[column].str.replace(",", ".")
     table.attrs["all"] = names
     return table
+
+
+def _header(member: Member, line: str, known, alone: bool) -> tuple[str, list[str]]:
+    """The separator and the names of all columns from a CSV's first line; InputError if it names none."""
+    separator = max(",;\t", key=line.count)
+    names = [name.strip().lower() for name in next(csv.reader([line], delimiter=separator), [])]
+    if not any(names) or names[0].startswith("sep="):
+        begins = f"begins with the line {line!r}: delete it, so that the names of the columns come first."
+        raise InputError(f"{member.name} {'has no rows.' if alone else begins}")
+    if len(names) > MOST_COLUMNS:
+        _too_large(member, f"{len(names)} columns")
+    if not known.keys() & names and set("".join(names)) <= NUMBER and any(map(str.isdigit, line)):
+        needed = [name for name in sorted(known, key=known.get, reverse=True) if known[name] in ("time", "ppg", "hr")]
+        add = f"add one that names its columns, such as `{separator.join(needed or known)}`"
+        raise InputError(f"{member.name} has no header line: {add}.")
+    _once(member, [name for name in names if name in known])
+    return separator, names
+
+
+class _Under(io.RawIOBase):
+    """A stream under another first line, whose cells pandas counts: it reads no column that no row has."""
+
+    def __init__(self, line: str, stream):
+        self.line, self.stream = line.encode(), stream
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        line, self.line = self.line, b""
+        return line or self.stream.read(size)
 
 
 def _parquet(member: Member, stream, known, texts) -> pd.DataFrame:

@@ -10,6 +10,8 @@ CLOSE = 0.25  # mean periods: stamps nearer than this came together
 BUNCHED = 0.3  # share of such stamps from which on they are taken for packets
 LATE = 0.5  # seconds that a packet may come late
 ODD = 0.05  # share of packets that may not fit the time to the next
+ROUNDED = (0.1, 0.01, 0.001)  # seconds to which loggers round
+SLACK = 1.01  # beyond a limit of rates: what rounding may leave
 
 
 def of_samples(name: str, stamp: np.ndarray, lowest: float, highest: float) -> tuple[np.ndarray, float, str]:
@@ -28,7 +30,7 @@ def of_samples(name: str, stamp: np.ndarray, lowest: float, highest: float) -> t
         raise InputError(f"{name}: all rows have the same time {stamp[0]:.9g}, so no sample can be placed.")
     hours, near = (stamp[-1] - stamp[0]) / 3600, step[step <= PACKET]
     period = float(near.mean() if near.any() else step.mean())
-    _check(name, 1 / period, hours, lowest, highest)
+    _check(name, max(1 / period, lowest), hours, lowest, highest)  # holes make it too low
     tight = step < CLOSE * period
     bunched = tight.mean() > BUNCHED
     time, note = stamp, ""
@@ -41,19 +43,31 @@ def of_samples(name: str, stamp: np.ndarray, lowest: float, highest: float) -> t
     step = np.diff(time)
     if not (step > 0).all():  # stamps nearer than a float64 can hold
         raise InputError(f"{name}: rows are too close in time near {stamp[np.argmin(step)]:.9g} to place samples.")
-    rate = 1 / float(np.median(step))
+    rate = rate_of(time, stamp)
     if np.median(step) < period / 2 and not bunched:
         _refuse(name, "more than half of the samples are lost, or stamps come in bunches")
     _check(name, rate, hours, lowest, highest)
     return time, rate, note
 
 
+def rate_of(time: np.ndarray, stamp: np.ndarray) -> float:
+    """Samples a second where none is lost: by the mean of the steps near the median one, as rounding moves that.
+
+    time: (n,) s. stamp: what the times come from; if rounded, true steps lie within its unit of the median one."""
+    step, rows = np.diff(time), np.diff(stamp)
+    unit = next((unit for unit in ROUNDED if np.abs(rows / unit - np.round(rows / unit)).max() < 0.01), 0.0)
+    middle = np.median(step)
+    near = step[np.abs(step - middle) <= max(abs(middle) / 2, 1.01 * unit)]
+    mean = near.mean() if len(near) else middle
+    return float(1 / (mean if abs(mean - middle) > 1e-6 * abs(middle) else middle))  # the last bits of exact ones stay
+
+
 def _check(name: str, rate: float, hours: float, lowest: float, highest: float) -> None:
-    if not lowest <= rate <= highest or hours > LONGEST:
+    if not lowest / SLACK <= rate <= SLACK * highest or hours > LONGEST:
         needed = f"{lowest:g} to {highest:g} are needed, over at most {LONGEST:g} h, and `time` must be in seconds"
         if lowest <= 1000 * rate <= highest:
             needed += f", not in milliseconds, which would make it {1000 * rate:.3g}"
-        raise InputError(f"{name} has {rate:.3g} samples a second over {hours:.3g} h: {needed}.")
+        raise InputError(f"{name} has {rate:.4g} samples a second over {hours:.3g} h: {needed}.")
 
 
 def _spread(name: str, stamp: np.ndarray, size: np.ndarray, bunched: bool) -> np.ndarray:
