@@ -185,7 +185,7 @@ def test_tracking_goes_over_unbroken_runs(best, track):
     signal = pulse(25, seconds=80) + 0.5 * np.random.default_rng(0).normal(size=2000)
     signal[1000:1010] = np.nan
     alone, found = ppg.heart_rate(signal, 25, model=best), ppg.heart_rate(signal, 25, model=best, track=track)
-    stream = ppg.Stream(best)
+    stream = ppg.Stream(best, 25)
     said = np.concatenate([part[2] for part in stream._found(signal, None)])
     runs = [np.flatnonzero(alone.start < 34), np.flatnonzero(alone.start > 40)]
     moves = models.tracking_model(best.about)
@@ -226,7 +226,7 @@ def test_what_is_no_recording_is_refused_in_a_sentence(arguments, message):
 
 def test_a_stream_refuses_the_future_and_a_clock_that_falls():
     with pytest.raises(InputError, match="what comes later"):
-        ppg.Stream("tiny", track="smooth")
+        ppg.Stream("tiny", 25, track="smooth")
     stream = ppg.Stream("tiny", 50)
     stream.push(np.zeros(3), time=[0, 0.02, 0.04])
     with pytest.raises(InputError, match="at sample 3"):
@@ -316,7 +316,7 @@ import resource, numpy as np, ppglib as ppg
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 hour, rows = np.random.default_rng(0).normal(size=25 * 3600), 0
 if {streams}:
-    stream, after = ppg.Stream("tiny"), []
+    stream, after = ppg.Stream("tiny", 25), []
     for _ in range({hours}):
         rows += sum(len(stream.push(hour[i : i + 5000])) for i in range(0, len(hour), 5000))
         after.append(peak())

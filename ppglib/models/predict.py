@@ -45,8 +45,6 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
     The models that come along were tested on people in exercise (their `about["range"]`); how far off they can be at
     rest, their cards say.
     Raises InputError for input that is no recording and for what `load` refuses."""
-    if rate is None and time is None:
-        raise InputError("Nothing says how many samples a second there are: give `rate` in Hz, or `time` in seconds.")
     if np.ndim(ppg) == 2 and np.shape(ppg)[0] > np.shape(ppg)[1]:
         raise InputError(f"The PPG has shape {np.shape(ppg)}, more channels than samples: give (channels, n), its transpose.")
     ppg = _mean(ppg)
@@ -55,7 +53,7 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
         rate = (rate_of(time, time) if len(time) > 1 else RATE) if rate is None else rate
     if track not in tracking.HOW:
         raise InputError(f"There is no tracking {track!r}: choose from {', '.join(tracking.HOW)}.")
-    stream = Stream(model, RATE if rate is None else rate, "online" if track == "online" else "none")
+    stream = Stream(model, rate, "online" if track == "online" else "none")
     step = int(PIECE * stream.rate)
     pieces = (slice(i, i + step) for i in range(0, len(ppg), step))
     parts = (part for at in pieces for part in stream._found(ppg[at], None if time is None else time[at]))
@@ -86,7 +84,9 @@ class Stream:
 
     model, rate: as there. track: "none" or "online". It keeps some 8 s of samples, however long it runs."""
 
-    def __init__(self, model: str | Path | ResNet1D = DEFAULT, rate: float = float(RATE), track: str = "none"):
+    def __init__(self, model: str | Path | ResNet1D = DEFAULT, rate: float | None = None, track: str = "none"):
+        if rate is None:
+            raise InputError("Nothing says how many samples a second there are: give `rate` in Hz, or `time` in seconds.")
         if not LOWEST_RATE / SLACK <= rate <= HIGHEST_RATE * SLACK:  # NaN neither
             what = f"{LOWEST_RATE:g} to {HIGHEST_RATE:g} are needed, with `rate` in Hz and times in seconds"
             raise InputError(f"The recording has {rate:.4g} samples a second: {what}.")
@@ -205,9 +205,8 @@ def _mean(ppg) -> np.ndarray:
         ppg = np.asarray(ppg, float)
     except (TypeError, ValueError):
         raise InputError("The PPG is not made of numbers: give an array (n,) or (channels, n).") from None
-    if ppg.ndim not in (1, 2) or not len(ppg):
-        if ppg.shape != (0,):
-            raise InputError(f"The PPG has shape {ppg.shape}: give an array (n,) or (channels, n).")
+    if ppg.shape != (0,) and (ppg.ndim not in (1, 2) or not len(ppg)):
+        raise InputError(f"The PPG has shape {ppg.shape}: give an array (n,) or (channels, n).")
     return ppg if ppg.ndim == 1 else sum(ppg) / len(ppg)  # channel by channel, in this order for any n
 
 

@@ -54,7 +54,7 @@ def per_person(results) -> Plot:
     fig, panels = kit.panels(data, "recipe", 6.2, 1 + 0.42 * max(1, len(order)), 2, sharey=True, sharex=True)
     for ax, rows in panels:
         for name, own in rows.groupby("strategy", sort=False):
-            y = order.index(name) + _beside(len(own))
+            y = order.index(name) + 0.3 * ((np.arange(len(own)) * 0.618034) % 1 - 0.5)  # no dot hides another
             style = {"ms": 5.5, "mew": 0.8, "mfc": to_rgba(look(name)["color"], 0.5)} | look(name)
             ax.plot(own.mae, y, ls="", **style)
             ax.vlines(own.mae.mean(), order.index(name) - 0.38, order.index(name) + 0.38, color="black", lw=2)
@@ -82,11 +82,6 @@ def _of_people(results) -> pd.DataFrame:
     rows = rows.assign(mae=rows[task.DECODERS[DECODER]], weight=rows.n).assign(total=lambda r: r.mae * r.weight)
     sums = rows.groupby(key, sort=False)[["total", "weight"]].sum()
     return (sums.total / sums.weight).rename("mae").reset_index().assign(simulated=bool(results.name))
-
-
-def _beside(n: int) -> np.ndarray:
-    """Offsets that keep dots of one row from hiding each other, the same each time."""
-    return 0.3 * ((np.arange(n) * 0.618034) % 1 - 0.5)
 
 
 def by_set(results) -> Plot:

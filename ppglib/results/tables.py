@@ -17,7 +17,6 @@ from ppglib.task import DECODERS
 BASELINES = {"mean": "mean of the training labels", "spectral": "spectral peak"}  # and how they are called
 # Measure of a network: the mean per person that it follows from, and the power that it is a root of.
 QUALITY = {"rmse": ("squared", 2), "within5": ("within5", 1), "nll": ("nll", 1)}
-MOST = {"within5": 1.0}  # a share
 TEXT = ("person", "activity", "design", "teacher_design")
 MEASURED = [*DECODERS.values()]  # in both tables
 NEEDED = {
@@ -245,7 +244,7 @@ def quality(results: Results, recipe: str) -> pd.DataFrame:
         table[f"{name}_low"] = table[f"{name}_high"] = np.nan
         if len(kept):
             drawn = bootstrap.draws(kept, results.people, column).droplevel(["recipe", "split"])
-            _, *limits = bootstrap.interval(drawn.clip(0, MOST.get(name)) ** (1 / power))
+            _, *limits = bootstrap.interval(drawn.clip(0, 1 if name == "within5" else None) ** (1 / power))
             table.update(pd.DataFrame(dict(zip([f"{name}_low", f"{name}_high"], limits)), drawn.index))
     return _sorted(table.assign(ece=folds.ece.groupby(by).mean()).reset_index())
 

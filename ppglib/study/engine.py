@@ -115,28 +115,21 @@ def test_again(every: list[Run], windows: Windows, digest: str, folder: Path) ->
     """Test finished networks anew, with a word about it, whose people do other things now than their records say.
 
     What people did is told beside their errors, but no network learns of it: a changed `activity` is no other run."""
-    rows_of, outdated = cache(partial(split, windows)), []
+    rows_of = cache(partial(split, windows))
+    doing = lambda rows: {(row["dataset"], row["person"], row["activity"]) for row in rows}  # noqa: E731
     now = cache(lambda fold, kind: doing(windows.table.iloc[rows_of(fold, kind)[1]].to_dict("records")))
-    for run in every:
-        record = records.read(folder, run.id(digest))
-        if record is not None and doing(record["people"]) != now(run.fold, run.split):
-            outdated.append((run, record))
+    found = {run: records.read(folder, run.id(digest)) for run in every}
+    outdated = {run: old for run, old in found.items() if old and doing(old["people"]) != now(run.fold, run.split)}
     if outdated:
         say(f"{len(outdated)} networks are tested again, for the activities of their people have changed.")
-    for run, record in outdated:
+    for run, record in outdated.items():
         weights = kept_path(run, digest, folder)
         if not weights.exists():
             records.remove(folder, run.id(digest))  # trained again
             continue
-        network = load_network(run.network, weights).to(device())
         (folder / "predictions" / f"{run.id(digest)}.parquet").unlink(missing_ok=True)
-        tested = evaluate(network, windows, rows_of(run.fold, run.split)[1])
+        tested = evaluate(load_network(run.network, weights).to(device()), windows, rows_of(run.fold, run.split)[1])
         records.write(folder, run.id(digest), record | tested)
-
-
-def doing(rows: list[dict]) -> set:
-    """Who did what, of rows of windows or of people."""
-    return {(row["dataset"], row["person"], row["activity"]) for row in rows}
 
 
 @contextmanager
