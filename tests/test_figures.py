@@ -330,7 +330,7 @@ def test_reliability_has_confidence_across_and_hits_up(results):
         assert np.allclose(points, rows[["confidence", "accuracy"]])
     sums = (table.confidence - table.accuracy).mul(table.n).groupby(table.strategy).sum()
     excess = sums / table.groupby("strategy").n.sum()
-    assert f"highest in {excess.idxmax()} {excess.max():+.2f} (public)" in plot.title.replace("\n", " ")
+    assert f"hits: {excess.idxmax()} {excess.max():+.2f} (public)" in plot.title.replace("\n", " ")
 
 
 def test_reliability_leaves_out_what_few_windows_say(results):

@@ -34,8 +34,8 @@ def cannot(why: str) -> Outcome:
 def significant(effect: float, low: float, high: float, seed_sd: float = np.nan) -> int:
     """-1 or 1 where the effect is significantly below or above 0, else 0.
 
-    The interval that decides is `widened`: neither other people nor other seeds would turn the effect
-    round. An effect without an interval, as in the paper's tables, has its sign."""
+    The interval that decides is `widened`: neither other people nor other seeds of students would turn the effect
+    round; of teachers a fold has one, for all seeds and sizes. An effect without an interval, as in the paper's tables, has its sign."""
     low, high = widened(effect, low, high, seed_sd)
     return 0 if low <= 0 <= high else int(np.sign(effect))
 

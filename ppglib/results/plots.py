@@ -376,7 +376,7 @@ def reliability(results) -> Plot:
     over = data.assign(excess=(data.confidence - data.accuracy) * data.n).groupby(["recipe", "strategy"], sort=False)
     over = (over.excess.sum() / over.n.sum()).rename("excess").reset_index()
     most = lambda rows: "{0.strategy} {0.excess:+.2f}".format(rows.loc[rows.excess.idxmax()])  # noqa: E731
-    text = "Confidence minus share of hits of the smallest networks, highest in"
+    text = "Most overconfident of the smallest networks, confidence minus hits:"
     return Plot(fig, data, "08_reliability", f"{text} {kit.said(over, most)}")
 
 
