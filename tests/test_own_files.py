@@ -384,8 +384,10 @@ WRONG = [
     ("time,ppg\n0,1\n5,1\n4,1\n", "with 4 after 5, does not at row 4"),
     ("time,ppg\n3,1\n3,2\n3,4\n", "all rows have the same time 3"),
     ('time,ppg\n0,"1\n', "save it again as CSV"),
-    ("time,ppg\n0,015625,1030,580\n", "row 2 has more cells than the 2 of the header: .* by semicolons"),
+    ("time,ppg\n0,015625,1030,580\n", "row 2 has more cells than the 2 that the first line names: .* by semicolons"),
     ("time,ppg\n0,1\n\n0,02,1\n", "row 4 has more cells"),
+    ("time,ppg,\n0,02,1\n", "row 2 has more cells than the 2"),
+    ("time,ppg,note\n0,1,hello, world\n", "put texts with commas in quotes"),
     ("time;ppg\n0;1\n1;2; run\n", "row 3 has more cells"),
     ("0,1030\n0.02,1031\n", "has no header line: .* such as `time,ppg`"),
     ("2025-01-31T10:00:00.5+01:00\t 1e-3\n", "has no header line: .* such as `time\tppg`"),
@@ -421,7 +423,7 @@ def test_lines_that_end_as_on_old_macs(tmp_path, rows):
 def test_labels_with_decimal_commas_are_not_cut_to_their_whole_numbers(tmp_path):
     write(tmp_path / "own/ann.ppg.csv", time=TIME, ppg=PPG)
     (tmp_path / "own/ann.hr.csv").write_text("time,hr\n0,60\n1,90,5\n")
-    with pytest.raises(InputError, match=r"ann\.hr\.csv: row 3 has more cells than the 2 of the header"):
+    with pytest.raises(InputError, match=r"ann\.hr\.csv: row 3 has more cells than the 2 that the first line names"):
         list(recordings.load("own", tmp_path))
 
 

@@ -215,6 +215,7 @@ def test_tracking_goes_over_unbroken_runs(best, track):
         ({"ppg": np.zeros((500, 2))}, "more channels than samples: give \\(channels, n\\)"),
         ({"rate": None}, "Nothing says how many samples a second"),
         ({"ppg": ["a", "b"]}, "not made of numbers"),
+        ({"ppg": [[1.0, 2.0], [3.0]]}, "not made of numbers"),
         ({"model": ppg.ResNet1D(1)}, "does not come from a model file"),
     ],
 )
@@ -225,6 +226,8 @@ def test_what_is_no_recording_is_refused_in_a_sentence(arguments, message):
 
 
 def test_a_stream_refuses_the_future_and_a_clock_that_falls():
+    with pytest.raises(InputError, match="nan samples a second: 16 to 1000 are needed, with `rate` in Hz"):
+        ppg.Stream("tiny")
     with pytest.raises(InputError, match="what comes later"):
         ppg.Stream("tiny", 25, track="smooth")
     stream = ppg.Stream("tiny", 50)

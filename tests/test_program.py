@@ -134,9 +134,10 @@ def test_no_recording_is_written_over(walk, tmp_path, capsys):
     folder.mkdir()
     for name in ("a.csv", "b.csv"):
         walk.to_csv(folder / name, index=False)
-    for path, out in ((folder, folder / "b.csv"), (folder / "a.csv", folder / "a.csv")):
-        before = out.read_bytes()
-        assert predict(path, "--out", out) == 2 and "is one of the recordings" in capsys.readouterr().err
+    (folder / "a.hr.csv").write_text("time,hr\n0,60\n")
+    for path, name in ((folder, "b.csv"), (folder / "a.csv", "a.csv"), (folder / "a.csv", "b.csv"), (folder, "a.hr.csv")):
+        before = (out := folder / name).read_bytes()
+        assert predict(path, "--out", out) == 2 and "no heart rates of an earlier call" in capsys.readouterr().err
         assert out.read_bytes() == before
     for out in ("x.parquet", "x.csv.gz", "x.png", folder):
         assert predict("walk.csv", "--out", out) == 2 and "let its name end in .csv" in capsys.readouterr().err

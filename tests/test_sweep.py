@@ -374,22 +374,30 @@ def test_what_an_earlier_network_predicted_goes_with_it(tmp_path):
 
 
 def test_other_activities_are_in_the_records_without_training(few, windows, undisturbed, tmp_path, monkeypatch, capsys):
-    folder = tmp_path / "copy"
+    """None before, then some, then as many of each in another order; and one network whose weights are lost."""
+    folder, digest = tmp_path / "copy", windows.digest()
     shutil.copytree(undisturbed, folder)
-    before = records.tables(few, windows, folder)
-    table = windows.table.assign(activity=np.where(windows.table.index % 2, "walk", "rest"))
+    before, odd = records.tables(few, windows, folder), windows.table.index % 2
     lost = next(run for run in grid.runs(few) if run.teacher)
-    teachers.kept_path(lost, windows.digest(), folder).unlink()
+    teachers.kept_path(lost, digest, folder).unlink()
     monkeypatch.setattr(groups, "train_together", lambda members, _: trained.extend(members))
-    trained, active = [], replace(windows, table=table)
-    engine.sweep(few, active, folder)
-    assert len(trained) == 1 and f"{len(grid.runs(few))} networks are tested again" in capsys.readouterr().out
-    after = records.tables(few, active, folder)
-    assert set(after["people"].activity) == {"walk", "rest"}
-    own = after["runs"].run_id != lost.id(windows.digest())
-    pd.testing.assert_series_equal(after["runs"].mae[own], before["runs"].mae[own], rtol=1e-5)
-    engine.sweep(few, active, folder)
-    assert "again" not in capsys.readouterr().out
+    trained, known = [], len(grid.runs(few))
+    for activity, says in (
+        (np.where(odd, "walk", "rest"), f"{known - 1} networks are tested again, 1 without weights are trained again"),
+        (np.where(odd, "rest", "walk"), f"{known} networks are tested again, 0 without"),
+        (np.where(odd, "rest", "walk"), "nothing to do"),
+    ):
+        active = replace(windows, table=windows.table.assign(activity=activity))
+        engine.sweep(few, active, folder)
+        said = capsys.readouterr().out
+        assert says in said and len(trained) == 1
+    after, keys = records.tables(few, active, folder), ["dataset", "person", "activity"]
+    for run in grid.runs(few):
+        rows = active.table.iloc[split(active, run.fold, run.split)[1]].groupby(keys).size()
+        own = after["people"][after["people"].run_id == run.id(digest)]
+        assert own.set_index(keys).n.to_dict() == rows.to_dict()
+    same = after["runs"].run_id != lost.id(digest)
+    pd.testing.assert_series_equal(after["runs"].mae[same], before["runs"].mae[same], rtol=1e-5)
 
 
 def test_a_run_computes_in_one_thread(study, windows, tmp_path):

@@ -45,9 +45,9 @@ def heart_rate(ppg, rate: float | None = None, time=None, model: str | Path | Re
     The models that come along were tested on people in exercise (their `about["range"]`); how far off they can be at
     rest, their cards say.
     Raises InputError for input that is no recording and for what `load` refuses."""
-    if np.ndim(ppg) == 2 and np.shape(ppg)[0] > np.shape(ppg)[1]:
-        raise InputError(f"The PPG has shape {np.shape(ppg)}, more channels than samples: give (channels, n), its transpose.")
-    ppg = _mean(ppg)
+    if rate is None and time is None:
+        raise InputError("Nothing says how many samples a second there are: give `rate` in Hz, or `time` in seconds.")
+    ppg = _mean(ppg, whole=True)
     if time is not None:
         time = _stamps(time, len(ppg))
         rate = (rate_of(time, time) if len(time) > 1 else RATE) if rate is None else rate
@@ -84,9 +84,7 @@ class Stream:
 
     model, rate: as there. track: "none" or "online". It keeps some 8 s of samples, however long it runs."""
 
-    def __init__(self, model: str | Path | ResNet1D = DEFAULT, rate: float | None = None, track: str = "none"):
-        if rate is None:
-            raise InputError("Nothing says how many samples a second there are: give `rate` in Hz, or `time` in seconds.")
+    def __init__(self, model: str | Path | ResNet1D = DEFAULT, rate: float = np.nan, track: str = "none"):
         if not LOWEST_RATE / SLACK <= rate <= HIGHEST_RATE * SLACK:  # NaN neither
             what = f"{LOWEST_RATE:g} to {HIGHEST_RATE:g} are needed, with `rate` in Hz and times in seconds"
             raise InputError(f"The recording has {rate:.4g} samples a second: {what}.")
@@ -200,13 +198,15 @@ def _below(probabilities, bpm) -> np.ndarray:
     return (total[row, k] + (at - k) * (total[row, k + 1] - total[row, k])) / total[:, -1]
 
 
-def _mean(ppg) -> np.ndarray:
+def _mean(ppg, whole: bool = False) -> np.ndarray:
     try:
         ppg = np.asarray(ppg, float)
     except (TypeError, ValueError):
         raise InputError("The PPG is not made of numbers: give an array (n,) or (channels, n).") from None
     if ppg.shape != (0,) and (ppg.ndim not in (1, 2) or not len(ppg)):
         raise InputError(f"The PPG has shape {ppg.shape}: give an array (n,) or (channels, n).")
+    if whole and ppg.ndim == 2 and len(ppg) > ppg.shape[1]:
+        raise InputError(f"The PPG has shape {ppg.shape}, more channels than samples: give (channels, n), its transpose.")
     return ppg if ppg.ndim == 1 else sum(ppg) / len(ppg)  # channel by channel, in this order for any n
 
 

@@ -25,13 +25,15 @@ def main(path: Path, model: str, track: str, rate: float | None, ppg: str, time:
     out = out or Path(f"{ENDING.sub('', path.resolve().name)}.heart_rate.csv")
     if out.suffix.lower() != ".csv":
         raise InputError(f"--out {out} is no CSV, which is what is written: let its name end in .csv.")
+    if out.exists():
+        with files.opened(out) as there:
+            if not EARLIER.match(there.read(64)):
+                raise InputError(f"--out {out} is there, and no heart rates of an earlier call: name another file.")
     low, high = network.about["range"]
     far = "at other heart rates, at rest above all, it can be far off"
     print(f"{model} was tested at {low:.0f} to {high:.0f} BPM: {far}.")
     for file in reader.files_in(path):
         if file.resolve() == out.resolve():
-            if not EARLIER.match(file.read_bytes()):
-                raise InputError(f"--out {out} is one of the recordings: name another file.")
             continue
         signal = reader.read(file, rate, ppg, time)
         try:

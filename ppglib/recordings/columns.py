@@ -98,15 +98,16 @@ def _csv(member: Member, stream, known, texts) -> pd.DataFrame:
     separator, names = _header(member, line.decode("utf-8-sig").strip(), known, size == 0)
     at = [k for k, name in enumerate(names) if name in known]
     in_proportion(member.name, size, member.size(), FREE, TEXT_TIMES)
-    in_proportion(member.name, 8 * rows * (len(at) + 1), member.size(), FREE, TIMES)
-    # one cell more than there are names: what is beyond the header must be seen, or half a number would be read
+    in_proportion(member.name, 8 * rows * len(at), member.size(), FREE, TIMES)
+    # one cell more than there are names: one beyond the header must be seen, or half a number would be read
     wide = _Under(separator * len(names) + "\n", unpack(stream))
     how = {"sep": separator, "header": 0, "skiprows": [1], "names": range(len(names) + 1), "index_col": False}
     how |= {"skip_blank_lines": False, "dtype": {k: str for k in at if names[k] in texts}}
     table = pd.read_csv(wide, usecols=[*at, len(names)], skipinitialspace=True, low_memory=False, **how)
     if (more := table.pop(len(names)).notna()).any():
-        what = f"{member.name}: row {more.idxmax() + 2} has more cells than the {len(names)} of the header"
-        raise InputError(f"{what}: name all columns, and with decimal commas separate cells by semicolons.")
+        what = f"{member.name}: row {more.idxmax() + 2} has more cells than the {len(names)} that the first line names"
+        how = "name all columns there, put texts with commas in quotes, and separate cells by semicolons beside decimal commas"
+        raise InputError(f"{what}: {how}.")
     table.columns = [names[k] for k in at]
     for column in table if separator != "," else ():  # such tables may have a decimal comma
         if not pd.api.types.is_numeric_dtype(table[column]) and column not in texts:
@@ -122,6 +123,7 @@ def _header(member: Member, line: str, known, alone: bool) -> tuple[str, list[st
     if not any(names) or names[0].startswith("sep="):
         begins = f"begins with the line {line!r}: delete it, so that the names of the columns come first."
         raise InputError(f"{member.name} {'has no rows.' if alone else begins}")
+    names = names[: max(k for k, name in enumerate(names, 1) if name)]  # without separators at its end
     if len(names) > MOST_COLUMNS:
         _too_large(member, f"{len(names)} columns")
     if not known.keys() & names and set("".join(names)) <= NUMBER and any(map(str.isdigit, line)):

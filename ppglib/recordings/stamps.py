@@ -30,7 +30,7 @@ def of_samples(name: str, stamp: np.ndarray, lowest: float, highest: float) -> t
         raise InputError(f"{name}: all rows have the same time {stamp[0]:.9g}, so no sample can be placed.")
     hours, near = (stamp[-1] - stamp[0]) / 3600, step[step <= PACKET]
     period = float(near.mean() if near.any() else step.mean())
-    _check(name, max(1 / period, lowest), hours, lowest, highest)  # holes make it too low
+    _check(name, max(1 / period, lowest) if near.any() else 1 / period, hours, lowest, highest)  # holes make it too low
     tight = step < CLOSE * period
     bunched = tight.mean() > BUNCHED
     time, note = stamp, ""
@@ -53,7 +53,8 @@ def of_samples(name: str, stamp: np.ndarray, lowest: float, highest: float) -> t
 def rate_of(time: np.ndarray, stamp: np.ndarray) -> float:
     """Samples a second where none is lost: by the mean of the steps near the median one, as rounding moves that.
 
-    time: (n,) s. stamp: what the times come from; if rounded, true steps lie within its unit of the median one."""
+    time: (n,) s. stamp: what the times come from; if rounded, true steps lie within its unit of the median one. Where a
+    period is such a unit, as at 100 Hz with two decimals, single samples that are lost look like rounding."""
     step, rows = np.diff(time), np.diff(stamp)
     unit = next((unit for unit in ROUNDED if np.abs(rows / unit - np.round(rows / unit)).max() < 0.01), 0.0)
     middle = np.median(step)

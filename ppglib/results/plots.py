@@ -385,7 +385,7 @@ def across(results) -> Plot:
 
     The same people behind both and the baseline, with 95 % intervals over them."""
     data = by_recipe(results, lambda recipe: elsewhere.table(results, recipe))
-    data = data.assign(tested=data.both, mae=data.held_out)
+    data = data.assign(tested=data.both.where(data.both > 0, data.people), mae=data.held_out)
     alone, data = data[data.strategy.isin(tables.BASELINES)], data[data.student.isin(data.student[data.teacher > 0])]
     students, names = sorted(data.student.unique()), kit.ordered(data.strategy)
     kinds = [*zip(("held_out", "in_domain"), FILLS)]
@@ -401,7 +401,8 @@ def across(results) -> Plot:
     panels[0][0].set_ylabel(f"{MAE}, own scale")
     gap = data.dropna(subset="gap")
     text = f"A set not in training costs {gap.gap.median():.1f} BPM in the median, significantly so for"
-    return Plot(fig, data, "09_across", f"{text} {kit.count(gap.gap_low > 0)} networks")
+    text = f"{text} {kit.count(gap.gap_low > 0)} networks" if len(gap) else "Sets that were not in training"
+    return Plot(fig, data, "09_across", text)
 
 
 def label_shift(data: pd.DataFrame, label: str = "") -> Plot:

@@ -15,6 +15,7 @@ import joblib
 import torch
 from tqdm import tqdm
 
+from ppglib import files
 from ppglib.fast import device
 from ppglib.files import InputError
 from ppglib.metrics import evaluate
@@ -116,20 +117,23 @@ def test_again(every: list[Run], windows: Windows, digest: str, folder: Path) ->
 
     What people did is told beside their errors, but no network learns of it: a changed `activity` is no other run."""
     rows_of = cache(partial(split, windows))
-    doing = lambda rows: {(row["dataset"], row["person"], row["activity"]) for row in rows}  # noqa: E731
-    now = cache(lambda fold, kind: doing(windows.table.iloc[rows_of(fold, kind)[1]].to_dict("records")))
+    now = cache(lambda fold, kind: records.doing(windows.table.activity.iloc[rows_of(fold, kind)[1]]))
     found = {run: records.read(folder, run.id(digest)) for run in every}
-    outdated = {run: old for run, old in found.items() if old and doing(old["people"]) != now(run.fold, run.split)}
+    outdated = [run for run, old in found.items() if old and records.done_then(old) != now(run.fold, run.split)]
+    lost = [run for run in outdated if not kept_path(run, digest, folder).exists()]
     if outdated:
-        say(f"{len(outdated)} networks are tested again, for the activities of their people have changed.")
-    for run, record in outdated.items():
-        weights = kept_path(run, digest, folder)
-        if not weights.exists():
-            records.remove(folder, run.id(digest))  # trained again
-            continue
-        (folder / "predictions" / f"{run.id(digest)}.parquet").unlink(missing_ok=True)
-        tested = evaluate(load_network(run.network, weights).to(device()), windows, rows_of(run.fold, run.split)[1])
-        records.write(folder, run.id(digest), record | tested)
+        again = f"{len(outdated) - len(lost)} networks are tested again, {len(lost)} without weights are trained again"
+        say(f"The activities of the people have changed: {again}.")
+    for run in outdated:
+        run_id = run.id(digest)
+        with files.locked(folder / "locks" / f"{run_id}.lock"):
+            if run in lost:
+                records.remove(folder, run_id)
+                continue
+            (folder / "predictions" / f"{run_id}.parquet").unlink(missing_ok=True)
+            network, test = load_network(run.network, kept_path(run, digest, folder)), rows_of(run.fold, run.split)[1]
+            told = {"activities": now(run.fold, run.split)} | evaluate(network.to(device()), windows, test)
+            records.write(folder, run_id, found[run] | told)
 
 
 @contextmanager

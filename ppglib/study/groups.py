@@ -84,6 +84,7 @@ def train_runs(runs: list[Run], windows: Windows, taught: list[dict | None]) -> 
         rows, test = rows_of(run.fold, run.split)
         yield network, evaluate(network, windows, test) | {
             "permuted": permuted(network, windows, test),
+            "activities": records.doing(windows.table.activity.iloc[test]),
             "curve": curve,
             "teacher_py": None if said is None else true_probability(said, windows, rows, run.strategy),
             "parameters": sum(p.numel() for p in network.parameters()),

@@ -61,6 +61,17 @@ def read(folder: Path, run_id: str) -> dict | None:
     return record
 
 
+def doing(activities) -> str:
+    """What tells one order of activities from another, of the windows of a test."""
+    return _digest("\n".join(activities))
+
+
+def done_then(record: dict) -> str:
+    """`doing` when a network was tested; records once did not keep it. "" where it cannot be known."""
+    none = not any(row.get("activity") for row in record.get("people", []))
+    return record.get("activities") or (doing([""] * record["n_test"]) if none and record.get("n_test") else "")
+
+
 def remove(folder: Path, run_id: str) -> None:
     """Remove what lies in the place of a record; InputError if it is a folder, or cannot be removed."""
     try:
