@@ -119,7 +119,8 @@ def test_again(every: list[Run], windows: Windows, digest: str, folder: Path) ->
     rows_of = cache(partial(split, windows))
     now = cache(lambda fold, kind: records.doing(windows.table.activity.iloc[rows_of(fold, kind)[1]]))
     found = {run: records.read(folder, run.id(digest)) for run in every}
-    outdated = [run for run, old in found.items() if old and records.done_then(old) != now(run.fold, run.split)]
+    then = {run: records.done_then(old) for run, old in found.items() if old}
+    outdated = [run for run in then if then[run] not in ("", now(run.fold, run.split))]
     lost = [run for run in outdated if not kept_path(run, digest, folder).exists()]
     if outdated:
         again = f"{len(outdated) - len(lost)} networks are tested again, {len(lost)} without weights are trained again"
