@@ -384,7 +384,7 @@ WRONG = [
     ("time,ppg\n0,1\n5,1\n4,1\n", "with 4 after 5, does not at row 4"),
     ("time,ppg\n3,1\n3,2\n3,4\n", "all rows have the same time 3"),
     ('time,ppg\n0,"1\n', "save it again as CSV"),
-    ("time,ppg\n0,015625,1030,580\n", "row 2 has more cells than the 2 that the first line names: .* by semicolons"),
+    ("time,ppg\n0,015625,1030,580\n", "row 2 has more cells than the 2 that the first line names: .* use semicolons"),
     ("time,ppg\n0,1\n\n0,02,1\n", "row 4 has more cells"),
     ("time,ppg,\n0,02,1\n", "row 2 has more cells than the 2"),
     ("time,ppg,note\n0,1,hello, world\n", "put texts with commas in quotes"),

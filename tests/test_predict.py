@@ -212,7 +212,7 @@ def test_tracking_goes_over_unbroken_runs(best, track):
         ({"model": "huge"}, "no model 'huge', by name or as a file: choose from large, largest"),
         ({"track": "back"}, "no tracking 'back'"),
         ({"ppg": np.zeros((2, 3, 4))}, "shape"),
-        ({"ppg": np.zeros((500, 2))}, "more channels than samples: give \\(channels, n\\)"),
+        ({"ppg": np.zeros((500, 2))}, "more channels than samples: give its transpose"),
         ({"rate": None}, "Nothing says how many samples a second"),
         ({"ppg": ["a", "b"]}, "not made of numbers"),
         ({"ppg": [[1.0, 2.0], [3.0]]}, "not made of numbers"),

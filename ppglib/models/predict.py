@@ -206,7 +206,7 @@ def _mean(ppg, whole: bool = False) -> np.ndarray:
     if ppg.shape != (0,) and (ppg.ndim not in (1, 2) or not len(ppg)):
         raise InputError(f"The PPG has shape {ppg.shape}: give an array (n,) or (channels, n).")
     if whole and ppg.ndim == 2 and len(ppg) > ppg.shape[1]:
-        raise InputError(f"The PPG has shape {ppg.shape}, more channels than samples: give (channels, n), its transpose.")
+        raise InputError(f"The PPG has shape {ppg.shape}, more channels than samples: give its transpose, (channels, n).")
     return ppg if ppg.ndim == 1 else sum(ppg) / len(ppg)  # channel by channel, in this order for any n
 
 

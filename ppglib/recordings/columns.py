@@ -106,8 +106,8 @@ def _csv(member: Member, stream, known, texts) -> pd.DataFrame:
     table = pd.read_csv(wide, usecols=[*at, len(names)], skipinitialspace=True, low_memory=False, **how)
     if (more := table.pop(len(names)).notna()).any():
         what = f"{member.name}: row {more.idxmax() + 2} has more cells than the {len(names)} that the first line names"
-        how = "name all columns there, put texts with commas in quotes, and separate cells by semicolons beside decimal commas"
-        raise InputError(f"{what}: {how}.")
+        do = "name all columns there, put texts with commas in quotes, and use semicolons beside decimal commas"
+        raise InputError(f"{what}: {do}.")
     table.columns = [names[k] for k in at]
     for column in table if separator != "," else ():  # such tables may have a decimal comma
         if not pd.api.types.is_numeric_dtype(table[column]) and column not in texts:

@@ -32,7 +32,7 @@ def recordings_folder(study: Study, data: Path | str | None, out: Path) -> Path:
             raise InputError(f"Study {study.name} needs recordings: {where}.")
         return Path(data)
     if data:
-        raise InputError(f"Study {study.name} simulates its people and has no use for --data: choose another --study, such as own.")
+        raise InputError(f"Study {study.name} simulates its people and has no use for --data: choose another --study.")
     people = dict(zip(study.datasets, study.simulate_people))
     # The name says all that decides the content, and the writer leaves a whole folder or none.
     name = "-".join(f"{d}-{n}" for d, n in people.items())
