@@ -88,8 +88,9 @@ def largest(default: float) -> float:
 
 def from_json(text: str | bytes):
     """What a JSON text says. Raises ValueError if it is none, nests too deep, or holds what is no finite number."""
+    whole = lambda text: int(text) if len(text) < 300 else _no_number(text[:20])  # noqa: E731, a float64 must hold it
     try:
-        return json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_whole)
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=whole)
     except RecursionError:
         raise ValueError("it nests too deep") from None
 
@@ -105,10 +106,6 @@ def short(value, most: int = 100) -> str:
 
 def _no_number(text: str):
     raise ValueError(f"{text} is no number")
-
-
-def _whole(text: str) -> int:
-    return int(text) if len(text) < 300 else _no_number(text[:20])  # a float64 must hold it
 
 
 def _finite(text: str) -> float:

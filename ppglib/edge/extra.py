@@ -65,9 +65,5 @@ def quiet() -> Iterator[None]:
 
 def spread(jobs: int, task: Callable[..., Iterable], calls: Iterable[tuple]) -> list:
     """All that `task` yields for each of the calls, in their order, by so many processes."""
-    parts = joblib.Parallel(n_jobs=jobs)(joblib.delayed(_whole)(task, call) for call in calls)
-    return [found for part in parts for found in part]
-
-
-def _whole(task: Callable[..., Iterable], call: tuple) -> list:
-    return list(task(*call))
+    whole = joblib.delayed(lambda call: list(task(*call)))
+    return [found for part in joblib.Parallel(n_jobs=jobs)(map(whole, calls)) for found in part]

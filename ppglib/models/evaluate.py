@@ -159,4 +159,3 @@ def figures(predictions: pd.DataFrame, name: str, about: dict) -> Iterator:
     label = f"trained on the people of {' and '.join(trained)}" if trained else ""
     yield plots_of_agreement.bland_altman(predictions, [name, *BASELINES], label)
     yield plots_of_agreement.confidence(predictions, [name, *BASELINES], label)
-

@@ -44,7 +44,9 @@ def read(member: Member, *known: str, others: dict[str, str] | None = None) -> p
         if column in CLOCKS:
             columns[column], clock = _seconds(member.name, column, table[column])
             clocks.add(clock)
-            if clock == "seconds" and (unit := _unit(columns[column])):
+            first = columns[column].iloc[0]  # of numbers too large for seconds: what they count since 1970
+            larger = (unit for unit, in_second in EPOCHS.items() if first >= EARLIEST * in_second)
+            if clock == "seconds" and (unit := next(larger, None)):
                 columns[column] = columns[column] / EPOCHS[unit]
                 notes.append(f"`{column}` is read as {unit} since 1970.")
         elif column == "activity":
@@ -77,12 +79,10 @@ def raw(
 def need(member: Member, table: pd.DataFrame, *columns: str) -> None:
     """InputError if the table lacks one of the columns."""
     if lacking := [column for column in columns if column not in table]:
-        raise InputError(_lacks(member, lacking, table.attrs["all"]))
-
-
-def _lacks(member: Member, columns, has: list[str]) -> str:
-    more = f" and {len(has) - 20} more" if len(has) > 20 else ""
-    return f"{member.name} has no column {columns[0]!r}: it has {', '.join(one[:40] for one in has[:20])}{more}."
+        has = table.attrs["all"]
+        more = f" and {len(has) - 20} more" if len(has) > 20 else ""
+        shown = ", ".join(one[:40] for one in has[:20])
+        raise InputError(f"{member.name} has no column {lacking[0]!r}: it has {shown}{more}.")
 
 
 def _csv(member: Member, stream, known, texts) -> pd.DataFrame:
@@ -241,7 +241,8 @@ def _seconds(name: str, column: str, values: pd.Series) -> tuple[pd.Series, str]
         if kind == "M":
             date, zoned = pd.to_datetime(values, utc=True), pd.Series(values.dt.tz is not None, values.index)
         else:
-            date, zoned = map(pd.concat, zip(*map(_dates, _blocks(values))))
+            blocks = (values.iloc[k : k + BLOCK] for k in range(0, len(values), BLOCK))
+            date, zoned = map(pd.concat, zip(*map(_dates, blocks)))
         _refuse(name, column, values, date.isna() & values.notna(), f"expected {DATES}")
         _refuse(name, column, values, (zoned != zoned.iloc[0]) & values.notna(), "with a time zone in some rows only")
         clock = "dates with a time zone" if zoned.iloc[0] else "dates without a time zone"
@@ -250,15 +251,6 @@ def _seconds(name: str, column: str, values: pd.Series) -> tuple[pd.Series, str]
     number = number.astype(np.float64)
     _refuse(name, column, None, ~np.isfinite(number), "")
     return number, clock
-
-
-def _unit(number: pd.Series) -> str | None:
-    """What numbers count since 1970 that are too large for seconds."""
-    return next((unit for unit, in_second in EPOCHS.items() if number.iloc[0] >= EARLIEST * in_second), None)
-
-
-def _blocks(values: pd.Series) -> list[pd.Series]:
-    return [values.iloc[k : k + BLOCK] for k in range(0, len(values), BLOCK)]
 
 
 def _dates(values: pd.Series) -> tuple[pd.Series, pd.Series]:

@@ -143,4 +143,3 @@ class _Walk:
                 raise ValueError("no array where one is expected")
             if size:
                 self.array(depth + 1)
-

@@ -137,16 +137,11 @@ def receptive_field(results, paper) -> Plot:
     fig.axes[-1].set_yticks((0.5, 1, 2, 4, 8), ["0.5", "1", "2", "4", "8"])
     fig.axes[-1].minorticks_off()
     say = lambda rows: ", ".join(f"{row.field:.1f} s: {row.mae:.2f} BPM" for row in rows.itertuples())  # noqa: E731
-    text = kit.said(_field_ends(data), say, "strategy")
+    first = data[data.network == "1"].drop_duplicates("strategy")  # and of the same cost the one that sees most
+    same = data.merge(first[["strategy", "parameters", "macs"]]).sort_values("field").groupby("strategy", sort=False)
+    text = kit.said(same.nth([0, -1]), say, "strategy")
     text = f"The same small network, seeing less and more of the window: {text or 'was not run'}"
     return Plot(fig, pd.concat([data, sizes]), "10_receptive_field", text)
-
-
-def _field_ends(data: pd.DataFrame) -> pd.DataFrame:
-    """Of each strategy, the paper's smallest network and the one of the same cost that sees most."""
-    first = data[(data.network == "1")].drop_duplicates("strategy")
-    same = data.merge(first[["strategy", "parameters", "macs"]]).sort_values("field")
-    return same.groupby("strategy", sort=False).nth([0, -1])
 
 
 def front(table: pd.DataFrame) -> Plot:

@@ -53,8 +53,7 @@ def complete(
     every = list(dict.fromkeys([*(teacher for run in every for teacher in teachers_of(run)), *every]))
     for fold, kind in {(run.fold, run.split) for run in every}:
         split(windows, fold, kind)  # too few people: better now than after hours
-    report_damaged(every, digest, folder)
-    test_again(every, windows, digest, folder)
+    test_again(whole(every, digest, folder), windows, digest, folder)
     missing = to_do(every, digest, folder)
     announce(name, every, missing, windows, 0 if dask or torch.cuda.is_available() else min(jobs, len(missing)))
     with backend(dask, jobs if missing else 1, (windows, digest, folder)) as workers, bar_of(missing) as bar:
@@ -102,25 +101,25 @@ def work_through(phase: list[Run], results: Callable, at_once: int, digest: str,
             time.sleep(1.0)  # held by another sweep: look again
 
 
-def report_damaged(every: list[Run], digest: str, folder: Path) -> None:
-    """Remove, with a word about it, records that cannot be read, so that they are made again."""
+def whole(every: list[Run], digest: str, folder: Path) -> dict[Run, dict]:
+    """The records that are there. One that cannot be read is removed, with a word about it, and so made again."""
+    found = {}
     for run in every:
         try:
-            records.read(folder, run.id(digest))
+            found[run] = records.read(folder, run.id(digest))
         except InputError as error:
             records.remove(folder, run.id(digest))
             say(f"{str(error).rstrip('.')}: that run is made again.")
+    return {run: record for run, record in found.items() if record}
 
 
-def test_again(every: list[Run], windows: Windows, digest: str, folder: Path) -> None:
+def test_again(found: dict[Run, dict], windows: Windows, digest: str, folder: Path) -> None:
     """Test finished networks anew, with a word about it, whose people do other things now than their records say.
 
     What people did is told beside their errors, but no network learns of it: a changed `activity` is no other run."""
     rows_of = cache(partial(split, windows))
     now = cache(lambda fold, kind: records.doing(windows.table.activity.iloc[rows_of(fold, kind)[1]]))
-    found = {run: records.read(folder, run.id(digest)) for run in every}
-    then = {run: records.done_then(old) for run, old in found.items() if old}
-    outdated = [run for run in then if then[run] not in ("", now(run.fold, run.split))]
+    outdated = [run for run in found if records.done_then(found[run]) not in ("", now(run.fold, run.split))]
     lost = [run for run in outdated if not kept_path(run, digest, folder).exists()]
     if outdated:
         again = f"{len(outdated) - len(lost)} networks are tested again, {len(lost)} without weights are trained again"
